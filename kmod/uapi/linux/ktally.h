@@ -1,0 +1,565 @@
+/* SPDX-License-Identifier: (GPL-2.0 WITH Linux-syscall-note) OR MIT */
+/*
+ * /dev/ktally: the interface between the ktally kernel module and whoever reads it.
+ *
+ * This text is the specification. A consumer in any language can be written from it alone. All integers are
+ * little-endian, as the host is (x86-64), and naturally aligned; no structure has hidden padding.
+ *
+ *
+ * 1. Sessions
+ *
+ * Every open() of /dev/ktally makes a session, and sessions know nothing of each other: each has its own rate, filters,
+ * rings and losses. The life of one:
+ *
+ *	fd = open("/dev/ktally", O_RDWR)
+ *	ioctl(fd, KTALLY_IOC_INFO, &info)	what this module is, and what this fd may ask for
+ *	ioctl(fd, KTALLY_IOC_SETUP, &setup)	once: what to sample, whom, how much memory
+ *	ioctl(fd, KTALLY_IOC_ENABLE)		samples flow
+ *	poll(fd) and read(fd), or mmap(fd)	take the records
+ *	ioctl(fd, KTALLY_IOC_DISABLE)		samples stop, what was written can still be read
+ *	close(fd)				everything is gone
+ *
+ * ENABLE and DISABLE may alternate as often as wanted. The session lives until the last descriptor and the last mapping
+ * of it are gone; the death of the consumer is a close().
+ *
+ * What a session may see is decided by who opened it, never by who uses the descriptor later, so a descriptor can be
+ * handed to a less privileged process:
+ *
+ *   - opened with CAP_PERFMON (or CAP_SYS_ADMIN) in the initial user namespace: every process, and kernel frames unless
+ *     the kernel is locked down (lockdown=confidentiality) or a security module forbids it;
+ *   - opened by anyone else: only processes that run wholly under the opener's own user and group ids in the opener's
+ *     user namespace and may dump core, and no kernel frames.
+ *
+ * Errors common to all calls: -EFAULT for a bad pointer, -EINVAL for an unknown flag or a reserved field that is not
+ * zero, -E2BIG for a structure with non-zero bytes past what this module knows, -ENOTTY for an unknown ioctl.
+ *
+ *
+ * 2. Structures that can grow
+ *
+ * Structures passed to an ioctl begin with their own size in bytes, set by the caller. Later versions only append
+ * fields, and zero in an appended field always means "as before". So a caller built against an older header simply
+ * passes a smaller size; a caller built against a newer one passes a larger, and gets -E2BIG if it uses a field that
+ * this module does not know. The module fills in at most the given size. The size is not part of the ioctl number.
+ *
+ * KTALLY_ABI_VERSION changes only when an existing consumer would misread something. New record types, frame types, flags
+ * and features do not change it: a consumer must skip record types that it does not know, by their size, and treat
+ * frame types that it does not know as unnamed frames.
+ *
+ *
+ * 3. Rings
+ *
+ * There is a ring for each CPU that is or was online since SETUP. A ring is one area of setup.area_bytes bytes, mapped
+ * from the file at offset cpu * setup.area_bytes:
+ *
+ *	offset 0			struct ktally_ring_consumer, one page: readable and writable, the only one that is
+ *	offset KTALLY_PAGE_BYTES	struct ktally_ring_producer, one page: readable
+ *	producer.data_offset		the records, producer.data_bytes bytes: readable
+ *	... + producer.data_bytes	the same bytes again, so that no record is ever split at the end of the ring
+ *
+ * Map the consumer page alone with PROT_READ|PROT_WRITE and the rest with PROT_READ; both MAP_SHARED. Asking to write
+ * or execute the rest is -EPERM, a range outside the area -EINVAL, a CPU that has no ring (yet) -ENXIO. When
+ * producer.rings in any mapped ring differs from the number of rings mapped, a CPU has come online and has a ring to map.
+ *
+ * Positions are bytes, start at zero and never wrap: position p is at data offset p % producer.data_bytes, and
+ * data_bytes is a power of two. Everything in [consumer.tail, producer.head) is complete records, in order. To consume:
+ *
+ *	head = load-acquire(producer.head)
+ *	while (tail != head) { use the record at data + (tail & (data_bytes - 1)); tail += record.size; }
+ *	store-release(consumer.tail, tail)
+ *
+ * The module believes nothing it reads from the consumer page; a wrong tail makes the consumer lose its own records.
+ *
+ * read() returns as many whole records as fit, from all rings, ring after ring: the same records, consumed the same way.
+ * A buffer too small for the next record is -EINVAL; KTALLY_RECORD_BYTES_MAX always suffices. Without O_NONBLOCK it waits until
+ * poll() would report POLLIN. On a session that is not enabled it returns what is left, then 0. Do not mix read() and
+ * a mapping on one session.
+ *
+ * poll() reports POLLIN when some ring holds at least setup.watermark_bytes, or holds a record that is older than
+ * setup.latency_ms (give or take as much again); POLLHUP when the session was stopped for good (see producer.state).
+ *
+ *
+ * 4. Records
+ *
+ * Every record begins with struct ktally_record. The order within a ring is: a TASK before the first sample that names its
+ * task_id, a STACK before the first sample that names its stack_id. Both ids are stable and mean the same in all rings of
+ * a session, but each ring says them for itself, and may say them again. After KTALLY_FLUSH_RESEND it says them all again.
+ *
+ * Nothing is lost silently. For every ring, and once it is read empty after KTALLY_IOC_FLUSH:
+ *
+ *	producer.samples == SAMPLE records + the sum of `count` of all LOST records but those of KTALLY_LOST_NOTICE
+ *
+ * Times are CLOCK_MONOTONIC in nanoseconds. Process and thread ids are those of the initial pid namespace.
+ */
+#ifndef _UAPI_LINUX_KTALLY_H
+#define _UAPI_LINUX_KTALLY_H
+
+#include <linux/ioctl.h>
+#include <linux/types.h>
+
+#define KTALLY_ABI_VERSION	1
+#define KTALLY_DEVICE_PATH	"/dev/ktally"
+
+/* Size of the consumer and the producer page, whatever the page size of the host. */
+#define KTALLY_PAGE_BYTES	4096
+
+/* ------------------------------------------------------------------------------------------------ what it can do */
+
+/* info.features: what this module offers at all. */
+#define KTALLY_FEATURE_ONCPU		(1ULL << 0)	/* on-CPU samples */
+#define KTALLY_FEATURE_OFFCPU		(1ULL << 1)	/* off-CPU samples (record type 7) */
+#define KTALLY_FEATURE_FILES		(1ULL << 2)	/* file-relative user frames (frame type 3) */
+
+/* info.allowed: what this descriptor may ask for, by the rights of whoever opened it and the kernel's lockdown. */
+#define KTALLY_ALLOWED_ALL_PROCESSES	(1ULL << 0)	/* else the opener's own processes only */
+#define KTALLY_ALLOWED_KERNEL_FRAMES	(1ULL << 1)	/* KTALLY_CAPTURE_KERNEL */
+
+/* info.clock, producer.clock: what paces the samples. */
+#define KTALLY_CLOCK_CPU	1	/* a high-resolution timer: cannot hit where interrupts are off */
+#define KTALLY_CLOCK_CYCLES	2	/* hardware cycles, by non-maskable interrupt: hits everywhere */
+#define KTALLY_CLOCK_REF_CYCLES	3	/* hardware reference cycles (constant rate), by non-maskable interrupt */
+
+/**
+ * struct ktally_info - KTALLY_IOC_INFO, all but @size filled in by the module
+ * @size: in: size of this structure as the caller knows it, at least KTALLY_INFO_SIZE_V1
+ * @abi_version: KTALLY_ABI_VERSION of the module
+ * @features: KTALLY_FEATURE_*
+ * @allowed: KTALLY_ALLOWED_*
+ * @clock: KTALLY_CLOCK_* that on-CPU sampling will use
+ * @cpus: number of CPU numbers this host can have; rings have numbers below it
+ * @rate_min: lowest sampling rate, per second and CPU
+ * @rate_max: highest
+ * @rate_default: what setup.rate = 0 means
+ * @depth_max: largest setup.depth
+ * @ring_bytes_min: smallest setup.ring_bytes
+ * @ring_bytes_max: largest, for this descriptor
+ */
+struct ktally_info {
+	__u32 size;
+	__u32 abi_version;
+	__u64 features;
+	__u64 allowed;
+	__u32 clock;
+	__u32 cpus;
+	__u32 rate_min;
+	__u32 rate_max;
+	__u32 rate_default;
+	__u32 depth_max;
+	__u32 ring_bytes_min;
+	__u32 ring_bytes_max;
+};
+
+#define KTALLY_INFO_SIZE_V1	56
+
+/* ------------------------------------------------------------------------------------------------ what is asked for */
+
+/* setup.sources */
+#define KTALLY_SOURCE_ONCPU	(1U << 0)	/* a sample of what runs, setup.rate times a second on every CPU */
+
+/* setup.capture: which frames a stack has. */
+#define KTALLY_CAPTURE_KERNEL	(1U << 0)	/* needs KTALLY_ALLOWED_KERNEL_FRAMES, else -EPERM */
+#define KTALLY_CAPTURE_USER	(1U << 1)
+
+/* setup.filter */
+#define KTALLY_FILTER_CHILDREN	(1U << 0)	/* processes forked by those in setup.pids belong to them, recursively */
+
+/* Bounds of setup's fields; 0 in a field means its default. */
+#define KTALLY_RATE_MIN		1
+#define KTALLY_RATE_MAX		10000
+#define KTALLY_RATE_DEFAULT	19
+#define KTALLY_DEPTH_MAX	512
+#define KTALLY_DEPTH_DEFAULT	128
+#define KTALLY_DEPTH_KERNEL_MAX	128		/* a kernel stack is 16 KiB: this is all of it */
+#define KTALLY_RING_BYTES_MIN		(16U << 10)
+#define KTALLY_RING_BYTES_MAX		(16U << 20)
+#define KTALLY_RING_BYTES_DEFAULT	(256U << 10)
+#define KTALLY_LATENCY_MS_MAX		60000
+#define KTALLY_LATENCY_MS_DEFAULT	1000
+#define KTALLY_BUDGET_PPM_MAX		500000
+#define KTALLY_BUDGET_PPM_DEFAULT	10000
+#define KTALLY_PIDS_MAX			1024
+#define KTALLY_CGROUPS_MAX		16
+
+/**
+ * struct ktally_setup - KTALLY_IOC_SETUP, once per session
+ * @size: in: size of this structure as the caller knows it, at least KTALLY_SETUP_SIZE_V1
+ * @sources: KTALLY_SOURCE_*, at least one
+ * @capture: KTALLY_CAPTURE_*; none is legal: samples then name the task and the empty stack
+ * @rate: on-CPU samples per second and CPU
+ * @depth: most user frames of a stack; kernel frames are bounded by the lower of this and KTALLY_DEPTH_KERNEL_MAX
+ * @ring_bytes: bytes for records in each CPU's ring, a power of two
+ * @watermark_bytes: poll() reports a ring that holds as much; 0: a quarter of @ring_bytes; at most @ring_bytes
+ * @latency_ms: poll() reports any record that is this old
+ * @budget_ppm: share of each CPU's time, in millionths, that the module may spend on this session before it thins
+ * @filter: KTALLY_FILTER_*
+ * @pids: address of an array of @pid_count process ids (__s32, as the caller's pid namespace numbers them); only these are
+ *	sampled. -ESRCH if one does not exist.
+ * @cgroup_fds: address of an array of @cgroup_count descriptors (__s32) of cgroup v2 directories; only tasks in one of them
+ *	or below are sampled. -EBADF for something else. With @pids too, a task must satisfy both.
+ * @pid_count: number of @pids, 0: no such filter
+ * @cgroup_count: number of @cgroup_fds, 0: no such filter
+ * @area_bytes: out: bytes from one ring's area to the next, see "Rings"
+ * @cpus: out: as info.cpus
+ * @reserved: zero
+ *
+ * The idle task is not sampled, unless the CPU serves soft interrupts on top of it.
+ *
+ * Errors: -EBUSY if the session is set up already or too many sessions exist; -EPERM for something that info.allowed does not
+ * have; -EINVAL for a value out of bounds; -ENOMEM past the module's memory limit (parameter memory_limit_mb), or for real.
+ */
+struct ktally_setup {
+	__u32 size;
+	__u32 sources;
+	__u32 capture;
+	__u32 rate;
+	__u32 depth;
+	__u32 ring_bytes;
+	__u32 watermark_bytes;
+	__u32 latency_ms;
+	__u32 budget_ppm;
+	__u32 filter;
+	__u64 pids;
+	__u64 cgroup_fds;
+	__u32 pid_count;
+	__u32 cgroup_count;
+	__u64 area_bytes;
+	__u32 cpus;
+	__u32 reserved;
+};
+
+#define KTALLY_SETUP_SIZE_V1	80
+
+/**
+ * struct ktally_rate - KTALLY_IOC_SET_RATE, at any time after SETUP
+ * @size: in: size of this structure as the caller knows it, at least KTALLY_RATE_SIZE_V1
+ * @rate: new rate per second and CPU, KTALLY_RATE_MIN to KTALLY_RATE_MAX. Weights make totals right across the change.
+ */
+struct ktally_rate {
+	__u32 size;
+	__u32 rate;
+};
+
+#define KTALLY_RATE_SIZE_V1	8
+
+/* flush.flags */
+#define KTALLY_FLUSH_RESEND	(1U << 0)	/* forget which stacks and tasks were sent: each is sent again when next seen */
+
+/**
+ * struct ktally_flush - KTALLY_IOC_FLUSH: announce all losses so far (where there is room) and make everything readable
+ * @size: in: size of this structure as the caller knows it, at least KTALLY_FLUSH_SIZE_V1
+ * @flags: KTALLY_FLUSH_*
+ */
+struct ktally_flush {
+	__u32 size;
+	__u32 flags;
+};
+
+#define KTALLY_FLUSH_SIZE_V1	8
+
+/* ENABLE: -EINVAL before SETUP, -EPERM if lockdown was raised since. ENABLE when enabled, DISABLE when not: no error. */
+#define KTALLY_IOC_TYPE		0xf7
+#define KTALLY_IOC_INFO		_IOC(_IOC_READ | _IOC_WRITE, KTALLY_IOC_TYPE, 0, 0)
+#define KTALLY_IOC_SETUP	_IOC(_IOC_READ | _IOC_WRITE, KTALLY_IOC_TYPE, 1, 0)
+#define KTALLY_IOC_ENABLE	_IOC(_IOC_NONE, KTALLY_IOC_TYPE, 2, 0)
+#define KTALLY_IOC_DISABLE	_IOC(_IOC_NONE, KTALLY_IOC_TYPE, 3, 0)
+#define KTALLY_IOC_SET_RATE	_IOC(_IOC_WRITE, KTALLY_IOC_TYPE, 4, 0)
+#define KTALLY_IOC_FLUSH	_IOC(_IOC_WRITE, KTALLY_IOC_TYPE, 5, 0)
+
+/* ------------------------------------------------------------------------------------------------ the ring's pages */
+
+/* Why something is not in the ring: index into producer.lost, and lost.cause. */
+#define KTALLY_LOST_FULL	0	/* samples: the ring had no room */
+#define KTALLY_LOST_BUSY	1	/* samples: earlier captures on this CPU had not finished (interrupts off for long) */
+#define KTALLY_LOST_NOTICE	2	/* announcements of exec and exit, not samples: the ring had no room */
+#define KTALLY_LOST_CAUSES	4	/* slots in the arrays; those not named above are zero */
+
+/* producer.state */
+#define KTALLY_STATE_READY	1	/* set up, not enabled */
+#define KTALLY_STATE_ENABLED	2
+#define KTALLY_STATE_STOPPED	3	/* the module found an inconsistency of its own and stopped the session: see the kernel log */
+
+/**
+ * struct ktally_loss - a count of things that are missing and what they stood for
+ * @count: how many
+ * @weight: nanoseconds they stood for
+ */
+struct ktally_loss {
+	__u64 count;
+	__u64 weight;
+};
+
+/**
+ * struct ktally_ring_consumer - the page that the reader writes
+ * @tail: position up to which records are consumed
+ */
+struct ktally_ring_consumer {
+	__u64 tail;
+};
+
+#define KTALLY_RING_MAGIC	0x796c6c61746bULL	/* "ktally" */
+
+/**
+ * struct ktally_ring_producer - the page that tells the reader about its ring
+ * @magic: KTALLY_RING_MAGIC
+ * @abi_version: KTALLY_ABI_VERSION
+ * @cpu: whose ring this is
+ * @data_offset: bytes from the start of the area to the records
+ * @data_bytes: bytes of records, a power of two
+ * @clock: KTALLY_CLOCK_*
+ * @reserved: zero
+ * @head: position up to which records can be read; on a cache line of its own
+ * @reserved_head: zero
+ * @samples: samples taken on this CPU since SETUP, lost ones included
+ * @stacks: STACK records written
+ * @throttles: THROTTLE records written
+ * @lost: what is missing, by cause, whether announced by a LOST record yet or not
+ * @rings: number of rings the session has
+ * @state: KTALLY_STATE_*
+ * @thin: one of this many samples is taken now, see THROTTLE
+ * @rate: nominal samples per second now
+ *
+ * Everything after @head is informative and may be a moment old; DISABLE and KTALLY_IOC_FLUSH bring it up to date.
+ */
+struct ktally_ring_producer {
+	__u64 magic;
+	__u32 abi_version;
+	__u32 cpu;
+	__u64 data_offset;
+	__u64 data_bytes;
+	__u32 clock;
+	__u32 reserved[7];
+	__u64 head;
+	__u64 reserved_head[7];
+	__u64 samples;
+	__u64 stacks;
+	__u64 throttles;
+	struct ktally_loss lost[KTALLY_LOST_CAUSES];
+	__u32 rings;
+	__u32 state;
+	__u32 thin;
+	__u32 rate;
+};
+
+/* ------------------------------------------------------------------------------------------------ the records */
+
+#define KTALLY_RECORD_TASK	1	/* struct ktally_task */
+#define KTALLY_RECORD_EXIT	2	/* struct ktally_exit */
+#define KTALLY_RECORD_STACK	3	/* struct ktally_stack */
+#define KTALLY_RECORD_SAMPLE	4	/* struct ktally_sample */
+#define KTALLY_RECORD_LOST	5	/* struct ktally_lost */
+#define KTALLY_RECORD_THROTTLE	6	/* struct ktally_throttle */
+#define KTALLY_RECORD_OFFCPU	7	/* struct ktally_offcpu; only with KTALLY_FEATURE_OFFCPU */
+
+/* No record is larger, of any type. */
+#define KTALLY_RECORD_BYTES_MAX	8192
+
+/**
+ * struct ktally_record - how every record begins
+ * @type: KTALLY_RECORD_*
+ * @flags: as the type says; unknown ones are to be ignored
+ * @size: bytes of the whole record, this header included, a multiple of 8
+ * @cpu: the ring it is from
+ */
+struct ktally_record {
+	__u16 type;
+	__u16 flags;
+	__u16 size;
+	__u16 cpu;
+};
+
+/* task.flags */
+#define KTALLY_TASK_KERNEL	(1U << 0)	/* a kernel thread, or a kernel worker of a process (io_uring) */
+#define KTALLY_TASK_EXEC	(1U << 1)	/* sent because the task just executed a new program, not because it was sampled */
+#define KTALLY_TASK_COMPAT	(1U << 2)	/* a 32-bit program */
+
+#define KTALLY_COMM_BYTES	16
+
+/**
+ * struct ktally_task - a task as it is now
+ * @header: type KTALLY_RECORD_TASK
+ * @time: when
+ * @task_id: this task in this state: another program, name or cgroup makes another id. Opaque, never 0.
+ * @mm_id: its address space: equal for the threads of a process, different after exec. Opaque; 0: none (kernel thread).
+ * @cgroup_id: its cgroup v2, as the inode number of the cgroup's directory
+ * @start_time: when the task was created, CLOCK_BOOTTIME; with @tid unique on this host until it reboots
+ * @pid: process (thread group) id
+ * @tid: thread id
+ * @parent: process id of its parent
+ * @task_flags: KTALLY_TASK_*
+ * @comm: name, zero-padded, not necessarily zero-terminated
+ */
+struct ktally_task {
+	struct ktally_record header;
+	__u64 time;
+	__u64 task_id;
+	__u64 mm_id;
+	__u64 cgroup_id;
+	__u64 start_time;
+	__u32 pid;
+	__u32 tid;
+	__u32 parent;
+	__u32 task_flags;
+	__u8  comm[KTALLY_COMM_BYTES];
+};
+
+/**
+ * struct ktally_exit - a task that was announced in this session has ended
+ * @header: type KTALLY_RECORD_EXIT
+ * @time: when
+ * @start_time: as in its TASK record
+ * @pid: process id
+ * @tid: thread id; the process is gone when its last thread is
+ *
+ * May also come for a task that was never announced; that is harmless. It may precede, in another ring, the last samples of its task.
+ */
+struct ktally_exit {
+	struct ktally_record header;
+	__u64 time;
+	__u64 start_time;
+	__u32 pid;
+	__u32 tid;
+};
+
+/*
+ * A frame is a type in the upper four bits and a value in the lower 60. The address of a frame always lies inside the
+ * instruction that was executing: for a caller that is its call, so the value is the return address less one, and
+ * looking up a symbol or a line needs no adjustment.
+ */
+#define KTALLY_FRAME_TYPE_SHIFT	60
+#define KTALLY_FRAME_VALUE_MASK	((1ULL << KTALLY_FRAME_TYPE_SHIFT) - 1)
+#define KTALLY_FRAME_KERNEL	1ULL	/* the kernel address is the value with the upper four bits set */
+#define KTALLY_FRAME_USER	2ULL	/* the value is an address in the address space stack.mm_id */
+#define KTALLY_FRAME_FILE	3ULL	/* bits 36..59: file id, bits 0..35: offset in it; only with KTALLY_FEATURE_FILES */
+
+/* stack.kernel_end, stack.user_end: how complete that part is. */
+#define KTALLY_END_NONE		0	/* the part is empty: not asked for, or the task has none */
+#define KTALLY_END_COMPLETE	1	/* down to the outermost frame */
+#define KTALLY_END_TRUNCATED	2	/* there are more frames than setup.depth */
+#define KTALLY_END_BROKEN	3	/* the chain breaks off: memory not readable, or not a chain of frames */
+
+/**
+ * struct ktally_stack - a stack, named
+ * @header: type KTALLY_RECORD_STACK
+ * @stack_id: hash of all that follows, keyed anew for each session. Opaque, never 0.
+ * @mm_id: address space of its KTALLY_FRAME_USER frames; 0 if it has none
+ * @kernel_frames: number of kernel frames, which come first
+ * @user_frames: number of user frames, which follow
+ * @kernel_end: KTALLY_END_*
+ * @user_end: KTALLY_END_*
+ * @reserved: zero
+ * @frames: each part from the innermost (leaf) frame outwards
+ */
+struct ktally_stack {
+	struct ktally_record header;
+	__u64 stack_id;
+	__u64 mm_id;
+	__u16 kernel_frames;
+	__u16 user_frames;
+	__u8  kernel_end;
+	__u8  user_end;
+	__u16 reserved;
+	__u64 frames[];
+};
+
+/* sample.header.flags */
+#define KTALLY_SAMPLE_KERNEL	(1U << 0)	/* the CPU ran kernel code (also when kernel frames are not captured) */
+#define KTALLY_SAMPLE_COMPAT	(1U << 1)	/* syscall is numbered as for 32-bit programs */
+
+#define KTALLY_SYSCALL_NONE	(-1)
+
+/**
+ * struct ktally_sample - what a CPU was doing
+ * @header: type KTALLY_RECORD_SAMPLE, flags KTALLY_SAMPLE_*
+ * @time: when
+ * @stack_id: see STACK
+ * @task_id: see TASK
+ * @weight: nanoseconds of CPU time this sample stands for. Sums of weights are unbiased estimates of time, whatever the rate
+ *	was and however samples were thinned. Counts of samples are not.
+ * @tid: thread id, as in its TASK
+ * @syscall: number of the system call the task is in, KTALLY_SYSCALL_NONE if none
+ */
+struct ktally_sample {
+	struct ktally_record header;
+	__u64 time;
+	__u64 stack_id;
+	__u64 task_id;
+	__u64 weight;
+	__u32 tid;
+	__s32 syscall;
+};
+
+/**
+ * struct ktally_lost - records are missing before this one
+ * @header: type KTALLY_RECORD_LOST
+ * @time: when this was written
+ * @cause: KTALLY_LOST_*
+ * @reserved: zero
+ * @loss: how many since the last LOST record of this ring and cause, and the time they stood for
+ */
+struct ktally_lost {
+	struct ktally_record header;
+	__u64 time;
+	__u32 cause;
+	__u32 reserved;
+	struct ktally_loss loss;
+};
+
+/**
+ * struct ktally_throttle - the time budget made the module thin its samples, or stop thinning them
+ * @header: type KTALLY_RECORD_THROTTLE
+ * @time: when
+ * @thin: from now on one of this many samples is taken, and stands for all of them; 1: every one
+ * @reserved: zero
+ * @spent: nanoseconds the module spent in the last window
+ * @window: length of that window in nanoseconds
+ */
+struct ktally_throttle {
+	struct ktally_record header;
+	__u64 time;
+	__u32 thin;
+	__u32 reserved;
+	__u64 spent;
+	__u64 window;
+};
+
+/* offcpu.state: why the task did not run. */
+#define KTALLY_OFFCPU_SLEEP	1	/* interruptible wait */
+#define KTALLY_OFFCPU_DISK	2	/* uninterruptible wait */
+#define KTALLY_OFFCPU_IOWAIT	3	/* uninterruptible wait for I/O */
+#define KTALLY_OFFCPU_STOPPED	4	/* stopped or traced */
+#define KTALLY_OFFCPU_PREEMPTED	5	/* was made to leave the CPU, could have run */
+#define KTALLY_OFFCPU_YIELDED	6	/* left the CPU by itself, could have run */
+
+/* offcpu.header.flags */
+#define KTALLY_OFFCPU_PARTIAL	(1U << 0)	/* the wait goes on; a later record with the same task and start replaces this one */
+
+/**
+ * struct ktally_offcpu - a wait. No module of this ABI version that lacks KTALLY_FEATURE_OFFCPU writes it.
+ * @header: type KTALLY_RECORD_OFFCPU, flags KTALLY_OFFCPU_PARTIAL
+ * @time: end of the wait
+ * @stack_id: where the task waited
+ * @task_id: who
+ * @weight: nanoseconds of waiting this record stands for
+ * @start: beginning of the wait; @time - @start = @blocked + @run_queue
+ * @blocked: nanoseconds until it was woken
+ * @run_queue: nanoseconds from then until it ran
+ * @waker_task_id: who woke it, 0 if not known
+ * @waker_stack_id: from where, 0 if not asked for
+ * @state: KTALLY_OFFCPU_*
+ * @syscall: number of the system call the task is in, KTALLY_SYSCALL_NONE if none
+ */
+struct ktally_offcpu {
+	struct ktally_record header;
+	__u64 time;
+	__u64 stack_id;
+	__u64 task_id;
+	__u64 weight;
+	__u64 start;
+	__u64 blocked;
+	__u64 run_queue;
+	__u64 waker_task_id;
+	__u64 waker_stack_id;
+	__u32 state;
+	__s32 syscall;
+};
+
+#endif /* _UAPI_LINUX_KTALLY_H */
