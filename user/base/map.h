@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A hash map from 64-bit keys to pointers, and a set of interned strings. Key 0 is an ordinary key. NULL is no value.
+ * Iterating while inserting is not allowed.
+ */
+#ifndef KTALLY_MAP_H
+#define KTALLY_MAP_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct map {
+	struct map_slot *slots;
+	size_t capacity, used, deleted;
+};
+
+struct map_slot {
+	uint64_t key;
+	void *value;
+};
+
+void *map_get(const struct map *map, uint64_t key);
+void *map_put(struct map *map, uint64_t key, void *value);	/* the value that was there before, or NULL */
+void *map_remove(struct map *map, uint64_t key);		/* the value that was there, or NULL */
+void map_free(struct map *map);					/* the slots, not the values */
+struct map_slot *map_next(const struct map *map, struct map_slot *previous);	/* first with NULL; NULL at the end */
+
+uint64_t hash_bytes(const void *data, size_t bytes, uint64_t seed);
+uint64_t hash_words(uint64_t a, uint64_t b);
+
+/* Equal strings give the same pointer, for the life of the program; so pointers can be compared and used as keys. */
+const char *intern(const char *string);
+const char *intern_bytes(const char *string, size_t bytes);
+
+#endif

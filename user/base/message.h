@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What programs say to people: one line an event, on standard error, with a journald priority prefix when standard error is
+ * the journal. An error names the cause and the cure. Exit codes of all programs are here, and in their manual pages.
+ */
+#ifndef KTALLY_MESSAGE_H
+#define KTALLY_MESSAGE_H
+
+#include <stddef.h>
+
+enum exit_code {
+	EXIT_OK = 0,
+	EXIT_FAILED = 1,	/* something went wrong while running: disk full, device gone, module stopped the session */
+	EXIT_USAGE = 2,		/* the command line or the environment cannot be understood */
+	EXIT_PERMISSION = 3,	/* not allowed: capabilities, lockdown, device permissions */
+	EXIT_UNAVAILABLE = 4,	/* the module is not loaded, too old or too new, or busy */
+	EXIT_COMMAND = 127,	/* ktally record: the command could not be started (else: the command's own exit code) */
+};
+
+extern const char *message_program;	/* "ktally", "ktallyd": put before each message */
+
+__attribute__((format(printf, 1, 2))) void message_error(const char *format, ...);
+__attribute__((format(printf, 1, 2))) void message_warning(const char *format, ...);
+__attribute__((format(printf, 1, 2))) void message_info(const char *format, ...);
+
+/* message_error and exit(code). */
+__attribute__((noreturn, format(printf, 2, 3))) void message_fatal(int code, const char *format, ...);
+
+/* malloc and friends that never return NULL. */
+void *memory_zeroed(size_t count, size_t bytes);
+void *memory_resized(void *memory, size_t count, size_t bytes);
+char *memory_string(const char *string);
+
+#endif
