@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# How user space is built: every .c file below user/, into build/, as one library of stages and three programs.
+#
+# A stage is a folder; its objects go into build/stages.a. libktally is apart: it is what others link to.
+# A program is a folder too (daemon, cli), linked with the stages.
+
+BUILD ?= build
+CC ?= cc
+CFLAGS ?= -O2 -g
+WARNINGS = -Wall -Wextra -Werror -Wmissing-prototypes -Wstrict-prototypes -Wshadow -Wpointer-arith -Wformat=2 -Wvla
+override CPPFLAGS += -D_GNU_SOURCE -Iuser -Ikmod/uapi -I$(BUILD)
+override CFLAGS += -std=gnu11 $(WARNINGS) $(SANITIZE)
+override LDFLAGS += $(SANITIZE)
+LIBS = -lelf -lcurl -lprotobuf-c -luring -lz
+
+STAGES = base capture profile symbols classify tally export
+STAGE_SOURCES = $(wildcard $(STAGES:%=user/%/*.c))
+STAGE_OBJECTS = $(STAGE_SOURCES:user/%.c=$(BUILD)/%.o) $(PROTO_OBJECTS)
+
+LIBRARY_SOURCES = $(wildcard user/lib/*.c)
+LIBRARY_OBJECTS = $(LIBRARY_SOURCES:user/%.c=$(BUILD)/%.o)
+
+# Wire formats: protobuf-c code generated at build time from user/proto/*.proto.
+PROTOS = $(wildcard user/proto/*.proto)
+PROTO_OBJECTS = $(PROTOS:user/%.proto=$(BUILD)/%.pb-c.o)
+PROTO_HEADERS = $(PROTO_OBJECTS:.o=.h)
+
+user: $(BUILD)/ktallyd $(BUILD)/ktally $(BUILD)/libktally.so $(BUILD)/libktally.a
+
+$(BUILD)/ktallyd: $(patsubst user/%.c,$(BUILD)/%.o,$(wildcard user/daemon/*.c)) $(BUILD)/stages.a $(BUILD)/libktally.a
+	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+$(BUILD)/ktally: $(patsubst user/%.c,$(BUILD)/%.o,$(wildcard user/cli/*.c)) $(BUILD)/stages.a $(BUILD)/libktally.a
+	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+$(BUILD)/stages.a: $(STAGE_OBJECTS)
+	rm -f $@ && ar rcs $@ $^
+
+include user/lib/build.mk
+
+$(BUILD)/%.o: user/%.c | $(PROTO_HEADERS)
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/proto/%.pb-c.c $(BUILD)/proto/%.pb-c.h &: user/proto/%.proto
+	@mkdir -p $(@D)
+	protoc-c --proto_path=user --c_out=$(BUILD) $<
+
+$(BUILD)/proto/%.o: $(BUILD)/proto/%.c
+	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+
+clean-user:
+	rm -rf $(BUILD)
+
+.PHONY: user clean-user
+.SECONDARY:

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The profile: what the records of a session say, put together. Records go in, one at a time, from a live session or from a
+ * capture; tasks and stacks are kept, stacks are named and classified when first sampled, samples are tallied.
+ */
+#ifndef KTALLY_PROFILE_H
+#define KTALLY_PROFILE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <linux/ktally.h>
+
+#include "base/map.h"
+#include "profile/frame.h"
+#include "symbols/symbols.h"
+#include "tally/tally.h"
+
+/* A task in one state; another comm, program or cgroup is another struct task. */
+struct task {
+	uint64_t id, mm_id, cgroup_id, start_time;
+	uint32_t pid, tid, parent, flags;	/* KTALLY_TASK_* */
+	const char *comm;			/* interned, printable */
+	const char *executable;			/* path, interned; NULL for kernel threads and where it could not be learnt */
+	const char *process_name;		/* base name of the executable, else comm; interned; what processes are grouped by */
+};
+
+/* Samples of one stack in one task, added up. */
+struct profile_cell {
+	const struct stack *stack;
+	const struct task *task;
+	uint64_t samples, weight;		/* weight in ns */
+};
+
+struct profile_options {
+	bool cells;		/* keep cells (for pprof, folded, flame graphs); a daemon that only counts does not */
+	bool live;		/* the processes exist on this host now: read their mappings from /proc when needed */
+	size_t symbol_bytes;	/* for symbols_create() */
+	/* Called when mappings were read from /proc, so that a recorder can write them down. May be NULL. */
+	void (*on_mappings)(void *context, uint64_t mm_id, uint32_t pid, const char *executable, const char *text, size_t bytes);
+	void *context;
+};
+
+struct profile {
+	struct profile_options options;
+	struct symbols *symbols;
+	struct tally *tally;
+	struct map tasks;		/* task_id -> struct task */
+	struct map stacks;		/* stack_id -> struct stack */
+	struct map cells;		/* hash -> struct profile_cell */
+	uint64_t samples, weight;	/* read */
+	struct ktally_loss lost[KTALLY_LOST_CAUSES];	/* from LOST records */
+	uint64_t throttles, bad_records, orphans;	/* orphans: samples whose task or stack was never announced */
+	uint64_t first_time, last_time;	/* of samples, CLOCK_MONOTONIC ns */
+	uint64_t stacks_truncated, stacks_broken;	/* distinct user stacks that are not whole */
+	uint32_t thin;			/* of the last THROTTLE record, 1 at first */
+};
+
+/* A sample with everything it refers to. */
+struct profile_sample {
+	const struct ktally_sample *record;
+	const struct stack *stack;
+	const struct task *task;
+	const char *syscall;		/* by number; NULL: none */
+};
+
+struct profile *profile_create(const struct profile_options *options);
+void profile_destroy(struct profile *profile);
+
+/* Takes a record that ktally_check_record() accepts. Returns true and fills in sample (if not NULL) for a sample that could be resolved. */
+bool profile_feed(struct profile *profile, const struct ktally_record *record, struct profile_sample *sample);
+
+/* Drops tasks and stacks that were not sampled for a while, to bound memory; the device must then resend (KTALLY_FLUSH_RESEND). */
+void profile_forget(struct profile *profile);
+
+/* Everything of a capture file. 0, or -errno of capture_open() and capture_next(); what was read before an error is kept. */
+struct capture_item;
+void profile_feed_item(struct profile *profile, const struct capture_item *item);
+
+#endif

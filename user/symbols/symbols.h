@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Names for addresses: the kernel's from /proc/kallsyms, those of files from their ELF symbol tables, found through the
+ * mappings of an address space. Each file is read once, when first needed; memory is bounded by dropping the
+ * tables that were used longest ago. Everything read here is hostile: file contents, /proc text, lengths.
+ */
+#ifndef KTALLY_SYMBOLS_H
+#define KTALLY_SYMBOLS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "profile/frame.h"
+
+struct symbols;
+
+struct symbols_statistics {
+	uint64_t files;			/* symbol tables in memory */
+	uint64_t bytes;			/* what they take */
+	uint64_t frames_named, frames_unknown;
+	uint64_t files_failed;		/* could not be opened or were not ELF */
+};
+
+struct symbols *symbols_create(size_t most_bytes);	/* ceiling for file symbol tables, 0: 32 MiB */
+void symbols_destroy(struct symbols *symbols);
+
+/* Kernel names: text of /proc/kallsyms. 0; -EPERM: the addresses are hidden (all zero): kptr_restrict or no CAP_SYSLOG; -errno. */
+int symbols_load_kernel(struct symbols *symbols, const char *text, size_t bytes);
+int symbols_read_kernel(char **text, size_t *bytes);	/* from /proc/kallsyms, only text symbols (tTwW); malloc()ed */
+
+/* Whether the kernel has a function of that name (for checking rules against this kernel). */
+bool symbols_kernel_has(const struct symbols *symbols, const char *prefix_or_name, bool prefix);
+
+/* The executable mappings of an address space: text in the form of /proc/PID/maps. Replaces what was known of mm_id. */
+void symbols_set_mappings(struct symbols *symbols, uint64_t mm_id, uint32_t pid, const char *executable, const char *text, size_t bytes);
+bool symbols_have_mappings(const struct symbols *symbols, uint64_t mm_id);
+bool symbols_address_is_mapped(const struct symbols *symbols, uint64_t mm_id, uint64_t address);
+const char *symbols_executable(const struct symbols *symbols, uint64_t mm_id);	/* path, interned; NULL */
+void symbols_forget(struct symbols *symbols, uint64_t mm_id);
+
+/* Reads /proc/PID/maps (executable mappings only) and /proc/PID/exe. malloc()ed. -ESRCH when the process is gone. */
+int symbols_read_mappings(uint32_t pid, char **executable, char **text, size_t *bytes);
+
+/* Fills in frame->function, object, object_address, function_offset and kind from frame->address. `kernel` says which sort it is. */
+void symbols_name(struct symbols *symbols, uint64_t mm_id, bool kernel, struct frame *frame);
+
+/*
+ * Language runtime of an executable file, by its name and contents: "go" (has Go build info), "rust", "cpython", "v8js",
+ * "jvm", "perl", "ruby", "php", "beam", "dotnet"; NULL: native. Cached.
+ */
+const char *symbols_runtime(struct symbols *symbols, const char *path);
+
+void symbols_get_statistics(const struct symbols *symbols, struct symbols_statistics *statistics);
+
+#endif

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Counts and nanoseconds by process name, class and system call, in a bounded number of rows. */
+#ifndef KTALLY_TALLY_H
+#define KTALLY_TALLY_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "classify/class.h"
+
+struct tally_row {
+	const char *process_name;	/* interned; "other" in the row that takes what came after the cap */
+	struct class class;
+	const char *syscall_name;	/* best known: by number, else by frame; NULL */
+	uint64_t samples, weight;	/* since the tally was created; weight in ns */
+	uint64_t samples_exported, weight_exported;	/* how much of that has gone out: the exporter's, for delta sums */
+};
+
+struct tally;
+
+struct tally *tally_create(size_t most_rows);	/* 0: 10 000 */
+void tally_destroy(struct tally *tally);
+void tally_add(struct tally *tally, const char *process_name, const struct class *class, const char *syscall_name, uint64_t samples, uint64_t weight);
+
+/* Rows in no particular order; stable pointers until the tally is destroyed. */
+struct tally_row **tally_rows(const struct tally *tally, size_t *count);
+uint64_t tally_overflow(const struct tally *tally);	/* samples that went to "other" because of the cap */
+
+#endif
