@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The unit tests of user space: make -f tests/user/build.mk check
+#
+# Each tests/user/NAME.c is a program, linked with everything in user/ but the programs, all built with the address and the
+# undefined behaviour sanitizer into $(BUILD)/check. For some of it only:
+#
+#	make -f tests/user/build.mk check TESTS="map buffer" STAGES="base capture"
+
+BUILD ?= build
+override BUILD := $(BUILD)/check
+SANITIZE ?= -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+.DEFAULT_GOAL := check
+
+include user/build.mk
+
+TESTS ?= $(basename $(notdir $(wildcard tests/user/*.c)))
+TEST_PROGRAMS = $(TESTS:%=$(BUILD)/tests/%)
+TEST_SECONDS ?= 300
+
+$(BUILD)/tests/%.o: tests/user/%.c | $(PROTO_HEADERS)
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/tests/%: $(BUILD)/tests/%.o $(BUILD)/stages.a $(BUILD)/libktally.a
+	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+tests: $(TEST_PROGRAMS)
+
+# All tests run, whatever the first ones say. A test that printed no plan did not come to its end.
+check: $(TEST_PROGRAMS)
+	@failed=; \
+	for test in $(TESTS); do \
+		echo "# $$test"; \
+		timeout $(TEST_SECONDS) $(BUILD)/tests/$$test >$(BUILD)/tests/$$test.tap; status=$$?; \
+		cat $(BUILD)/tests/$$test.tap; \
+		grep -q '^1\.\.' $(BUILD)/tests/$$test.tap || status=1; \
+		if [ $$status -ne 0 ] && [ $$status -ne 4 ]; then failed="$$failed $$test"; fi; \
+	done; \
+	if [ -n "$$failed" ]; then echo "# failed:$$failed" >&2; exit 1; fi
+
+.PHONY: check tests
