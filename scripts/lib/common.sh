@@ -1,0 +1,32 @@
+# shellcheck shell=bash
+# What every script here shares: how to complain, and where the cache is.
+#
+# The cache lives outside the tree because it is large (gigabytes of kernels), shared by every clone on a machine,
+# and can be made again from nothing at any time. Nothing in it is precious and nothing may depend on its being
+# there; `rm -rf` of it is always safe between runs.
+
+say() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
+
+die() {
+	say "$@"
+	exit 1
+}
+
+cache_directory() { printf '%s\n' "${KTALLY_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/ktally}"; }
+
+# with_lock NAME COMMAND...: one at a time on this machine. The lock is a file of its own, never the thing it guards,
+# so that the thing can be replaced by rename. A waiter says what it waits for: a debug kernel takes minutes.
+# The function it calls must not itself start anything that outlives it, or that would inherit the lock.
+with_lock() {
+	local name=$1 lock status=0
+	shift
+	mkdir -p "$(cache_directory)/locks"
+	exec {lock}>"$(cache_directory)/locks/$name"
+	if ! flock --nonblock "$lock"; then
+		say "waiting for another run to finish with '$name'"
+		flock "$lock"
+	fi
+	"$@" || status=$?
+	exec {lock}>&-
+	return "$status"
+}

@@ -1,0 +1,43 @@
+# shellcheck shell=bash
+# Judges the guest's kernel log: a kernel that complains makes a run a failure, whatever the command said.
+
+# What a kernel prints when something is wrong with it, as extended regular expressions.
+readonly -a KERNEL_LOG_BAD=(
+	'BUG:' 'WARNING:' 'Oops' 'KASAN' 'UBSAN' 'KCSAN' 'KFENCE' 'DEBUG_LOCKS_WARN_ON'
+	'possible recursive locking' 'possible circular locking' 'possible irq lock inversion'
+	'inconsistent lock state' 'suspicious RCU usage' 'bad unlock balance' 'held lock freed'
+	'INFO: rcu' 'INFO: task .* blocked' 'INFO: trying to register non-static key'
+	'soft lockup' '[Hh]ard LOCKUP' 'unchecked MSR' 'scheduling while atomic' 'sleeping function called'
+	'general protection' 'stack-out-of-bounds' 'refcount_t' 'list_(add|del) corruption' 'Kernel panic'
+	'unable to handle' 'Voluntary context switch within RCU' 'perf: interrupt took too long.*stopping'
+)
+
+# Lines that match the above and mean nothing, each with the reason. Keep it short: every one of them hides something.
+readonly -a KERNEL_LOG_INNOCENT=(
+	# placeholder
+	'^$'
+)
+
+# kernel_log_text: turns records of /dev/kmsg into the form in which people know them.
+kernel_log_text() {
+	awk '/^ /{next}
+		{ split($0, f, ","); i = index($0, ";")
+		  printf "[%5d.%06d] %s\n", int(f[3] / 1000000), f[3] % 1000000, substr($0, i + 1) }'
+}
+
+# kernel_log_is_clean FILE: prints what is wrong, each place with its surroundings.
+kernel_log_is_clean() {
+	local bad innocent numbers
+	bad=$(IFS='|' && printf '%s' "${KERNEL_LOG_BAD[*]}")
+	innocent=$(IFS='|' && printf '%s' "${KERNEL_LOG_INNOCENT[*]}")
+	numbers=$(grep -nE -- "$bad" "$1" | grep -vE -- "^[0-9]+:.*($innocent)" | cut -d: -f1 | head -20)
+	[[ $numbers ]] || return 0
+	awk -v numbers="$numbers" '
+		BEGIN { n = split(numbers, at, "\n") }
+		{ for (i = 1; i <= n; i++)
+			if (NR >= at[i] - 3 && NR <= at[i] + 30) {
+				if (last && NR > last + 1) print "--"
+				print; last = NR; break
+			} }' "$1"
+	return 1
+}
