@@ -22,9 +22,13 @@
 
 #include <linux/ktally.h>
 
+/* Version of this header; ktally_version() is that of the library in use. */
+#define LIBKTALLY_VERSION	"0.1.0"
+
 #ifdef __cplusplus
 extern "C" {
 #endif
+#pragma GCC visibility push(default)
 
 struct ktally_session;
 
@@ -35,7 +39,10 @@ struct ktally_session;
  */
 int ktally_open(struct ktally_session **session);
 
-/** ktally_open_fd() - the same for a descriptor of the device that somebody else opened; the session owns it from then on */
+/**
+ * ktally_open_fd() - the same for a descriptor of the device that somebody else opened
+ * Return: as ktally_open(); -ENOTTY: not a descriptor of the device. On success the session owns the descriptor.
+ */
 int ktally_open_fd(struct ktally_session **session, int fd);
 
 void ktally_close(struct ktally_session *session);
@@ -48,25 +55,34 @@ const struct ktally_info *ktally_get_info(const struct ktally_session *session);
 
 /**
  * ktally_set_up() - configure the session and map its rings
- * @setup: as in <linux/ktally.h>; size is filled in here, the out fields by the module
+ * @setup: as in <linux/ktally.h>, the out fields are filled in by the module. Size 0 is taken as KTALLY_SETUP_SIZE_V1; set
+ *	it to sizeof(*setup) to use fields that came later.
  */
 int ktally_set_up(struct ktally_session *session, struct ktally_setup *setup);
 
+/** ktally_enable(), ktally_disable(), ktally_set_rate(), ktally_flush() - the ioctls of the same names in <linux/ktally.h> */
 int ktally_enable(struct ktally_session *session);
 int ktally_disable(struct ktally_session *session);
 int ktally_set_rate(struct ktally_session *session, unsigned int rate);
 int ktally_flush(struct ktally_session *session, unsigned int flags);
 
-/** ktally_wait() - wait until there is something to read; 1: there is, 0: @milliseconds passed, -EINTR, -ENODEV: the module stopped the session */
+/**
+ * ktally_wait() - wait until there is something to read
+ * @milliseconds: at most; -1: as long as it takes
+ * Return: 1: there is; 0: the time has passed; -EINTR: a signal was caught; -EINVAL: not set up; -ENODEV: the module stopped the
+ * session (the kernel log says why) and everything is read; -EPROTO: a ring holds something that is not a record; or whatever kept
+ * ktally_next() from mapping the ring of a CPU that came online. The last two end the session's reading.
+ */
 int ktally_wait(struct ktally_session *session, int milliseconds);
 
 /**
  * ktally_next() - the next record of any ring
  *
  * Goes through the rings in turn, taking from each what is there now; maps rings of CPUs that came online. The record is
- * valid, and its room in the ring taken, until the next call.
+ * valid, and its room in the ring taken, until the next call. It is one that ktally_check_record() accepts.
  *
- * Return: NULL when nothing is left to read at the moment.
+ * Return: NULL when everything is read that was there at the first call or the first after a NULL; so a loop until NULL
+ * ends even when records come in faster than they are read. NULL also after an error, which ktally_wait() then returns.
  */
 const struct ktally_record *ktally_next(struct ktally_session *session);
 
@@ -82,12 +98,17 @@ struct ktally_totals {
 	__u32 rate;
 };
 
+/** ktally_get_totals() - as the rings' producer pages have them now; after ktally_disable() or ktally_flush() they are exact */
 void ktally_get_totals(const struct ktally_session *session, struct ktally_totals *totals);
 
 /**
  * ktally_check_record() - whether a record is whole and consistent, for streams from elsewhere (files, pipes)
- * @data: may have any alignment that is a multiple of 8
+ * @data: aligned to 8 bytes
  * @bytes: how much is there
+ *
+ * A record of a known type has all its fields, a STACK as many frames as it says, and no identifier is 0; types that are not known are
+ * accepted whatever they contain.
+ *
  * Return: the size of the record; 0: more bytes are needed; -EBADMSG: not a record.
  */
 int ktally_check_record(const void *data, __u64 bytes);
@@ -95,6 +116,7 @@ int ktally_check_record(const void *data, __u64 bytes);
 /** ktally_version() - version of the library, "0.1.0" */
 const char *ktally_version(void);
 
+#pragma GCC visibility pop
 #ifdef __cplusplus
 }
 #endif
