@@ -36,6 +36,16 @@ static void add(u64 *counter, u64 value)
 	} while (cmpxchg_local(counter, old, old + value) != old);
 }
 
+/*
+ * The copy for the reader. A nested context may show a newer value in between, which this then hides: so it is shown
+ * once more whenever losses are announced.
+ */
+static void show_losses(struct ktally_ring *ring, u32 cause)
+{
+	WRITE_ONCE(ring->producer->lost[cause].weight, READ_ONCE(ring->lost[cause].weight));
+	WRITE_ONCE(ring->producer->lost[cause].count, READ_ONCE(ring->lost[cause].count));
+}
+
 /**
  * ktally_ring_begin() - enter the ring
  * @ring: this CPU's
@@ -117,8 +127,7 @@ void ktally_ring_lose(struct ktally_ring *ring, u32 cause, u64 count, u64 weight
 {
 	add(&ring->lost[cause].weight, weight);
 	add(&ring->lost[cause].count, count);
-	WRITE_ONCE(ring->producer->lost[cause].weight, READ_ONCE(ring->lost[cause].weight));
-	WRITE_ONCE(ring->producer->lost[cause].count, READ_ONCE(ring->lost[cause].count));
+	show_losses(ring, cause);
 }
 
 /**
@@ -144,6 +153,7 @@ bool ktally_ring_announce(struct ktally_ring *ring, u16 cpu, u64 time)
 		};
 		struct ktally_lost *lost;
 
+		show_losses(ring, cause);
 		if (now.count == announced->count)
 			continue;
 		lost = ktally_ring_reserve(ring, sizeof(*lost));

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Taking a sample, in two steps.
+ *
+ * ktally_capture_take() runs where the sample hits, which may be an NMI: it notes who runs, the system call, and the kernel
+ * frames. ktally_capture_finish() runs in hard interrupt context, at once or, after an NMI, as soon as interrupts are on: it
+ * reads the user stack, which no NMI may, and writes the records. In between the capture waits in one of a few places.
+ */
+#ifndef KTALLY_CAPTURE_H
+#define KTALLY_CAPTURE_H
+
+#include <linux/ktally.h>
+#include <linux/types.h>
+
+struct irq_work;
+struct ktally_cpu;
+struct pt_regs;
+
+/* Captures that can wait on a CPU: with interrupts off, so many NMIs in a row are kept. */
+#define KTALLY_CAPTURES 4
+
+#define KTALLY_FRAMES_MAX (KTALLY_DEPTH_KERNEL_MAX + KTALLY_DEPTH_MAX)
+
+/**
+ * struct ktally_capture - a sample on its way
+ * @task: who ran, to be compared only: it may be gone
+ * @who: the same as a record
+ * @weight: nanoseconds the sample stands for
+ * @syscall: number, KTALLY_SYSCALL_NONE if none
+ * @flags: KTALLY_SAMPLE_*
+ * @stack: a struct ktally_stack and room for its frames
+ */
+struct ktally_capture {
+	const struct task_struct *task;
+	struct ktally_task who;
+	u64 weight;
+	s32 syscall;
+	u16 flags;
+	u64 stack[sizeof(struct ktally_stack) / sizeof(u64) + KTALLY_FRAMES_MAX];
+};
+
+/**
+ * struct ktally_captures - those of a CPU, in the order they were taken
+ * @taken: how many were begun since ever; moved by any context
+ * @done: how many were finished since ever; moved by ktally_capture_finish() only
+ * @slots: capture number n is in slot n % KTALLY_CAPTURES
+ */
+struct ktally_captures {
+	u32 taken;
+	u32 done;
+	struct ktally_capture slots[KTALLY_CAPTURES];
+};
+
+/* Any context on the CPU, also NMI; the task must be one that may be sampled. False: no slot, the loss is counted. */
+bool ktally_capture_take(struct ktally_cpu *cpu, struct pt_regs *regs, u64 time, u64 weight);
+
+/* On the CPU, interrupts off, not NMI. */
+void ktally_capture_finish(struct ktally_cpu *cpu);
+
+/* On the CPU (or for one that is offline), interrupts off, not NMI: figures in the reader's page, pending LOST records. */
+void ktally_capture_flush(struct ktally_cpu *cpu);
+void ktally_capture_show(struct ktally_cpu *cpu);
+
+/* The same place for records that are not samples. */
+bool ktally_capture_write_task(struct ktally_cpu *cpu, struct ktally_task *task);
+void ktally_capture_begin(struct ktally_cpu *cpu);
+void ktally_capture_end(struct ktally_cpu *cpu);
+
+#endif /* KTALLY_CAPTURE_H */

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The one place that knows kernel versions. Included before every file of the module; the rest is written for the newest
+ * kernel. Each entry says what changed and when, so that it can go when the last kernel before it goes.
+ */
+#ifndef KTALLY_COMPAT_H
+#define KTALLY_COMPAT_H
+
+#include <linux/version.h>
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(5, 10, 0)
+#error "ktally needs Linux 5.10 or newer"
+#endif
+#ifndef CONFIG_X86_64
+#error "ktally runs on x86-64: other architectures do not export an unwinder to modules"
+#endif
+#if !defined(CONFIG_PERF_EVENTS) || !defined(CONFIG_TRACEPOINTS) || !defined(CONFIG_CGROUPS) || !defined(CONFIG_MMU)
+#error "ktally needs CONFIG_PERF_EVENTS, CONFIG_TRACEPOINTS (for example by CONFIG_FTRACE) and CONFIG_CGROUPS"
+#endif
+
+#include <linux/cgroup.h>
+#include <linux/irq_work.h>
+#include <linux/mm.h>
+#include <linux/perf_event.h>
+#include <linux/preempt.h>
+#include <linux/sched.h>
+#include <linux/sched/coredump.h>
+#include <linux/timer.h>
+
+/* in_irq() was renamed in 5.11. */
+#ifndef in_hardirq
+#define in_hardirq() in_irq()
+#endif
+
+/* vm_flags became read-only with setters in 6.3. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 3, 0)
+static inline void vm_flags_mod(struct vm_area_struct *vma, unsigned long set, unsigned long clear)
+{
+	vma->vm_flags = (vma->vm_flags | set) & ~clear;
+}
+#endif
+
+/* del_timer_sync() was renamed in 6.2; some older stable kernels have both. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 2, 0)
+#define timer_delete_sync(timer) del_timer_sync(timer)
+#endif
+
+/* An irq_work that must run in hard interrupt context also on PREEMPT_RT got its initializer in 5.12. */
+#ifdef IRQ_WORK_INIT_HARD
+#define KTALLY_IRQ_WORK_HARD(function) IRQ_WORK_INIT_HARD(function)
+#else
+#define KTALLY_IRQ_WORK_HARD(function) ((struct irq_work) { .flags = ATOMIC_INIT(IRQ_WORK_HARD_IRQ), .func = (function) })
+#endif
+
+/* Kernel workers that share the address space of a process: io_uring's since 5.12, vhost's since 6.4. */
+#if defined(PF_USER_WORKER)
+#define KTALLY_PF_WORKER (PF_IO_WORKER | PF_USER_WORKER)
+#else
+#define KTALLY_PF_WORKER PF_IO_WORKER
+#endif
+
+/* perf's own check of who may see kernel addresses, security modules included, can be linked to since 6.13. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 13, 0)
+#define ktally_perf_allow_kernel() perf_allow_kernel()
+#else
+#define ktally_perf_allow_kernel() 0
+#endif
+
+/* sched_process_exit tells since 6.16 whether the whole group is dead. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 16, 0)
+#define KTALLY_EXIT_PROBE_ARGUMENTS void *data, struct task_struct *task, bool group_dead
+#else
+#define KTALLY_EXIT_PROBE_ARGUMENTS void *data, struct task_struct *task
+#endif
+
+#endif /* KTALLY_COMPAT_H */

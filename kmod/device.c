@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "device.h"
+
+#include <linux/compat.h>
+#include <linux/fs.h>
+#include <linux/miscdevice.h>
+#include <linux/module.h>
+#include <linux/seq_file.h>
+#include <linux/uaccess.h>
+
+#include "oncpu.h"
+#include "reader.h"
+#include "session.h"
+
+static int device_open(struct inode *inode, struct file *file)
+{
+	struct ktally_session *session = ktally_session_create();
+
+	if (IS_ERR(session))
+		return PTR_ERR(session);
+	file->private_data = session;
+	return nonseekable_open(inode, file);
+}
+
+static int device_release(struct inode *inode, struct file *file)
+{
+	ktally_session_destroy(file->private_data);
+	return 0;
+}
+
+/* ------------------------------------------------------------------------------------------------ ioctls */
+
+/* Structures begin with their size; see "Structures that can grow" in the ABI. */
+static int copy_in(void *to, size_t known, size_t least, void __user *from, u32 *size)
+{
+	if (get_user(*size, (u32 __user *)from))
+		return -EFAULT;
+	if (*size < least || *size > PAGE_SIZE)
+		return -EINVAL;
+	return copy_struct_from_user(to, known, from, *size);
+}
+
+static int copy_out(void __user *to, const void *from, size_t known, u32 size)
+{
+	return copy_to_user(to, from, min_t(size_t, known, size)) ? -EFAULT : 0;
+}
+
+static int do_info(struct ktally_session *session, void __user *argument)
+{
+	struct ktally_info info;
+	u32 size;
+	int err;
+
+	BUILD_BUG_ON(sizeof(info) != KTALLY_INFO_SIZE_V1);
+	err = copy_in(&info, sizeof(info), KTALLY_INFO_SIZE_V1, argument, &size);
+	if (err)
+		return err;
+	info = (struct ktally_info) {
+		.size		= size,
+		.abi_version	= KTALLY_ABI_VERSION,
+		.features	= KTALLY_FEATURE_ONCPU,
+		.allowed	= ktally_gate_allowed(&session->gate),
+		.clock		= ktally_oncpu_clock(),
+		.cpus		= nr_cpu_ids,
+		.rate_min	= KTALLY_RATE_MIN,
+		.rate_max	= KTALLY_RATE_MAX,
+		.rate_default	= KTALLY_RATE_DEFAULT,
+		.depth_max	= KTALLY_DEPTH_MAX,
+		.ring_bytes_min	= KTALLY_RING_BYTES_MIN,
+		.ring_bytes_max	= ktally_session_ring_bytes_max(session),
+	};
+	return copy_out(argument, &info, sizeof(info), size);
+}
+
+static int do_setup(struct ktally_session *session, void __user *argument)
+{
+	struct ktally_setup setup;
+	u32 size;
+	int err;
+
+	BUILD_BUG_ON(sizeof(setup) != KTALLY_SETUP_SIZE_V1);
+	err = copy_in(&setup, sizeof(setup), KTALLY_SETUP_SIZE_V1, argument, &size);
+	if (err)
+		return err;
+	err = ktally_session_set_up(session, &setup);
+	if (err)
+		return err;
+	return copy_out(argument, &setup, sizeof(setup), size);
+}
+
+static int do_set_rate(struct ktally_session *session, void __user *argument)
+{
+	struct ktally_rate rate;
+	u32 size;
+	int err;
+
+	BUILD_BUG_ON(sizeof(rate) != KTALLY_RATE_SIZE_V1);
+	err = copy_in(&rate, sizeof(rate), KTALLY_RATE_SIZE_V1, argument, &size);
+	if (err)
+		return err;
+	return ktally_session_set_rate(session, rate.rate);
+}
+
+static int do_flush(struct ktally_session *session, void __user *argument)
+{
+	struct ktally_flush flush;
+	u32 size;
+	int err;
+
+	BUILD_BUG_ON(sizeof(flush) != KTALLY_FLUSH_SIZE_V1);
+	err = copy_in(&flush, sizeof(flush), KTALLY_FLUSH_SIZE_V1, argument, &size);
+	if (err)
+		return err;
+	return ktally_session_flush(session, flush.flags);
+}
+
+static long locked_ioctl(struct ktally_session *session, unsigned int command, void __user *argument)
+{
+	lockdep_assert_held(&session->lock);
+
+	switch (command) {
+	case KTALLY_IOC_INFO:
+		return do_info(session, argument);
+	case KTALLY_IOC_SETUP:
+		return do_setup(session, argument);
+	case KTALLY_IOC_ENABLE:
+		return argument ? -EINVAL : ktally_session_enable(session);
+	case KTALLY_IOC_DISABLE:
+		if (argument || !session->state)
+			return -EINVAL;
+		ktally_session_disable(session);
+		return 0;
+	case KTALLY_IOC_SET_RATE:
+		return do_set_rate(session, argument);
+	case KTALLY_IOC_FLUSH:
+		return do_flush(session, argument);
+	default:
+		return -ENOTTY;
+	}
+}
+
+static long device_ioctl(struct file *file, unsigned int command, unsigned long argument)
+{
+	struct ktally_session *session = file->private_data;
+	long result;
+
+	result = mutex_lock_interruptible(&session->lock);
+	if (result)
+		return result;
+	result = locked_ioctl(session, command, (void __user *)argument);
+	mutex_unlock(&session->lock);
+	return result;
+}
+
+/* ------------------------------------------------------------------------------------------------ /proc/PID/fdinfo/FD */
+
+static const char *state_name(u32 state)
+{
+	switch (state) {
+	case KTALLY_STATE_READY:
+		return "ready";
+	case KTALLY_STATE_ENABLED:
+		return "enabled";
+	case KTALLY_STATE_STOPPED:
+		return "stopped";
+	default:
+		return "new";
+	}
+}
+
+static void device_show_fdinfo(struct seq_file *seq, struct file *file)
+{
+	const struct ktally_session *session = file->private_data;
+	struct ktally_loss lost[KTALLY_LOST_CAUSES] = {};
+	u64 samples = 0, stacks = 0, throttles = 0, unread = 0;
+	u32 state = smp_load_acquire(&session->state), thin = 1;
+	unsigned int i, cause;
+
+	seq_printf(seq, "state:\t%s\n", state_name(state));
+	seq_printf(seq, "privileged:\t%d\n", session->gate.privileged);
+	if (!state)
+		return;
+
+	for (i = 0; i < nr_cpu_ids; i++) {
+		const struct ktally_cpu *cpu = ktally_session_cpu(session, i);
+		const struct ktally_ring_producer *producer;
+
+		if (!cpu)
+			continue;
+		producer = cpu->ring.producer;
+		samples += READ_ONCE(producer->samples);
+		stacks += READ_ONCE(producer->stacks);
+		throttles += READ_ONCE(producer->throttles);
+		thin = max(thin, READ_ONCE(producer->thin));
+		unread += ktally_ring_unread(&cpu->ring);
+		for (cause = 0; cause < KTALLY_LOST_CAUSES; cause++)
+			lost[cause].count += READ_ONCE(cpu->ring.lost[cause].count);
+	}
+	seq_printf(seq, "rate:\t%u\n", READ_ONCE(session->rate));
+	seq_printf(seq, "rings:\t%d\n", atomic_read(&session->rings));
+	seq_printf(seq, "ring_bytes:\t%u\n", session->setup.ring_bytes);
+	seq_printf(seq, "unread_bytes:\t%llu\n", unread);
+	seq_printf(seq, "samples:\t%llu\n", samples);
+	seq_printf(seq, "stacks:\t%llu\n", stacks);
+	seq_printf(seq, "lost_full:\t%llu\n", lost[KTALLY_LOST_FULL].count);
+	seq_printf(seq, "lost_busy:\t%llu\n", lost[KTALLY_LOST_BUSY].count);
+	seq_printf(seq, "lost_notice:\t%llu\n", lost[KTALLY_LOST_NOTICE].count);
+	seq_printf(seq, "throttles:\t%llu\n", throttles);
+	seq_printf(seq, "thin:\t%u\n", thin);
+}
+
+/* ------------------------------------------------------------------------------------------------ registration */
+
+static const struct file_operations device_operations = {
+	.owner		= THIS_MODULE,
+	.open		= device_open,
+	.release	= device_release,
+	.read		= ktally_read,
+	.poll		= ktally_poll,
+	.mmap		= ktally_mmap,
+	.unlocked_ioctl	= device_ioctl,
+	.compat_ioctl	= compat_ptr_ioctl,
+	.show_fdinfo	= device_show_fdinfo,
+};
+
+static struct miscdevice device = {
+	.minor	= MISC_DYNAMIC_MINOR,
+	.name	= "ktally",
+	.mode	= 0660,
+	.fops	= &device_operations,
+};
+
+int ktally_device_init(void)
+{
+	return misc_register(&device);
+}
+
+void ktally_device_exit(void)
+{
+	misc_deregister(&device);
+}

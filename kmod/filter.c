@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "filter.h"
+
+#include <linux/bitmap.h>
+#include <linux/cgroup.h>
+#include <linux/overflow.h>
+#include <linux/pid.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+#include <linux/threads.h>
+#include <linux/uaccess.h>
+
+/*
+ * A bit for each possible process id is half a megabyte, but a look-up is one load, children come and go by one bit operation,
+ * and there is no table that a fork bomb could fill.
+ */
+static int init_pids(struct ktally_filter *filter, const struct ktally_setup *setup)
+{
+	const s32 __user *from = u64_to_user_ptr(setup->pids);
+	u32 i;
+
+	filter->pids = kvcalloc(BITS_TO_LONGS(PID_MAX_LIMIT), sizeof(long), GFP_KERNEL_ACCOUNT);
+	if (!filter->pids)
+		return -ENOMEM;
+	for (i = 0; i < setup->pid_count; i++) {
+		struct task_struct *task;
+		pid_t pid = 0;
+		s32 number;
+
+		if (get_user(number, &from[i]))
+			return -EFAULT;
+		rcu_read_lock();
+		task = pid_task(find_vpid(number), PIDTYPE_PID);
+		if (task)
+			pid = task->tgid;
+		rcu_read_unlock();
+		if (!pid)
+			return -ESRCH;
+		set_bit(pid, filter->pids);
+	}
+	return 0;
+}
+
+static int init_cgroups(struct ktally_filter *filter, const struct ktally_setup *setup)
+{
+	const s32 __user *from = u64_to_user_ptr(setup->cgroup_fds);
+	u32 i;
+
+	for (i = 0; i < setup->cgroup_count; i++) {
+		struct cgroup *cgroup;
+		s32 fd;
+
+		if (get_user(fd, &from[i]))
+			return -EFAULT;
+		cgroup = cgroup_get_from_fd(fd);
+		if (IS_ERR(cgroup))
+			return -EBADF;
+		filter->cgroups[filter->cgroup_count++] = cgroup;
+		if (cgroup->root != &cgrp_dfl_root)
+			return -EBADF;
+	}
+	return 0;
+}
+
+int ktally_filter_init(struct ktally_filter *filter, const struct ktally_setup *setup)
+{
+	int err = 0;
+
+	filter->children = setup->filter & KTALLY_FILTER_CHILDREN;
+	if (setup->pid_count)
+		err = init_pids(filter, setup);
+	if (!err && setup->cgroup_count)
+		err = init_cgroups(filter, setup);
+	if (err)
+		ktally_filter_destroy(filter);
+	return err;
+}
+
+void ktally_filter_destroy(struct ktally_filter *filter)
+{
+	while (filter->cgroup_count)
+		cgroup_put(filter->cgroups[--filter->cgroup_count]);
+	kvfree(filter->pids);
+	filter->pids = NULL;
+}
+
+static bool in_cgroups(const struct ktally_filter *filter)
+{
+	struct cgroup *cgroup;
+	bool in = false;
+	u32 i;
+
+	rcu_read_lock();
+	cgroup = task_css_set(current)->dfl_cgrp;
+	for (i = 0; i < filter->cgroup_count && !in; i++)
+		in = cgroup_is_descendant(cgroup, filter->cgroups[i]);
+	rcu_read_unlock();
+	return in;
+}
+
+bool ktally_filter_passes_current(const struct ktally_filter *filter)
+{
+	if (filter->pids && !test_bit(current->tgid, filter->pids))
+		return false;
+	return !filter->cgroup_count || in_cgroups(filter);
+}
+
+void ktally_filter_fork(struct ktally_filter *filter, pid_t parent, pid_t child)
+{
+	if (filter->pids && filter->children && test_bit(parent, filter->pids))
+		set_bit(child, filter->pids);
+}
+
+/* A dead process's number may soon be somebody else's. */
+void ktally_filter_exit(struct ktally_filter *filter, pid_t pid)
+{
+	if (filter->pids && test_bit(pid, filter->pids))
+		clear_bit(pid, filter->pids);
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Who a sample is from: ids and the TASK record of the current task. */
+#ifndef KTALLY_IDENTITY_H
+#define KTALLY_IDENTITY_H
+
+#include <linux/ktally.h>
+#include <linux/sched.h>
+
+#include "hash.h"
+
+/* Whether a task has user registers and a user stack of its own. */
+static inline bool ktally_has_user_part(const struct task_struct *task)
+{
+	return task->mm && !(task->flags & (PF_KTHREAD | KTALLY_PF_WORKER));
+}
+
+/* Any context, also NMI. All of the record but its header. */
+void ktally_identify_current(const struct ktally_key *key, struct ktally_task *record, u64 time);
+
+/* Of a task in this very state of its life, whatever its name: what EXIT is matched by. */
+static inline u64 ktally_life_hash(const struct ktally_key *key, u32 tid, u64 start_time)
+{
+	return ktally_hash_word(key, ktally_hash_word(key, key->start, tid), start_time);
+}
+
+#endif /* KTALLY_IDENTITY_H */

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "lifecycle.h"
+
+#include <linux/bitops.h>
+#include <linux/irqflags.h>
+#include <linux/sched/signal.h>
+#include <linux/smp.h>
+#include <linux/timekeeping.h>
+#include <linux/tracepoint.h>
+#include <trace/events/sched.h>
+
+#include "identity.h"
+#include "session.h"
+
+/*
+ * Probes run in task context, in newer kernels with preemption on: interrupts off makes them as undisturbed as samples. They must
+ * not do anything that could sleep, print or wake.
+ */
+
+static void on_fork(void *data, struct task_struct *parent, struct task_struct *child)
+{
+	struct ktally_session *session = data;
+
+	if (child->tgid != parent->tgid)
+		ktally_filter_fork(&session->filter, parent->tgid, child->tgid);
+}
+
+static void on_exec(void *data, struct task_struct *task, pid_t old_pid, struct linux_binprm *bprm)
+{
+	struct ktally_session *session = data;
+	struct ktally_task record;
+	struct ktally_cpu *cpu;
+	unsigned long flags;
+
+	if (!ktally_filter_passes_current(&session->filter) || !ktally_gate_permits_current(&session->gate))
+		return;
+
+	local_irq_save(flags);
+	cpu = ktally_session_cpu(session, smp_processor_id());
+	if (cpu) {
+		ktally_identify_current(&session->key, &record, ktime_get_mono_fast_ns());
+		record.task_flags |= KTALLY_TASK_EXEC;
+		ktally_capture_begin(cpu);
+		if (!ktally_capture_write_task(cpu, &record))
+			ktally_ring_lose(&cpu->ring, KTALLY_LOST_NOTICE, 1, 0);
+		ktally_capture_end(cpu);
+	}
+	local_irq_restore(flags);
+}
+
+static void tell_exit(struct ktally_cpu *cpu)
+{
+	struct ktally_exit *record;
+
+	ktally_capture_begin(cpu);
+	record = ktally_ring_reserve(&cpu->ring, sizeof(*record));
+	if (record)
+		*record = (struct ktally_exit) {
+			.header		= { KTALLY_RECORD_EXIT, 0, sizeof(*record), cpu->cpu },
+			.time		= ktime_get_mono_fast_ns(),
+			.start_time	= current->start_boottime,
+			.pid		= current->tgid,
+			.tid		= current->pid,
+		};
+	else
+		ktally_ring_lose(&cpu->ring, KTALLY_LOST_NOTICE, 1, 0);
+	ktally_capture_end(cpu);
+}
+
+/* A task that was announced was permitted then; it has no mm any more by which to ask again. */
+static void on_exit(KTALLY_EXIT_PROBE_ARGUMENTS)
+{
+	struct ktally_session *session = data;
+	u64 life = ktally_life_hash(&session->key, current->pid, current->start_boottime);
+	struct ktally_cpu *cpu;
+	unsigned long flags;
+
+	if (test_bit(life % KTALLY_ANNOUNCED_BITS, session->announced)) {
+		local_irq_save(flags);
+		cpu = ktally_session_cpu(session, smp_processor_id());
+		if (cpu)
+			tell_exit(cpu);
+		local_irq_restore(flags);
+	}
+	if (!atomic_read(&task->signal->live))
+		ktally_filter_exit(&session->filter, task->tgid);
+}
+
+static struct probe {
+	const char *name;
+	void *function;
+	struct tracepoint *tracepoint;
+} probes[] = {
+	{ "sched_process_fork", on_fork },
+	{ "sched_process_exec", on_exec },
+	{ "sched_process_exit", on_exit },
+};
+
+/* Breaks the build, rather than the host, when the kernel calls its probes with other arguments. */
+static void __maybe_unused check_signatures(void)
+{
+	check_trace_callback_type_sched_process_fork(on_fork);
+	check_trace_callback_type_sched_process_exec(on_exec);
+	check_trace_callback_type_sched_process_exit(on_exit);
+}
+
+static void find(struct tracepoint *tracepoint, void *data)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(probes); i++)
+		if (!strcmp(tracepoint->name, probes[i].name))
+			probes[i].tracepoint = tracepoint;
+}
+
+int ktally_lifecycle_init(void)
+{
+	unsigned int i;
+
+	for_each_kernel_tracepoint(find, NULL);
+	for (i = 0; i < ARRAY_SIZE(probes); i++) {
+		if (probes[i].tracepoint)
+			continue;
+		pr_err("this kernel has no tracepoint %s\n", probes[i].name);
+		return -ENOENT;
+	}
+	return 0;
+}
+
+static void unregister(struct ktally_session *session, unsigned int count)
+{
+	while (count--)
+		tracepoint_probe_unregister(probes[count].tracepoint, probes[count].function, session);
+	tracepoint_synchronize_unregister();
+}
+
+int ktally_lifecycle_start(struct ktally_session *session)
+{
+	unsigned int i;
+	int err;
+
+	for (i = 0; i < ARRAY_SIZE(probes); i++) {
+		err = tracepoint_probe_register(probes[i].tracepoint, probes[i].function, session);
+		if (err) {
+			unregister(session, i);
+			return err;
+		}
+	}
+	return 0;
+}
+
+/* When this returns, no probe of the session is running. */
+void ktally_lifecycle_stop(struct ktally_session *session)
+{
+	unregister(session, ARRAY_SIZE(probes));
+}

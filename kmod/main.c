@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Up the ladder at load, down at unload. The device comes last, for from then on sessions can begin. */
+#include <linux/init.h>
+#include <linux/ktally.h>
+#include <linux/module.h>
+
+#include "device.h"
+#include "lifecycle.h"
+#include "oncpu.h"
+#include "session.h"
+
+static int __init ktally_init(void)
+{
+	int err;
+
+	err = ktally_lifecycle_init();
+	if (err)
+		return err;
+	ktally_oncpu_init();
+	err = ktally_session_init();
+	if (err)
+		goto err_session;
+	err = ktally_device_init();
+	if (err)
+		goto err_device;
+	return 0;
+
+err_device:
+	ktally_session_exit();
+err_session:
+	return err;
+}
+
+static void __exit ktally_exit(void)
+{
+	ktally_device_exit();
+	ktally_session_exit();
+}
+
+module_init(ktally_init);
+module_exit(ktally_exit);
+
+MODULE_LICENSE("GPL");
+MODULE_DESCRIPTION("Samples stacks into lock-free rings for continuous profiling");
+MODULE_AUTHOR("The ktally authors");
+MODULE_VERSION("0.1.0");
+MODULE_INFO(abi_version, __stringify(KTALLY_ABI_VERSION));

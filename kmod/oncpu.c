@@ -1,0 +1,292 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "oncpu.h"
+
+#include <linux/err.h>
+#include <linux/irq_work.h>
+#include <linux/math64.h>
+#include <linux/module.h>
+#include <linux/perf_event.h>
+#include <linux/random.h>
+#include <linux/sched/clock.h>
+#include <linux/timekeeping.h>
+#include <asm/tsc.h>
+
+#include "session.h"
+
+static bool pmu = true;
+module_param(pmu, bool, 0444);
+MODULE_PARM_DESC(pmu, "Pace samples by a hardware counter where there is one (default Y), else by a timer");
+
+static u32 best_clock = KTALLY_CLOCK_CPU;
+
+u32 ktally_oncpu_clock(void)
+{
+	return best_clock;
+}
+
+/*
+ * Reference cycles tick at the rate of the time stamp counter whenever the CPU is not halted: exactly the time we mean. Cycles
+ * tick at whatever rate the CPU runs.
+ */
+static struct perf_event_attr clock_attr(u32 clock)
+{
+	struct perf_event_attr attr = { .size = sizeof(attr), .disabled = 1, .pinned = 1 };
+
+	switch (clock) {
+	case KTALLY_CLOCK_REF_CYCLES:
+		attr.type = PERF_TYPE_HARDWARE;
+		attr.config = PERF_COUNT_HW_REF_CPU_CYCLES;
+		break;
+	case KTALLY_CLOCK_CYCLES:
+		attr.type = PERF_TYPE_HARDWARE;
+		attr.config = PERF_COUNT_HW_CPU_CYCLES;
+		break;
+	default:
+		attr.type = PERF_TYPE_SOFTWARE;
+		attr.config = PERF_COUNT_SW_CPU_CLOCK;
+	}
+	return attr;
+}
+
+/* ------------------------------------------------------------------------------------------------ periods */
+
+static u64 to_ticks(u32 clock, u64 ns)
+{
+	switch (clock) {
+	case KTALLY_CLOCK_REF_CYCLES:
+		return mul_u64_u32_div(ns, tsc_khz, USEC_PER_SEC);
+	case KTALLY_CLOCK_CYCLES:
+		return mul_u64_u32_div(ns, cpu_khz, USEC_PER_SEC);
+	default:
+		return ns;
+	}
+}
+
+static u64 to_ns(u32 clock, u64 ticks)
+{
+	switch (clock) {
+	case KTALLY_CLOCK_REF_CYCLES:
+		return mul_u64_u32_div(ticks, USEC_PER_SEC, tsc_khz);
+	case KTALLY_CLOCK_CYCLES:
+		return mul_u64_u32_div(ticks, USEC_PER_SEC, cpu_khz);
+	default:
+		return ticks;
+	}
+}
+
+/* Not for secrets: it only has to have nothing in common with what it samples. (Marsaglia's xorshift.) */
+static u32 next_random(struct ktally_cpu *cpu)
+{
+	u32 x = cpu->random;
+
+	x ^= x << 13;
+	x ^= x >> 17;
+	x ^= x << 5;
+	cpu->random = x;
+	return x;
+}
+
+static u64 nominal_period(const struct ktally_cpu *cpu)
+{
+	return div_u64(NSEC_PER_SEC, READ_ONCE(cpu->session->rate)) * cpu->budget.thin;
+}
+
+/* Uniform in nominal - 1/8 ... nominal + 1/8, in the clock's ticks. */
+static u64 jittered_period(struct ktally_cpu *cpu)
+{
+	u64 nominal = nominal_period(cpu);
+
+	return to_ticks(cpu->clock, nominal - nominal / 8 + mul_u64_u32_shr(nominal / 4, next_random(cpu), 32));
+}
+
+/* Uniform in 0 ... nominal: where in the period a CPU begins, so that CPUs do not sample in step. */
+static u64 first_period(struct ktally_cpu *cpu)
+{
+	return max_t(u64, to_ticks(cpu->clock, mul_u64_u32_shr(nominal_period(cpu), next_random(cpu), 32)), 10000);
+}
+
+/* ------------------------------------------------------------------------------------------------ overflows */
+
+/* The idle task is idle, unless it was interrupted by work. Our own timer interrupt is no work. */
+static bool is_idle(void)
+{
+	return is_idle_task(current) && !in_serving_softirq() && !(in_nmi() && in_hardirq());
+}
+
+static bool may_sample_current(const struct ktally_cpu *cpu)
+{
+	return !is_idle() && ktally_filter_passes_current(&cpu->session->filter) &&
+	       ktally_gate_permits_current(&cpu->session->gate);
+}
+
+static void tell_throttle(struct ktally_cpu *cpu, const struct ktally_budget_verdict *verdict)
+{
+	struct ktally_throttle *record;
+
+	ktally_capture_begin(cpu);
+	record = ktally_ring_reserve(&cpu->ring, sizeof(*record));
+	if (record) {
+		*record = (struct ktally_throttle) {
+			.header	= { KTALLY_RECORD_THROTTLE, 0, sizeof(*record), cpu->cpu },
+			.time	= ktime_get_mono_fast_ns(),
+			.thin	= cpu->budget.thin,
+			.spent	= verdict->spent,
+			.window	= verdict->window,
+		};
+		cpu->throttle_records++;
+	} else {
+		ktally_ring_lose(&cpu->ring, KTALLY_LOST_NOTICE, 1, 0);
+	}
+	ktally_capture_end(cpu);
+}
+
+static void finish_and_charge(struct ktally_cpu *cpu, u64 start)
+{
+	struct ktally_budget_verdict verdict;
+
+	ktally_capture_finish(cpu);
+	verdict = ktally_budget_charge(&cpu->budget, start);
+	if (verdict.changed)
+		tell_throttle(cpu, &verdict);
+}
+
+static void finish_after_nmi(struct irq_work *work)
+{
+	finish_and_charge(container_of(work, struct ktally_cpu, finish), local_clock());
+}
+
+static void overflow(struct ktally_cpu *cpu, struct pt_regs *regs, u64 now, u64 weight)
+{
+	u64 start = local_clock();
+
+	if (READ_ONCE(ktally_disabled) || READ_ONCE(cpu->session->state) != KTALLY_STATE_ENABLED)
+		return;
+	if (!may_sample_current(cpu))
+		return;
+	ktally_capture_take(cpu, regs, now, weight);
+	if (in_nmi())
+		irq_work_queue(&cpu->finish);
+	else
+		finish_and_charge(cpu, start);
+}
+
+/*
+ * By the timer a sample stands for the time since the previous overflow on this CPU, idle or not: intervals do not depend on
+ * what runs, so the sum over the samples of a task is an unbiased estimate of its time, and nothing is forgotten when
+ * the timer is late. A hardware counter stands still while the CPU is halted, so there it is what was counted.
+ */
+static void on_overflow(struct perf_event *event, struct perf_sample_data *data, struct pt_regs *regs)
+{
+	struct ktally_cpu *cpu = event->overflow_handler_context;
+	u64 now = ktime_get_mono_fast_ns();
+	u64 last = cpu->last_overflow;
+	u64 weight;
+
+	cpu->last_overflow = now;
+	if (cpu->clock == KTALLY_CLOCK_CPU)
+		weight = now > last ? now - last : 0;
+	else
+		weight = to_ns(cpu->clock, data->period);
+	event->hw.sample_period = jittered_period(cpu);
+
+	overflow(cpu, regs, now, weight);
+}
+
+/* ------------------------------------------------------------------------------------------------ start and stop */
+
+#ifdef KTALLY_TEST
+static DEFINE_PER_CPU(struct ktally_cpu *, test_cpu);
+
+/* From an NMI on any CPU: as if the counter of the session that last started there had overflowed. */
+void ktally_test_overflow(struct pt_regs *regs)
+{
+	struct ktally_cpu *cpu = this_cpu_read(test_cpu);
+
+	if (cpu)
+		overflow(cpu, regs, ktime_get_mono_fast_ns(), 1000);
+}
+EXPORT_SYMBOL_GPL(ktally_test_overflow);
+
+static void set_test_cpu(struct ktally_cpu *cpu, struct ktally_cpu *value)
+{
+	per_cpu(test_cpu, cpu->cpu) = value;
+}
+#else
+static inline void set_test_cpu(struct ktally_cpu *cpu, struct ktally_cpu *value) { }
+#endif
+
+static struct perf_event *create_event(struct ktally_cpu *cpu, u32 clock)
+{
+	struct perf_event_attr attr = clock_attr(clock);
+
+	cpu->clock = clock;
+	attr.sample_period = first_period(cpu);
+	return perf_event_create_kernel_counter(&attr, cpu->cpu, NULL, on_overflow, cpu);
+}
+
+int ktally_oncpu_start(struct ktally_cpu *cpu)
+{
+	struct perf_event *event;
+
+	if (!cpu->random)
+		cpu->random = get_random_u32() | 1;
+	cpu->finish = KTALLY_IRQ_WORK_HARD(finish_after_nmi);
+	ktally_budget_restart(&cpu->budget);
+
+	/* A core that lacks the counter, or has it taken, falls back to the timer, and its ring says so. */
+	event = create_event(cpu, best_clock);
+	if (IS_ERR(event) && best_clock != KTALLY_CLOCK_CPU)
+		event = create_event(cpu, KTALLY_CLOCK_CPU);
+	if (IS_ERR(event))
+		return PTR_ERR(event);
+
+	WRITE_ONCE(cpu->ring.producer->clock, cpu->clock);
+	cpu->event = event;
+	cpu->last_overflow = ktime_get_mono_fast_ns();
+	set_test_cpu(cpu, cpu);
+	perf_event_enable(event);
+	return 0;
+}
+
+/* When this returns, no overflow is under way on the CPU and no capture waits. */
+void ktally_oncpu_stop(struct ktally_cpu *cpu)
+{
+	if (!cpu->event)
+		return;
+	perf_event_release_kernel(cpu->event);
+	cpu->event = NULL;
+	set_test_cpu(cpu, NULL);
+	irq_work_sync(&cpu->finish);
+}
+
+/* Without this, the new rate would begin when the old period ends. */
+void ktally_oncpu_rate_changed(struct ktally_cpu *cpu)
+{
+	if (cpu->event)
+		perf_event_period(cpu->event, first_period(cpu));
+}
+
+static void ignore_overflow(struct perf_event *event, struct perf_sample_data *data, struct pt_regs *regs)
+{
+}
+
+static bool have_clock(u32 clock)
+{
+	struct perf_event_attr attr = clock_attr(clock);
+	struct perf_event *event;
+
+	attr.sample_period = 1 << 30;
+	event = perf_event_create_kernel_counter(&attr, raw_smp_processor_id(), NULL, ignore_overflow, NULL);
+	if (IS_ERR(event))
+		return false;
+	perf_event_release_kernel(event);
+	return true;
+}
+
+void ktally_oncpu_init(void)
+{
+	if (pmu && tsc_khz && have_clock(KTALLY_CLOCK_REF_CYCLES))
+		best_clock = KTALLY_CLOCK_REF_CYCLES;
+	else if (pmu && cpu_khz && have_clock(KTALLY_CLOCK_CYCLES))
+		best_clock = KTALLY_CLOCK_CYCLES;
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * On-CPU samples: one kernel counter per CPU, of the best clock the host has, with a period that is fixed but for some
+ * random jitter, so that nothing that happens at regular times is met, or missed, every time.
+ */
+#ifndef KTALLY_ONCPU_H
+#define KTALLY_ONCPU_H
+
+#include <linux/types.h>
+
+struct ktally_cpu;
+struct pt_regs;
+
+/* Module load: finds out which clock there is. */
+void ktally_oncpu_init(void);
+u32 ktally_oncpu_clock(void);
+
+/* The CPU is online and stays so during the call. */
+int ktally_oncpu_start(struct ktally_cpu *cpu);
+void ktally_oncpu_stop(struct ktally_cpu *cpu);
+void ktally_oncpu_rate_changed(struct ktally_cpu *cpu);
+
+#ifdef KTALLY_TEST
+void ktally_test_overflow(struct pt_regs *regs);
+#endif
+
+#endif /* KTALLY_ONCPU_H */

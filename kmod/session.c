@@ -1,0 +1,503 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "session.h"
+
+#include <linux/bitmap.h>
+#include <linux/cpu.h>
+#include <linux/cpuhotplug.h>
+#include <linux/jiffies.h>
+#include <linux/log2.h>
+#include <linux/mm.h>
+#include <linux/module.h>
+#include <linux/poll.h>
+#include <linux/random.h>
+#include <linux/slab.h>
+#include <linux/smp.h>
+
+#include "lifecycle.h"
+#include "oncpu.h"
+
+bool ktally_disabled;
+module_param_named(disabled, ktally_disabled, bool, 0644);
+MODULE_PARM_DESC(disabled, "Stop all sampling at once and refuse to enable sessions (default N)");
+
+/* Each session costs a timer on every CPU, so their number is bounded; the unprivileged share a part of it. */
+#define SESSIONS_MAX 16
+#define SESSIONS_MAX_UNPRIVILEGED 4
+
+/* Ids that a ring remembers having sent. */
+#define STACK_SET_LINES 512
+#define TASK_SET_LINES 64
+
+static atomic_t sessions, sessions_unprivileged;
+static enum cpuhp_state hotplug_state;
+
+/* ------------------------------------------------------------------------------------------------ a CPU's part */
+
+static u64 cpu_bytes(void)
+{
+	return sizeof(struct ktally_cpu) +
+	       (STACK_SET_LINES + TASK_SET_LINES) * KTALLY_SET_WAYS * sizeof(u64);
+}
+
+static void wake_reader(struct irq_work *work)
+{
+	struct ktally_cpu *cpu = container_of(work, struct ktally_cpu, wake);
+
+	wake_up_interruptible_poll(&cpu->session->wait, EPOLLIN | EPOLLRDNORM);
+}
+
+static void destroy_cpu(struct ktally_cpu *cpu)
+{
+	irq_work_sync(&cpu->wake);
+	ktally_set_destroy(&cpu->tasks);
+	ktally_set_destroy(&cpu->stacks);
+	ktally_area_destroy(&cpu->area);
+	kvfree(cpu);
+	ktally_memory_uncharge(cpu_bytes());
+}
+
+static struct ktally_cpu *create_cpu(struct ktally_session *session, unsigned int number)
+{
+	const struct ktally_setup *setup = &session->setup;
+	int err, node = cpu_to_node(number);
+	struct ktally_cpu *cpu;
+
+	err = ktally_memory_charge(cpu_bytes());
+	if (err)
+		return ERR_PTR(err);
+	cpu = kvzalloc_node(sizeof(*cpu), GFP_KERNEL_ACCOUNT, node);
+	if (!cpu) {
+		ktally_memory_uncharge(cpu_bytes());
+		return ERR_PTR(-ENOMEM);
+	}
+	cpu->session = session;
+	cpu->cpu = number;
+	init_irq_work(&cpu->wake, wake_reader);
+	ktally_budget_init(&cpu->budget, setup->budget_ppm);
+
+	err = ktally_set_init(&cpu->stacks, STACK_SET_LINES, node);
+	if (!err)
+		err = ktally_set_init(&cpu->tasks, TASK_SET_LINES, node);
+	if (!err)
+		err = ktally_area_init(&cpu->area, setup->ring_bytes, node);
+	if (err) {
+		destroy_cpu(cpu);
+		return ERR_PTR(err);
+	}
+
+	ktally_area_attach(&cpu->area, &cpu->ring, setup->ring_bytes);
+	*cpu->ring.producer = (struct ktally_ring_producer) {
+		.magic		= KTALLY_RING_MAGIC,
+		.abi_version	= KTALLY_ABI_VERSION,
+		.cpu		= number,
+		.data_offset	= 2 * KTALLY_PAGE_BYTES,
+		.data_bytes	= setup->ring_bytes,
+		.clock		= ktally_oncpu_clock(),
+		.state		= session->state,
+		.thin		= 1,
+		.rate		= session->rate,
+	};
+	return cpu;
+}
+
+/* The CPU hotplug lock is held, so nobody else adds this CPU's part. */
+static int attach_cpu(struct ktally_session *session, unsigned int number)
+{
+	struct ktally_cpu *cpu;
+	unsigned int i;
+	u32 rings;
+
+	if (session->cpus[number])
+		return 0;
+	cpu = create_cpu(session, number);
+	if (IS_ERR(cpu))
+		return PTR_ERR(cpu);
+	smp_store_release(&session->cpus[number], cpu);		/* pairs with ktally_session_cpu() */
+
+	rings = atomic_inc_return(&session->rings);
+	for (i = 0; i < nr_cpu_ids; i++)
+		if (session->cpus[i])
+			WRITE_ONCE(session->cpus[i]->ring.producer->rings, rings);
+	return 0;
+}
+
+static void set_state(struct ktally_session *session, u32 state)
+{
+	unsigned int i;
+
+	WRITE_ONCE(session->state, state);
+	for (i = 0; i < nr_cpu_ids; i++) {
+		struct ktally_cpu *cpu = ktally_session_cpu(session, i);
+
+		if (cpu)
+			WRITE_ONCE(cpu->ring.producer->state, state);
+	}
+}
+
+/* ------------------------------------------------------------------------------------------------ CPU hotplug */
+
+/* Called for each online CPU when a session is enabled, then for each that comes online. */
+static int on_cpu_online(unsigned int number, struct hlist_node *node)
+{
+	struct ktally_session *session = hlist_entry(node, struct ktally_session, hotplug);
+	int err;
+
+	err = attach_cpu(session, number);
+	if (!err)
+		err = ktally_oncpu_start(session->cpus[number]);
+	if (!err || READ_ONCE(session->state) != KTALLY_STATE_ENABLED)
+		return err;
+
+	/* An error here would keep the CPU from coming online, which it matters more to. */
+	pr_warn("CPU %u is not sampled by a session: error %d\n", number, err);
+	return 0;
+}
+
+/* Called on the CPU, before it goes offline, and on each CPU when a session is disabled. */
+static int on_cpu_offline(unsigned int number, struct hlist_node *node)
+{
+	struct ktally_session *session = hlist_entry(node, struct ktally_session, hotplug);
+	struct ktally_cpu *cpu = session->cpus[number];
+
+	if (!cpu)
+		return 0;
+	ktally_oncpu_stop(cpu);
+	local_irq_disable();
+	ktally_capture_flush(cpu);
+	local_irq_enable();
+	return 0;
+}
+
+int ktally_session_init(void)
+{
+	int state = cpuhp_setup_state_multi(CPUHP_AP_ONLINE_DYN, "ktally:online", on_cpu_online,
+					    on_cpu_offline);
+
+	if (state < 0)
+		return state;
+	hotplug_state = state;
+	return 0;
+}
+
+void ktally_session_exit(void)
+{
+	cpuhp_remove_multi_state(hotplug_state);
+}
+
+/* ------------------------------------------------------------------------------------------------ latency */
+
+static void make_due(struct ktally_session *session)
+{
+	bool unread = false;
+	unsigned int i;
+
+	for (i = 0; i < nr_cpu_ids; i++) {
+		struct ktally_cpu *cpu = ktally_session_cpu(session, i);
+
+		if (!cpu)
+			continue;
+		WRITE_ONCE(cpu->due, READ_ONCE(cpu->ring.published));
+		unread |= ktally_ring_unread(&cpu->ring) != 0;
+	}
+	if (unread)
+		wake_up_interruptible_poll(&session->wait, EPOLLIN | EPOLLRDNORM);
+}
+
+static void on_latency(struct timer_list *timer)
+{
+	struct ktally_session *session = container_of(timer, struct ktally_session, latency);
+
+	make_due(session);
+	mod_timer(timer, jiffies + msecs_to_jiffies(session->setup.latency_ms));
+}
+
+/* ------------------------------------------------------------------------------------------------ life */
+
+static int admit(bool privileged)
+{
+	if (atomic_inc_return(&sessions) > SESSIONS_MAX)
+		goto err_sessions;
+	if (!privileged && atomic_inc_return(&sessions_unprivileged) > SESSIONS_MAX_UNPRIVILEGED)
+		goto err_unprivileged;
+	return 0;
+
+err_unprivileged:
+	atomic_dec(&sessions_unprivileged);
+err_sessions:
+	atomic_dec(&sessions);
+	return -EBUSY;
+}
+
+static void dismiss(bool privileged)
+{
+	if (!privileged)
+		atomic_dec(&sessions_unprivileged);
+	atomic_dec(&sessions);
+}
+
+struct ktally_session *ktally_session_create(void)
+{
+	struct ktally_session *session = kzalloc(sizeof(*session), GFP_KERNEL_ACCOUNT);
+
+	if (!session)
+		return ERR_PTR(-ENOMEM);
+	mutex_init(&session->lock);
+	mutex_init(&session->read_lock);
+	init_waitqueue_head(&session->wait);
+	timer_setup(&session->latency, on_latency, 0);
+	ktally_gate_open(&session->gate);
+	get_random_bytes(&session->key, sizeof(session->key));
+	session->key.step |= 1;
+	return session;
+}
+
+void ktally_session_destroy(struct ktally_session *session)
+{
+	unsigned int i;
+
+	if (session->state) {
+		ktally_session_disable(session);
+		for (i = 0; i < nr_cpu_ids; i++)
+			if (session->cpus[i])
+				destroy_cpu(session->cpus[i]);
+		ktally_filter_destroy(&session->filter);
+		bitmap_free(session->announced);
+		kvfree(session->cpus);
+		dismiss(session->gate.privileged);
+	}
+	ktally_gate_close(&session->gate);
+	kfree_sensitive(session);
+}
+
+/* ------------------------------------------------------------------------------------------------ setup */
+
+/* The unprivileged get rings of at most a megabyte. */
+u32 ktally_session_ring_bytes_max(const struct ktally_session *session)
+{
+	return session->gate.privileged ? KTALLY_RING_BYTES_MAX : 1 << 20;
+}
+
+static int check_setup(const struct ktally_session *session, struct ktally_setup *setup)
+{
+	setup->rate = setup->rate ?: KTALLY_RATE_DEFAULT;
+	setup->depth = setup->depth ?: KTALLY_DEPTH_DEFAULT;
+	setup->ring_bytes = setup->ring_bytes ?: KTALLY_RING_BYTES_DEFAULT;
+	setup->watermark_bytes = setup->watermark_bytes ?: setup->ring_bytes / 4;
+	setup->latency_ms = setup->latency_ms ?: KTALLY_LATENCY_MS_DEFAULT;
+	setup->budget_ppm = setup->budget_ppm ?: KTALLY_BUDGET_PPM_DEFAULT;
+
+	if (!setup->sources || setup->sources & ~KTALLY_SOURCE_ONCPU ||
+	    setup->capture & ~(KTALLY_CAPTURE_KERNEL | KTALLY_CAPTURE_USER) ||
+	    setup->filter & ~KTALLY_FILTER_CHILDREN || setup->reserved ||
+	    (setup->filter & KTALLY_FILTER_CHILDREN && !setup->pid_count) ||
+	    setup->rate > KTALLY_RATE_MAX || setup->depth > KTALLY_DEPTH_MAX ||
+	    setup->ring_bytes < KTALLY_RING_BYTES_MIN || !is_power_of_2(setup->ring_bytes) ||
+	    setup->ring_bytes > ktally_session_ring_bytes_max(session) ||
+	    setup->watermark_bytes > setup->ring_bytes || setup->latency_ms > KTALLY_LATENCY_MS_MAX ||
+	    setup->budget_ppm > KTALLY_BUDGET_PPM_MAX ||
+	    setup->pid_count > KTALLY_PIDS_MAX || setup->cgroup_count > KTALLY_CGROUPS_MAX)
+		return -EINVAL;
+
+	if (setup->capture & KTALLY_CAPTURE_KERNEL &&
+	    !(ktally_gate_allowed(&session->gate) & KTALLY_ALLOWED_KERNEL_FRAMES))
+		return -EPERM;
+	return 0;
+}
+
+static int add_online_cpus(struct ktally_session *session)
+{
+	unsigned int number;
+	int err = 0;
+
+	cpus_read_lock();
+	for_each_online_cpu(number) {
+		err = attach_cpu(session, number);
+		if (err)
+			break;
+	}
+	cpus_read_unlock();
+	return err;
+}
+
+int ktally_session_set_up(struct ktally_session *session, struct ktally_setup *setup)
+{
+	unsigned int i;
+	int err;
+
+	lockdep_assert_held(&session->lock);
+	if (session->state)
+		return -EBUSY;
+	err = check_setup(session, setup);
+	if (err)
+		return err;
+	err = admit(session->gate.privileged);
+	if (err)
+		return err;
+	err = ktally_filter_init(&session->filter, setup);
+	if (err)
+		goto err_filter;
+
+	setup->area_bytes = ktally_area_bytes(setup->ring_bytes);
+	setup->cpus = nr_cpu_ids;
+	session->setup = *setup;
+	session->rate = setup->rate;
+
+	err = -ENOMEM;
+	session->announced = bitmap_zalloc(KTALLY_ANNOUNCED_BITS, GFP_KERNEL_ACCOUNT);
+	if (!session->announced)
+		goto err_announced;
+	session->cpus = kvcalloc(nr_cpu_ids, sizeof(*session->cpus), GFP_KERNEL_ACCOUNT);
+	if (!session->cpus)
+		goto err_cpus;
+	err = add_online_cpus(session);
+	if (err)
+		goto err_online;
+
+	set_state(session, KTALLY_STATE_READY);
+	return 0;
+
+err_online:
+	for (i = 0; i < nr_cpu_ids; i++)
+		if (session->cpus[i])
+			destroy_cpu(session->cpus[i]);
+	atomic_set(&session->rings, 0);
+	kvfree(session->cpus);
+	session->cpus = NULL;
+err_cpus:
+	bitmap_free(session->announced);
+	session->announced = NULL;
+err_announced:
+	ktally_filter_destroy(&session->filter);
+err_filter:
+	dismiss(session->gate.privileged);
+	return err;
+}
+
+/* ------------------------------------------------------------------------------------------------ while it lives */
+
+int ktally_session_enable(struct ktally_session *session)
+{
+	int err;
+
+	lockdep_assert_held(&session->lock);
+	switch (session->state) {
+	case KTALLY_STATE_READY:
+		break;
+	case KTALLY_STATE_ENABLED:
+		return 0;
+	case KTALLY_STATE_STOPPED:
+		return -ENODEV;
+	default:
+		return -EINVAL;
+	}
+	if (READ_ONCE(ktally_disabled))
+		return -ESHUTDOWN;
+	if (session->setup.capture & KTALLY_CAPTURE_KERNEL &&
+	    !(ktally_gate_allowed(&session->gate) & KTALLY_ALLOWED_KERNEL_FRAMES))
+		return -EPERM;
+
+	err = ktally_lifecycle_start(session);
+	if (err)
+		return err;
+	err = cpuhp_state_add_instance(hotplug_state, &session->hotplug);
+	if (err) {
+		ktally_lifecycle_stop(session);
+		return err;
+	}
+	set_state(session, KTALLY_STATE_ENABLED);
+	mod_timer(&session->latency, jiffies + msecs_to_jiffies(session->setup.latency_ms));
+	return 0;
+}
+
+/* The mirror of enable. What was written can still be read, and is due. */
+void ktally_session_disable(struct ktally_session *session)
+{
+	bool stopped = session->state == KTALLY_STATE_STOPPED;
+
+	if (session->state != KTALLY_STATE_ENABLED && !(stopped && !hlist_unhashed(&session->hotplug)))
+		return;
+	timer_delete_sync(&session->latency);
+	if (!stopped)
+		set_state(session, KTALLY_STATE_READY);
+	cpuhp_state_remove_instance(hotplug_state, &session->hotplug);
+	ktally_lifecycle_stop(session);
+	make_due(session);
+	wake_up_interruptible_poll(&session->wait, EPOLLIN | EPOLLRDNORM);
+}
+
+int ktally_session_set_rate(struct ktally_session *session, u32 rate)
+{
+	unsigned int number;
+
+	lockdep_assert_held(&session->lock);
+	if (!session->state || rate < KTALLY_RATE_MIN || rate > KTALLY_RATE_MAX)
+		return -EINVAL;
+	WRITE_ONCE(session->rate, rate);
+	cpus_read_lock();
+	for_each_online_cpu(number)
+		if (session->cpus[number])
+			ktally_oncpu_rate_changed(session->cpus[number]);
+	cpus_read_unlock();
+	return 0;
+}
+
+static void flush_this_cpu(void *argument)
+{
+	ktally_capture_flush(argument);
+}
+
+static void resend_this_cpu(void *argument)
+{
+	struct ktally_cpu *cpu = argument;
+
+	ktally_set_clear(&cpu->stacks);
+	ktally_set_clear(&cpu->tasks);
+}
+
+/* On the CPU itself, or for it when it is offline. */
+static void call_on(struct ktally_cpu *cpu, void (*function)(void *argument))
+{
+	if (!smp_call_function_single(cpu->cpu, function, cpu, true))
+		return;
+	local_irq_disable();
+	function(cpu);
+	local_irq_enable();
+}
+
+int ktally_session_flush(struct ktally_session *session, u32 flags)
+{
+	unsigned int i;
+
+	lockdep_assert_held(&session->lock);
+	if (!session->state || flags & ~KTALLY_FLUSH_RESEND)
+		return -EINVAL;
+
+	cpus_read_lock();
+	for (i = 0; i < nr_cpu_ids; i++) {
+		struct ktally_cpu *cpu = session->cpus[i];
+
+		if (!cpu)
+			continue;
+		if (flags & KTALLY_FLUSH_RESEND)
+			call_on(cpu, resend_this_cpu);
+		call_on(cpu, flush_this_cpu);
+	}
+	cpus_read_unlock();
+	make_due(session);
+	return 0;
+}
+
+void ktally_session_stop(struct ktally_session *session)
+{
+	unsigned int i;
+
+	set_state(session, KTALLY_STATE_STOPPED);
+	for (i = 0; i < nr_cpu_ids; i++) {
+		struct ktally_cpu *cpu = ktally_session_cpu(session, i);
+
+		if (cpu) {
+			irq_work_queue(&cpu->wake);
+			break;
+		}
+	}
+}

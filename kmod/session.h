@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * A session: what one open file of the device asks for, and its part on each CPU.
+ *
+ * Who may touch what:
+ *
+ *	everything of a struct ktally_cpu that changes at run time	its CPU, interrupts off; from an NMI only what
+ *									oncpu.c and capture.c say
+ *	session->state and the ioctls					session->lock
+ *	session->cpus[]							written once per CPU, by SETUP or the CPU's coming
+ *									online; read anywhere, with ktally_session_cpu()
+ *
+ * Lock order: session->lock, then the CPU hotplug lock. Hotplug callbacks never take session->lock.
+ */
+#ifndef KTALLY_SESSION_H
+#define KTALLY_SESSION_H
+
+#include <linux/irq_work.h>
+#include <linux/ktally.h>
+#include <linux/mutex.h>
+#include <linux/timer.h>
+#include <linux/types.h>
+#include <linux/wait.h>
+
+#include "area.h"
+#include "budget.h"
+#include "capture.h"
+#include "filter.h"
+#include "gate.h"
+#include "hash.h"
+#include "ring.h"
+#include "set.h"
+
+struct perf_event;
+
+/* Bits of the lossy set of announced tasks. */
+#define KTALLY_ANNOUNCED_BITS (1 << 16)
+
+/**
+ * struct ktally_cpu - a session's part on one CPU
+ * @session: which
+ * @cpu: which
+ * @area: memory of @ring
+ * @ring: what the reader sees
+ * @stacks: stacks that the reader was sent
+ * @tasks: tasks that the reader was sent
+ * @budget: time spent
+ * @event: the counter that paces on-CPU samples; NULL while the CPU is offline or the session not enabled
+ * @clock: KTALLY_CLOCK_* of @event
+ * @last_overflow: time of its last overflow
+ * @random: state of the generator that jitters its periods
+ * @samples: captures finished, whether they found room or not
+ * @stack_records: STACK records written
+ * @throttle_records: THROTTLE records written
+ * @due: records below this position have waited long enough to be reported by poll()
+ * @captures: taken, not finished
+ * @finish: finishes captures that an NMI took
+ * @wake: wakes the reader
+ */
+struct ktally_cpu {
+	struct ktally_session *session;
+	unsigned int cpu;
+	struct ktally_area area;
+	struct ktally_ring ring;
+	struct ktally_set stacks;
+	struct ktally_set tasks;
+	struct ktally_budget budget;
+	struct perf_event *event;
+	u32 clock;
+	u64 last_overflow;
+	u32 random;
+	u64 samples;
+	u64 stack_records;
+	u64 throttle_records;
+	u64 due;
+	struct ktally_captures captures;
+	struct irq_work finish;
+	struct irq_work wake;
+};
+
+/**
+ * struct ktally_session - what one open file asks for
+ * @lock: ioctls
+ * @state: KTALLY_STATE_*, 0 before SETUP
+ * @gate: the opener's rights
+ * @setup: as granted, defaults filled in
+ * @rate: samples per second now
+ * @filter: whom to sample
+ * @key: of the session's ids
+ * @cpus: by CPU number; NULL where there is no ring yet
+ * @rings: how many there are
+ * @hotplug: our place in the list of CPU hotplug
+ * @latency: makes old records due
+ * @wait: readers
+ * @announced: tasks that some ring announced, by ktally_life_hash(), lossy: says which exits are worth telling
+ * @read_lock: serializes read()
+ * @read_cpu: where read() goes on
+ */
+struct ktally_session {
+	struct mutex lock;
+	u32 state;
+	struct ktally_gate gate;
+	struct ktally_setup setup;
+	u32 rate;
+	struct ktally_filter filter;
+	struct ktally_key key;
+	struct ktally_cpu **cpus;
+	atomic_t rings;
+	struct hlist_node hotplug;
+	struct timer_list latency;
+	wait_queue_head_t wait;
+	unsigned long *announced;
+	struct mutex read_lock;
+	unsigned int read_cpu;
+};
+
+/* Set by the module parameter: no session samples. */
+extern bool ktally_disabled;
+
+int ktally_session_init(void);
+void ktally_session_exit(void);
+
+struct ktally_session *ktally_session_create(void);
+void ktally_session_destroy(struct ktally_session *session);
+int ktally_session_set_up(struct ktally_session *session, struct ktally_setup *setup);
+int ktally_session_enable(struct ktally_session *session);
+void ktally_session_disable(struct ktally_session *session);
+int ktally_session_set_rate(struct ktally_session *session, u32 rate);
+int ktally_session_flush(struct ktally_session *session, u32 flags);
+u32 ktally_session_ring_bytes_max(const struct ktally_session *session);
+
+/* Any context: the module has found itself wrong; nothing more is sampled, the host goes on. */
+void ktally_session_stop(struct ktally_session *session);
+
+/* Any context. The CPU's part, NULL if it has none yet. */
+static inline struct ktally_cpu *ktally_session_cpu(const struct ktally_session *session, unsigned int cpu)
+{
+	return smp_load_acquire(&session->cpus[cpu]);	/* pairs with attach_cpu() */
+}
+
+#endif /* KTALLY_SESSION_H */
