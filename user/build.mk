@@ -13,7 +13,7 @@ override CFLAGS += -std=gnu11 $(WARNINGS) $(SANITIZE)
 override LDFLAGS += $(SANITIZE)
 LIBS = -lelf -lcurl -lprotobuf-c -luring -lz
 
-STAGES = base capture profile symbols classify tally export
+STAGES = base loop session capture profile symbols classify tally export
 STAGE_SOURCES = $(wildcard $(STAGES:%=user/%/*.c))
 STAGE_OBJECTS = $(STAGE_SOURCES:user/%.c=$(BUILD)/%.o) $(PROTO_OBJECTS)
 
