@@ -37,6 +37,7 @@ $(BUILD)/stages.a: $(STAGE_OBJECTS)
 	rm -f $@ && ar rcs $@ $^
 
 include user/lib/build.mk
+include user/export/build.mk
 
 $(BUILD)/%.o: user/%.c | $(PROTO_HEADERS)
 	@mkdir -p $(@D)

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The profile of a flame graph: its tree of calls in arrays, the sums over parts of it, and the colours of its frames.
+ */
+"use strict";
+
+const profile = JSON.parse(document.getElementById("profile").textContent);
+const ROOT = 0, PROCESS = 1, KERNEL = 2, USER = 3, MARK = 4;	// enum tree_kind
+
+// ---- the tree: nodes in preorder; a node's descendants are those from the one after it up to end[node]
+
+const count = profile.nodes.length / 2;
+const level = new Uint16Array(count), label = new Uint32Array(count), parent = new Uint32Array(count), end = new Uint32Array(count);
+const self = new Float64Array(count), total = new Float64Array(count), samples = new Float64Array(count), start = new Float64Array(count);
+const labels = [], objects = profile.objects;
+const selfNode = [], selfArea = [], selfWeight = [];
+
+function readTree() {
+	const path = [];
+	for (let i = 0; i < profile.labels.length; i += 3)
+		labels.push({ text: profile.labels[i], kind: profile.labels[i + 1], object: profile.labels[i + 2] });
+	for (let i = 0; i < count; i++) {
+		level[i] = profile.nodes[2 * i];
+		label[i] = profile.nodes[2 * i + 1];
+		while (path.length > level[i])
+			end[path.pop()] = i;
+		parent[i] = path.length ? path[path.length - 1] : 0;
+		path.push(i);
+	}
+	while (path.length)
+		end[path.pop()] = count;
+	for (let i = 0; i < profile.selfs.length; i += 4) {
+		const node = profile.selfs[i];
+		selfNode.push(node);
+		selfArea.push(profile.selfs[i + 1]);
+		selfWeight.push(profile.selfs[i + 2]);
+		self[node] += profile.selfs[i + 2];
+		samples[node] += profile.selfs[i + 3];
+	}
+	total.set(self);
+	for (let i = count - 1; i > 0; i--) {
+		total[parent[i]] += total[i];
+		samples[parent[i]] += samples[i];
+	}
+	const used = new Float64Array(count);		// of each node's width, by the children so far
+	for (let i = 1; i < count; i++) {
+		start[i] = start[parent[i]] + used[parent[i]];
+		used[parent[i]] += total[i];
+	}
+}
+
+// Weights of the samples whose area satisfies a test, added up to the root.
+function totalsWhere(test) {
+	const wanted = profile.areas.map(test), sums = new Float64Array(count);
+	selfNode.forEach((node, i) => { if (wanted[selfArea[i]]) sums[node] += selfWeight[i]; });
+	for (let i = count - 1; i > 0; i--)
+		sums[parent[i]] += sums[i];
+	return sums;
+}
+
+// ---- colours: one for each kind of kernel work, one for each library, program and language
+
+const KERNEL_HUES = { network: 212, disk: 28, memory: 130, synchronization: 285, ipc: 178, other: 350 };
+const colorOf = [];		// of each node, the area it has its colour from
+
+// "kernel/network/tcp/write" has the colour of "kernel/network".
+const colorArea = area => area.startsWith("kernel/") ? area.split("/", 2).join("/") : area;
+const within = (area, of) => area === of || area.startsWith(of + "/");
+
+function hueOf(area) {
+	let hash = 7;
+	for (const character of area)
+		hash = (Math.imul(hash, 31) + character.codePointAt(0)) >>> 0;
+	return Math.imul(hash, 2654435769) >>> 0;
+}
+
+function fillOf(area) {
+	const dark = theme === "dark", [top, second] = area.split("/");
+	if (!area || top === "unknown")
+		return dark ? "hsl(220 6% 32%)" : "hsl(220 6% 82%)";
+	if (top === "kernel") {
+		const hue = KERNEL_HUES[second] ?? hueOf(second ?? "") % 360;
+		return dark ? `hsl(${hue} 46% 36%)` : `hsl(${hue} 74% 72%)`;
+	}
+	const hash = hueOf(area), hue = hash % 360, tone = (hash >>> 9) % 3;
+	return dark ? `hsl(${hue} ${24 + 6 * tone}% ${29 + 3 * tone}%)` : `hsl(${hue} ${48 + 10 * tone}% ${80 + 3 * tone}%)`;
+}
+
+// A user frame has the area of its object, as seen where it is a leaf; a kernel frame the kernel area that is most of it.
+function chooseColors() {
+	const seen = new Map();
+	selfNode.forEach((node, i) => {
+		const { kind, object } = labels[label[node]], area = profile.areas[selfArea[i]];
+		if (kind !== USER || object < 0)
+			return;
+		const areas = seen.get(object) ?? seen.set(object, new Map()).get(object);
+		areas.set(area, (areas.get(area) ?? 0) + selfWeight[i]);
+	});
+	const ofObject = objects.map(([, name], object) =>
+		seen.has(object) ? [...seen.get(object)].reduce((a, b) => b[1] > a[1] ? b : a)[0] : "native/" + name);
+	const most = new Float64Array(count), kernelAreas = new Set(profile.areas.map(colorArea).filter(area => within(area, "kernel")));
+	for (let i = 0; i < count; i++) {
+		const { kind, object } = labels[label[i]];
+		colorOf[i] = kind === USER && object >= 0 ? ofObject[object] : kind === USER ? "unknown" : "";
+	}
+	for (const area of kernelAreas) {
+		const sums = totalsWhere(other => colorArea(other) === area);
+		for (let i = 0; i < count; i++) {
+			if (sums[i] > most[i] && labels[label[i]].kind === KERNEL) {
+				most[i] = sums[i];
+				colorOf[i] = area;
+			}
+		}
+	}
+}
