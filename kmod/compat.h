@@ -26,6 +26,9 @@
 #include <linux/sched.h>
 #include <linux/sched/coredump.h>
 #include <linux/timer.h>
+#if __has_include(<linux/sched/exec_state.h>)
+#include <linux/sched/exec_state.h>
+#endif
 
 /* in_irq() was renamed in 5.11. */
 #ifndef in_hardirq
@@ -59,12 +62,30 @@ static inline void vm_flags_mod(struct vm_area_struct *vma, unsigned long set, u
 #define KTALLY_PF_WORKER PF_IO_WORKER
 #endif
 
-/* perf's own check of who may see kernel addresses, security modules included, can be linked to since 6.13. */
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 13, 0)
+/* perf's own check of who may see kernel addresses, security modules included, can be linked to since 6.12. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)
 #define ktally_perf_allow_kernel() perf_allow_kernel()
 #else
 #define ktally_perf_allow_kernel() 0
 #endif
+
+/*
+ * Whether a process may dump core, which one that gained rights by exec may not. In 7.3 this moved from the mm to a state of
+ * its own that lives from exec to exec.
+ */
+static inline bool ktally_current_may_dump(void)
+{
+#if __has_include(<linux/sched/exec_state.h>)
+	bool may;
+
+	rcu_read_lock();
+	may = READ_ONCE(rcu_dereference(current->exec_state)->dumpable) == TASK_DUMPABLE_OWNER;
+	rcu_read_unlock();
+	return may;
+#else
+	return get_dumpable(current->mm) == SUID_DUMP_USER;
+#endif
+}
 
 /* sched_process_exit tells since 6.16 whether the whole group is dead. */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 16, 0)

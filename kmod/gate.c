@@ -45,5 +45,5 @@ bool ktally_gate_permits_current(const struct ktally_gate *gate)
 	       theirs->user_ns == mine->user_ns &&
 	       uid_eq(theirs->uid, mine->euid) && uid_eq(theirs->euid, mine->euid) && uid_eq(theirs->suid, mine->euid) &&
 	       gid_eq(theirs->gid, mine->egid) && gid_eq(theirs->egid, mine->egid) && gid_eq(theirs->sgid, mine->egid) &&
-	       get_dumpable(current->mm) == SUID_DUMP_USER;
+	       ktally_current_may_dump();
 }
