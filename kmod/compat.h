@@ -26,7 +26,7 @@
 #include <linux/sched.h>
 #include <linux/sched/coredump.h>
 #include <linux/timer.h>
-#if __has_include(<linux/sched/exec_state.h>)
+#ifdef KTALLY_HAVE_EXEC_STATE
 #include <linux/sched/exec_state.h>
 #endif
 
@@ -75,7 +75,7 @@ static inline void vm_flags_mod(struct vm_area_struct *vma, unsigned long set, u
  */
 static inline bool ktally_current_may_dump(void)
 {
-#if __has_include(<linux/sched/exec_state.h>)
+#ifdef KTALLY_HAVE_EXEC_STATE
 	bool may;
 
 	rcu_read_lock();

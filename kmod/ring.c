@@ -10,6 +10,8 @@
  *	write records				read records
  *	store-release producer->head	C	store-release consumer->tail	A
  *
+ * A reader in the kernel goes by @published, which is ordered as producer->head is.
+ *
  * A: the reader's loads of a record are done before the tail that frees it is seen here and the bytes are written anew.
  * C: the bytes of a record are there before the head that covers it is seen.
  *
@@ -108,7 +110,7 @@ void ktally_ring_end(struct ktally_ring *ring)
 		WRITE_ONCE(ring->nest, 1);
 		barrier();
 		head = READ_ONCE(ring->head);
-		WRITE_ONCE(ring->published, head);
+		smp_store_release(&ring->published, head);		/* C */
 		smp_store_release(&ring->producer->head, head);		/* C */
 		barrier();
 		WRITE_ONCE(ring->nest, 0);
@@ -137,28 +139,31 @@ void ktally_ring_lose(struct ktally_ring *ring, u32 cause, u64 count, u64 weight
  * @time: for the records
  *
  * A nested context may count more losses meanwhile; those are announced next time. What was read here is what is
- * announced, so the sum over all LOST records is exact at any time.
+ * announced, so the sum over all LOST records is exact at any time. The count is read first, as it is added to last: a
+ * weight may be told before its count, but never be left behind when the counts are equal.
  *
  * Return: true if all that was lost before the call is announced; false if the ring has no room to say so.
  */
 bool ktally_ring_announce(struct ktally_ring *ring, u16 cpu, u64 time)
 {
+	bool all = true;
 	u32 cause;
 
 	for (cause = 0; cause < KTALLY_LOST_CAUSES; cause++) {
 		struct ktally_loss *announced = &ring->announced[cause];
-		struct ktally_loss now = {
-			.count	= READ_ONCE(ring->lost[cause].count),
-			.weight	= READ_ONCE(ring->lost[cause].weight),
-		};
 		struct ktally_lost *lost;
+		struct ktally_loss now;
 
+		now.count = READ_ONCE(ring->lost[cause].count);
+		now.weight = READ_ONCE(ring->lost[cause].weight);
 		show_losses(ring, cause);
 		if (now.count == announced->count)
 			continue;
 		lost = ktally_ring_reserve(ring, sizeof(*lost));
-		if (!lost)
-			return false;
+		if (!lost) {
+			all = false;
+			continue;	/* to show the others */
+		}
 		*lost = (struct ktally_lost) {
 			.header		= { KTALLY_RECORD_LOST, 0, sizeof(*lost), cpu },
 			.time		= time,
@@ -168,7 +173,7 @@ bool ktally_ring_announce(struct ktally_ring *ring, u16 cpu, u64 time)
 		};
 		*announced = now;
 	}
-	return true;
+	return all;
 }
 
 /**
