@@ -8,6 +8,7 @@
 #include "lifecycle.h"
 #include "oncpu.h"
 #include "session.h"
+#include "version.h"
 
 static int __init ktally_init(void)
 {
@@ -43,5 +44,5 @@ module_exit(ktally_exit);
 MODULE_LICENSE("GPL");
 MODULE_DESCRIPTION("Samples stacks into lock-free rings for continuous profiling");
 MODULE_AUTHOR("The ktally authors");
-MODULE_VERSION("0.1.0");
+MODULE_VERSION(KTALLY_VERSION);
 MODULE_INFO(abi_version, __stringify(KTALLY_ABI_VERSION));
