@@ -1,17 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "capture.h"
 
-#include <linux/bitops.h>
 #include <linux/lockdep.h>
 #include <linux/sched/task_stack.h>
 #include <linux/string.h>
-#include <linux/timekeeping.h>
-#include <linux/uaccess.h>
 #include <asm/ptrace.h>
-#include <asm/syscall.h>
 #include <asm/thread_info.h>
 
 #include "identity.h"
+#include "records.h"
 #include "session.h"
 #include "unwind.h"
 
@@ -106,69 +103,24 @@ static u64 hash_stack(const struct ktally_key *key, const struct ktally_stack *s
 	return ktally_hash_id(hash);
 }
 
-static struct ktally_record header(u16 type, u16 flags, u16 size, unsigned int cpu)
+static bool write_capture(struct ktally_cpu *cpu, struct ktally_capture *capture)
 {
-	return (struct ktally_record) { .type = type, .flags = flags, .size = size, .cpu = cpu };
-}
+	struct ktally_stack *stack = (struct ktally_stack *)capture->stack;
+	struct ktally_sample sample;
 
-bool ktally_capture_write_task(struct ktally_cpu *cpu, struct ktally_task *task)
-{
-	struct ktally_session *session = cpu->session;
-	struct ktally_task *record = ktally_ring_reserve(&cpu->ring, sizeof(*record));
-
-	if (!record)
-		return false;
-	task->header = header(KTALLY_RECORD_TASK, 0, sizeof(*record), cpu->cpu);
-	*record = *task;
-	ktally_set_add(&cpu->tasks, task->task_id);
-	set_bit(ktally_life_hash(&session->key, task->tid, task->start_time) % KTALLY_ANNOUNCED_BITS,
-		session->announced);
-	return true;
-}
-
-static bool write_stack(struct ktally_cpu *cpu, struct ktally_stack *stack)
-{
-	u32 size = sizeof(*stack) + (stack->kernel_frames + stack->user_frames) * sizeof(stack->frames[0]);
-	void *record = ktally_ring_reserve(&cpu->ring, size);
-
-	if (!record)
-		return false;
-	stack->header = header(KTALLY_RECORD_STACK, 0, size, cpu->cpu);
-	memcpy(record, stack, size);
-	ktally_set_add(&cpu->stacks, stack->stack_id);
-	cpu->stack_records++;
-	return true;
-}
-
-static bool write_sample(struct ktally_cpu *cpu, const struct ktally_capture *capture, u64 stack_id)
-{
-	struct ktally_sample *record = ktally_ring_reserve(&cpu->ring, sizeof(*record));
-
-	if (!record)
-		return false;
-	*record = (struct ktally_sample) {
-		.header		= header(KTALLY_RECORD_SAMPLE, capture->flags, sizeof(*record), cpu->cpu),
+	unwind_user_part(cpu, capture, stack);
+	stack->stack_id = hash_stack(&cpu->session->key, stack);
+	sample = (struct ktally_sample) {
 		.time		= capture->who.time,
-		.stack_id	= stack_id,
+		.stack_id	= stack->stack_id,
 		.task_id	= capture->who.task_id,
 		.weight		= capture->weight,
 		.tid		= capture->who.tid,
 		.syscall	= capture->syscall,
 	};
-	return true;
-}
-
-static bool write_capture(struct ktally_cpu *cpu, struct ktally_capture *capture)
-{
-	struct ktally_stack *stack = (struct ktally_stack *)capture->stack;
-
-	unwind_user_part(cpu, capture, stack);
-	stack->stack_id = hash_stack(&cpu->session->key, stack);
-
-	return (ktally_set_contains(&cpu->tasks, capture->who.task_id) ||
-		ktally_capture_write_task(cpu, &capture->who)) &&
-	       (ktally_set_contains(&cpu->stacks, stack->stack_id) || write_stack(cpu, stack)) &&
-	       write_sample(cpu, capture, stack->stack_id);
+	return ktally_write_task(cpu, &capture->who, false) &&
+	       ktally_write_stack(cpu, stack) &&
+	       ktally_write_sample(cpu, &sample, capture->flags);
 }
 
 /**
@@ -178,11 +130,17 @@ static bool write_capture(struct ktally_cpu *cpu, struct ktally_capture *capture
 void ktally_capture_finish(struct ktally_cpu *cpu)
 {
 	struct ktally_captures *captures = &cpu->captures;
+	u32 taken = READ_ONCE(captures->taken);
 
 	lockdep_assert_irqs_disabled();
 	BUILD_BUG_ON(sizeof(struct ktally_stack) + KTALLY_FRAMES_MAX * sizeof(u64) > KTALLY_RECORD_BYTES_MAX);
 
-	ktally_capture_begin(cpu);
+	if (taken - captures->done > KTALLY_CAPTURES) {
+		WARN_ONCE(1, "ktally: %u captures taken, %u finished\n", taken, captures->done);
+		ktally_session_stop(cpu->session);
+		return;
+	}
+	ktally_records_begin(cpu);
 	while (captures->done != READ_ONCE(captures->taken)) {
 		struct ktally_capture *capture = &captures->slots[captures->done % KTALLY_CAPTURES];
 
@@ -192,48 +150,5 @@ void ktally_capture_finish(struct ktally_cpu *cpu)
 		barrier();
 		WRITE_ONCE(captures->done, captures->done + 1);
 	}
-	ktally_capture_end(cpu);
-}
-
-/* ------------------------------------------------------------------------------------------------ around records */
-
-void ktally_capture_begin(struct ktally_cpu *cpu)
-{
-	ktally_ring_begin(&cpu->ring);
-	ktally_ring_announce(&cpu->ring, cpu->cpu, ktime_get_mono_fast_ns());
-}
-
-/*
- * Make what was written visible, and wake the reader when this made the ring reach the watermark. Should the reader have moved
- * its tail in the meantime, the worst is that it is woken by the latency timer instead. The wake-up goes through an irq_work
- * because the scheduler may hold its locks here.
- */
-void ktally_capture_end(struct ktally_cpu *cpu)
-{
-	u32 watermark = cpu->session->setup.watermark_bytes;
-	u64 before = ktally_ring_unread(&cpu->ring);
-
-	ktally_ring_end(&cpu->ring);
-	ktally_capture_show(cpu);
-	if (before < watermark && ktally_ring_unread(&cpu->ring) >= watermark)
-		irq_work_queue(&cpu->wake);
-}
-
-/* A sample that found no slot was taken too. */
-void ktally_capture_show(struct ktally_cpu *cpu)
-{
-	struct ktally_ring_producer *producer = cpu->ring.producer;
-
-	WRITE_ONCE(producer->samples, cpu->samples + READ_ONCE(cpu->ring.lost[KTALLY_LOST_BUSY].count));
-	WRITE_ONCE(producer->stacks, cpu->stack_records);
-	WRITE_ONCE(producer->throttles, cpu->throttle_records);
-	WRITE_ONCE(producer->thin, cpu->budget.thin);
-	WRITE_ONCE(producer->rate, READ_ONCE(cpu->session->rate));
-}
-
-void ktally_capture_flush(struct ktally_cpu *cpu)
-{
-	lockdep_assert_irqs_disabled();
-	ktally_capture_finish(cpu);
-	WRITE_ONCE(cpu->due, READ_ONCE(cpu->ring.published));
+	ktally_records_end(cpu);
 }

@@ -12,7 +12,6 @@
 #include <linux/ktally.h>
 #include <linux/types.h>
 
-struct irq_work;
 struct ktally_cpu;
 struct pt_regs;
 
@@ -54,16 +53,7 @@ struct ktally_captures {
 /* Any context on the CPU, also NMI; the task must be one that may be sampled. False: no slot, the loss is counted. */
 bool ktally_capture_take(struct ktally_cpu *cpu, struct pt_regs *regs, u64 time, u64 weight);
 
-/* On the CPU, interrupts off, not NMI. */
+/* On the CPU (or for one that is offline), interrupts off, not NMI. With none waiting it still announces losses. */
 void ktally_capture_finish(struct ktally_cpu *cpu);
-
-/* On the CPU (or for one that is offline), interrupts off, not NMI: figures in the reader's page, pending LOST records. */
-void ktally_capture_flush(struct ktally_cpu *cpu);
-void ktally_capture_show(struct ktally_cpu *cpu);
-
-/* The same place for records that are not samples. */
-bool ktally_capture_write_task(struct ktally_cpu *cpu, struct ktally_task *task);
-void ktally_capture_begin(struct ktally_cpu *cpu);
-void ktally_capture_end(struct ktally_cpu *cpu);
 
 #endif /* KTALLY_CAPTURE_H */

@@ -11,6 +11,28 @@
 #include <linux/uaccess.h>
 
 /*
+ * The exit probe is active already. A process that ends before its bit is set would leave the bit behind for whoever gets
+ * the number next, so look at it once more when the bit is set.
+ */
+static bool add_pid(struct ktally_filter *filter, s32 number)
+{
+	struct task_struct *task;
+	bool alive = false;
+
+	rcu_read_lock();
+	task = pid_task(find_vpid(number), PIDTYPE_PID);
+	if (task) {
+		set_bit(task->tgid, filter->pids);
+		smp_mb__after_atomic();		/* pairs with the full barrier of the decrement of live in do_exit() */
+		alive = atomic_read(&task->signal->live);
+		if (!alive)
+			clear_bit(task->tgid, filter->pids);
+	}
+	rcu_read_unlock();
+	return alive;
+}
+
+/*
  * A bit for each possible process id is half a megabyte, but a look-up is one load, children come and go by one bit operation,
  * and there is no table that a fork bomb could fill.
  */
@@ -23,20 +45,12 @@ static int init_pids(struct ktally_filter *filter, const struct ktally_setup *se
 	if (!filter->pids)
 		return -ENOMEM;
 	for (i = 0; i < setup->pid_count; i++) {
-		struct task_struct *task;
-		pid_t pid = 0;
 		s32 number;
 
 		if (get_user(number, &from[i]))
 			return -EFAULT;
-		rcu_read_lock();
-		task = pid_task(find_vpid(number), PIDTYPE_PID);
-		if (task)
-			pid = task->tgid;
-		rcu_read_unlock();
-		if (!pid)
+		if (!add_pid(filter, number))
 			return -ESRCH;
-		set_bit(pid, filter->pids);
 	}
 	return 0;
 }
@@ -71,8 +85,6 @@ int ktally_filter_init(struct ktally_filter *filter, const struct ktally_setup *
 		err = init_pids(filter, setup);
 	if (!err && setup->cgroup_count)
 		err = init_cgroups(filter, setup);
-	if (err)
-		ktally_filter_destroy(filter);
 	return err;
 }
 

@@ -34,16 +34,19 @@ u64 ktally_gate_allowed(const struct ktally_gate *gate)
  * The rule of ptrace for the unprivileged, which modules cannot call: all ids the same, the same user namespace, and a
  * process that may dump core, which one that gained rights by exec may not.
  */
-bool ktally_gate_permits_current(const struct ktally_gate *gate)
+bool ktally_gate_owns_current(const struct ktally_gate *gate)
 {
 	const struct cred *mine = gate->cred, *theirs = current_cred();
 
-	if (gate->privileged)
-		return true;
+	return gate->privileged ||
+	       (theirs->user_ns == mine->user_ns &&
+		uid_eq(theirs->uid, mine->euid) && uid_eq(theirs->euid, mine->euid) && uid_eq(theirs->suid, mine->euid) &&
+		gid_eq(theirs->gid, mine->egid) && gid_eq(theirs->egid, mine->egid) && gid_eq(theirs->sgid, mine->egid));
+}
 
-	return current->mm && !(current->flags & PF_KTHREAD) &&
-	       theirs->user_ns == mine->user_ns &&
-	       uid_eq(theirs->uid, mine->euid) && uid_eq(theirs->euid, mine->euid) && uid_eq(theirs->suid, mine->euid) &&
-	       gid_eq(theirs->gid, mine->egid) && gid_eq(theirs->egid, mine->egid) && gid_eq(theirs->sgid, mine->egid) &&
-	       ktally_current_may_dump();
+bool ktally_gate_permits_current(const struct ktally_gate *gate)
+{
+	return gate->privileged ||
+	       (current->mm && !(current->flags & PF_KTHREAD) && ktally_gate_owns_current(gate) &&
+		ktally_current_may_dump());
 }

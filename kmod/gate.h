@@ -25,7 +25,10 @@ void ktally_gate_close(struct ktally_gate *gate);
 /* Process context. Asked anew whenever it matters: lockdown can be raised while a session lives. */
 u64 ktally_gate_allowed(const struct ktally_gate *gate);
 
-/* Any context, also NMI. */
+/* Any context, also NMI: whether the current task may be sampled. */
 bool ktally_gate_permits_current(const struct ktally_gate *gate);
+
+/* The same but for whether it may dump core, which an exiting task has no mm to tell by: its exit may be told. */
+bool ktally_gate_owns_current(const struct ktally_gate *gate);
 
 #endif /* KTALLY_GATE_H */

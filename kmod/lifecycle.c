@@ -10,6 +10,7 @@
 #include <trace/events/sched.h>
 
 #include "identity.h"
+#include "records.h"
 #include "session.h"
 
 /*
@@ -32,7 +33,8 @@ static void on_exec(void *data, struct task_struct *task, pid_t old_pid, struct 
 	struct ktally_cpu *cpu;
 	unsigned long flags;
 
-	if (!ktally_filter_passes_current(&session->filter) || !ktally_gate_permits_current(&session->gate))
+	if (READ_ONCE(session->state) != KTALLY_STATE_ENABLED ||
+	    !ktally_filter_passes_current(&session->filter) || !ktally_gate_permits_current(&session->gate))
 		return;
 
 	local_irq_save(flags);
@@ -40,46 +42,39 @@ static void on_exec(void *data, struct task_struct *task, pid_t old_pid, struct 
 	if (cpu) {
 		ktally_identify_current(&session->key, &record, ktime_get_mono_fast_ns());
 		record.task_flags |= KTALLY_TASK_EXEC;
-		ktally_capture_begin(cpu);
-		if (!ktally_capture_write_task(cpu, &record))
+		ktally_records_begin(cpu);
+		if (!ktally_write_task(cpu, &record, true))
 			ktally_ring_lose(&cpu->ring, KTALLY_LOST_NOTICE, 1, 0);
-		ktally_capture_end(cpu);
+		ktally_records_end(cpu);
 	}
 	local_irq_restore(flags);
 }
 
-static void tell_exit(struct ktally_cpu *cpu)
+/* The set of announced tasks is lossy, so whose exit it is must be looked at once more. */
+static bool is_worth_telling(struct ktally_session *session)
 {
-	struct ktally_exit *record;
+	u64 life = ktally_life_hash(&session->key, current->pid, current->start_boottime);
 
-	ktally_capture_begin(cpu);
-	record = ktally_ring_reserve(&cpu->ring, sizeof(*record));
-	if (record)
-		*record = (struct ktally_exit) {
-			.header		= { KTALLY_RECORD_EXIT, 0, sizeof(*record), cpu->cpu },
-			.time		= ktime_get_mono_fast_ns(),
-			.start_time	= current->start_boottime,
-			.pid		= current->tgid,
-			.tid		= current->pid,
-		};
-	else
-		ktally_ring_lose(&cpu->ring, KTALLY_LOST_NOTICE, 1, 0);
-	ktally_capture_end(cpu);
+	return READ_ONCE(session->state) == KTALLY_STATE_ENABLED &&
+	       test_bit(life % KTALLY_ANNOUNCED_BITS, session->announced) &&
+	       ktally_filter_passes_current(&session->filter) && ktally_gate_owns_current(&session->gate);
 }
 
-/* A task that was announced was permitted then; it has no mm any more by which to ask again. */
 static void on_exit(KTALLY_EXIT_PROBE_ARGUMENTS)
 {
 	struct ktally_session *session = data;
-	u64 life = ktally_life_hash(&session->key, current->pid, current->start_boottime);
 	struct ktally_cpu *cpu;
 	unsigned long flags;
 
-	if (test_bit(life % KTALLY_ANNOUNCED_BITS, session->announced)) {
+	if (is_worth_telling(session)) {
 		local_irq_save(flags);
 		cpu = ktally_session_cpu(session, smp_processor_id());
-		if (cpu)
-			tell_exit(cpu);
+		if (cpu) {
+			ktally_records_begin(cpu);
+			if (!ktally_write_exit(cpu))
+				ktally_ring_lose(&cpu->ring, KTALLY_LOST_NOTICE, 1, 0);
+			ktally_records_end(cpu);
+		}
 		local_irq_restore(flags);
 	}
 	if (!atomic_read(&task->signal->live))

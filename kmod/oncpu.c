@@ -11,6 +11,7 @@
 #include <linux/timekeeping.h>
 #include <asm/tsc.h>
 
+#include "records.h"
 #include "session.h"
 
 static bool pmu = true;
@@ -119,35 +120,18 @@ static bool may_sample_current(const struct ktally_cpu *cpu)
 	       ktally_gate_permits_current(&cpu->session->gate);
 }
 
-static void tell_throttle(struct ktally_cpu *cpu, const struct ktally_budget_verdict *verdict)
-{
-	struct ktally_throttle *record;
-
-	ktally_capture_begin(cpu);
-	record = ktally_ring_reserve(&cpu->ring, sizeof(*record));
-	if (record) {
-		*record = (struct ktally_throttle) {
-			.header	= { KTALLY_RECORD_THROTTLE, 0, sizeof(*record), cpu->cpu },
-			.time	= ktime_get_mono_fast_ns(),
-			.thin	= cpu->budget.thin,
-			.spent	= verdict->spent,
-			.window	= verdict->window,
-		};
-		cpu->throttle_records++;
-	} else {
-		ktally_ring_lose(&cpu->ring, KTALLY_LOST_NOTICE, 1, 0);
-	}
-	ktally_capture_end(cpu);
-}
-
 static void finish_and_charge(struct ktally_cpu *cpu, u64 start)
 {
 	struct ktally_budget_verdict verdict;
 
 	ktally_capture_finish(cpu);
 	verdict = ktally_budget_charge(&cpu->budget, start);
-	if (verdict.changed)
-		tell_throttle(cpu, &verdict);
+	if (!verdict.changed)
+		return;
+	ktally_records_begin(cpu);
+	if (!ktally_write_throttle(cpu, &verdict))
+		ktally_ring_lose(&cpu->ring, KTALLY_LOST_NOTICE, 1, 0);
+	ktally_records_end(cpu);
 }
 
 static void finish_after_nmi(struct irq_work *work)
@@ -206,6 +190,16 @@ void ktally_test_overflow(struct pt_regs *regs)
 		overflow(cpu, regs, ktime_get_mono_fast_ns(), 1000);
 }
 EXPORT_SYMBOL_GPL(ktally_test_overflow);
+
+/* As if that session had been found wrong. */
+void ktally_test_stop(void)
+{
+	struct ktally_cpu *cpu = this_cpu_read(test_cpu);
+
+	if (cpu)
+		ktally_session_stop(cpu->session);
+}
+EXPORT_SYMBOL_GPL(ktally_test_stop);
 
 static void set_test_cpu(struct ktally_cpu *cpu, struct ktally_cpu *value)
 {

@@ -74,10 +74,9 @@ static ssize_t whole_records(const struct ktally_ring *ring, u64 tail, u64 head,
 static ssize_t read_ring(struct ktally_ring *ring, char __user *buffer, size_t room)
 {
 	u64 tail = READ_ONCE(ring->consumer->tail);
-	u64 head = READ_ONCE(ring->producer->head);
+	u64 head = smp_load_acquire(&ring->published);
 	ssize_t bytes;
 
-	head = smp_load_acquire(&ring->published);
 	if (head == tail)
 		return 0;
 	bytes = head - tail <= ring->bytes && !(tail % 8) ? whole_records(ring, tail, head, room) : -EINVAL;

@@ -163,7 +163,7 @@ static int on_cpu_offline(unsigned int number, struct hlist_node *node)
 		return 0;
 	ktally_oncpu_stop(cpu);
 	local_irq_disable();
-	ktally_capture_flush(cpu);
+	ktally_capture_finish(cpu);
 	local_irq_enable();
 	return 0;
 }
@@ -257,6 +257,7 @@ void ktally_session_destroy(struct ktally_session *session)
 
 	if (session->state) {
 		ktally_session_disable(session);
+		ktally_lifecycle_stop(session);
 		for (i = 0; i < nr_cpu_ids; i++)
 			if (session->cpus[i])
 				destroy_cpu(session->cpus[i]);
@@ -333,9 +334,6 @@ int ktally_session_set_up(struct ktally_session *session, struct ktally_setup *s
 	err = admit(session->gate.privileged);
 	if (err)
 		return err;
-	err = ktally_filter_init(&session->filter, setup);
-	if (err)
-		goto err_filter;
 
 	setup->area_bytes = ktally_area_bytes(setup->ring_bytes);
 	setup->cpus = nr_cpu_ids;
@@ -352,10 +350,19 @@ int ktally_session_set_up(struct ktally_session *session, struct ktally_setup *s
 	err = add_online_cpus(session);
 	if (err)
 		goto err_online;
+	err = ktally_lifecycle_start(session);
+	if (err)
+		goto err_online;
+	err = ktally_filter_init(&session->filter, setup);
+	if (err)
+		goto err_filter;
 
 	set_state(session, KTALLY_STATE_READY);
 	return 0;
 
+err_filter:
+	ktally_lifecycle_stop(session);
+	ktally_filter_destroy(&session->filter);
 err_online:
 	for (i = 0; i < nr_cpu_ids; i++)
 		if (session->cpus[i])
@@ -367,8 +374,6 @@ err_cpus:
 	bitmap_free(session->announced);
 	session->announced = NULL;
 err_announced:
-	ktally_filter_destroy(&session->filter);
-err_filter:
 	dismiss(session->gate.privileged);
 	return err;
 }
@@ -396,31 +401,25 @@ int ktally_session_enable(struct ktally_session *session)
 	    !(ktally_gate_allowed(&session->gate) & KTALLY_ALLOWED_KERNEL_FRAMES))
 		return -EPERM;
 
-	err = ktally_lifecycle_start(session);
+	err = cpuhp_state_add_instance(hotplug_state, &session->hotplug);
 	if (err)
 		return err;
-	err = cpuhp_state_add_instance(hotplug_state, &session->hotplug);
-	if (err) {
-		ktally_lifecycle_stop(session);
-		return err;
-	}
+	session->attached = true;
 	set_state(session, KTALLY_STATE_ENABLED);
 	mod_timer(&session->latency, jiffies + msecs_to_jiffies(session->setup.latency_ms));
 	return 0;
 }
 
-/* The mirror of enable. What was written can still be read, and is due. */
+/* The mirror of enable. What was written can still be read, and is due. A session that was stopped for good stays so. */
 void ktally_session_disable(struct ktally_session *session)
 {
-	bool stopped = session->state == KTALLY_STATE_STOPPED;
-
-	if (session->state != KTALLY_STATE_ENABLED && !(stopped && !hlist_unhashed(&session->hotplug)))
+	if (!session->attached)
 		return;
 	timer_delete_sync(&session->latency);
-	if (!stopped)
+	if (session->state == KTALLY_STATE_ENABLED)
 		set_state(session, KTALLY_STATE_READY);
 	cpuhp_state_remove_instance(hotplug_state, &session->hotplug);
-	ktally_lifecycle_stop(session);
+	session->attached = false;
 	make_due(session);
 	wake_up_interruptible_poll(&session->wait, EPOLLIN | EPOLLRDNORM);
 }
@@ -443,7 +442,7 @@ int ktally_session_set_rate(struct ktally_session *session, u32 rate)
 
 static void flush_this_cpu(void *argument)
 {
-	ktally_capture_flush(argument);
+	ktally_capture_finish(argument);
 }
 
 static void resend_this_cpu(void *argument)

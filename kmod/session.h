@@ -90,6 +90,7 @@ struct ktally_cpu {
  * @cpus: by CPU number; NULL where there is no ring yet
  * @rings: how many there are
  * @hotplug: our place in the list of CPU hotplug
+ * @attached: whether we are in it
  * @latency: makes old records due
  * @wait: readers
  * @announced: tasks that some ring announced, by ktally_life_hash(), lossy: says which exits are worth telling
@@ -107,6 +108,7 @@ struct ktally_session {
 	struct ktally_cpu **cpus;
 	atomic_t rings;
 	struct hlist_node hotplug;
+	bool attached;
 	struct timer_list latency;
 	wait_queue_head_t wait;
 	unsigned long *announced;

@@ -160,7 +160,7 @@ struct ktally_info {
 #define KTALLY_CAPTURE_USER	(1U << 1)
 
 /* setup.filter */
-#define KTALLY_FILTER_CHILDREN	(1U << 0)	/* processes forked by those in setup.pids belong to them, recursively */
+#define KTALLY_FILTER_CHILDREN	(1U << 0)	/* processes that those in setup.pids fork from SETUP on belong to them, recursively */
 
 /* Bounds of setup's fields; 0 in a field means its default. */
 #define KTALLY_RATE_MIN		1
@@ -255,7 +255,10 @@ struct ktally_flush {
 
 #define KTALLY_FLUSH_SIZE_V1	8
 
-/* ENABLE: -EINVAL before SETUP, -EPERM if lockdown was raised since. ENABLE when enabled, DISABLE when not: no error. */
+/*
+ * ENABLE: -EINVAL before SETUP, -EPERM if lockdown was raised since, -ESHUTDOWN while the module's parameter `disabled` is set,
+ * -ENODEV when the session was stopped for good. ENABLE when enabled, DISABLE when not: no error.
+ */
 #define KTALLY_IOC_TYPE		0xf7
 #define KTALLY_IOC_INFO		_IOC(_IOC_READ | _IOC_WRITE, KTALLY_IOC_TYPE, 0, 0)
 #define KTALLY_IOC_SETUP	_IOC(_IOC_READ | _IOC_WRITE, KTALLY_IOC_TYPE, 1, 0)

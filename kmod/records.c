@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "records.h"
+
+#include <linux/bitops.h>
+#include <linux/lockdep.h>
+#include <linux/string.h>
+#include <linux/timekeeping.h>
+
+#include "identity.h"
+#include "session.h"
+
+/* Pending losses go first: they are of records before those that follow. */
+void ktally_records_begin(struct ktally_cpu *cpu)
+{
+	lockdep_assert_irqs_disabled();
+	ktally_ring_begin(&cpu->ring);
+	ktally_ring_announce(&cpu->ring, cpu->cpu, ktime_get_mono_fast_ns());
+}
+
+/* The reader's copy of our figures. A sample that found no slot to wait in was taken too. */
+static void show_figures(struct ktally_cpu *cpu)
+{
+	struct ktally_ring_producer *producer = cpu->ring.producer;
+
+	WRITE_ONCE(producer->samples, cpu->samples + READ_ONCE(cpu->ring.lost[KTALLY_LOST_BUSY].count));
+	WRITE_ONCE(producer->stacks, cpu->stack_records);
+	WRITE_ONCE(producer->throttles, cpu->throttle_records);
+	WRITE_ONCE(producer->thin, cpu->budget.thin);
+	WRITE_ONCE(producer->rate, READ_ONCE(cpu->session->rate));
+}
+
+/*
+ * Make what was written visible, and wake the reader when this made the ring reach the watermark. Should the reader have moved
+ * its tail in the meantime, the worst is that it is woken by the latency timer instead. The wake-up goes through an irq_work
+ * because the scheduler may hold its locks here.
+ */
+void ktally_records_end(struct ktally_cpu *cpu)
+{
+	u32 watermark = cpu->session->setup.watermark_bytes;
+	u64 before = ktally_ring_unread(&cpu->ring);
+
+	show_figures(cpu);
+	ktally_ring_end(&cpu->ring);
+	if (before < watermark && ktally_ring_unread(&cpu->ring) >= watermark)
+		irq_work_queue(&cpu->wake);
+}
+
+static struct ktally_record header(const struct ktally_cpu *cpu, u16 type, u16 flags, u16 size)
+{
+	return (struct ktally_record) { .type = type, .flags = flags, .size = size, .cpu = cpu->cpu };
+}
+
+bool ktally_write_task(struct ktally_cpu *cpu, struct ktally_task *task, bool again)
+{
+	struct ktally_session *session = cpu->session;
+	struct ktally_task *record;
+
+	if (ktally_set_contains(&cpu->tasks, task->task_id) && !again)
+		return true;
+	record = ktally_ring_reserve(&cpu->ring, sizeof(*record));
+	if (!record)
+		return false;
+	task->header = header(cpu, KTALLY_RECORD_TASK, 0, sizeof(*record));
+	*record = *task;
+	ktally_set_add(&cpu->tasks, task->task_id);
+	set_bit(ktally_life_hash(&session->key, task->tid, task->start_time) % KTALLY_ANNOUNCED_BITS,
+		session->announced);
+	return true;
+}
+
+bool ktally_write_stack(struct ktally_cpu *cpu, struct ktally_stack *stack)
+{
+	u32 size = sizeof(*stack) + (stack->kernel_frames + stack->user_frames) * sizeof(stack->frames[0]);
+	void *record;
+
+	if (ktally_set_contains(&cpu->stacks, stack->stack_id))
+		return true;
+	record = ktally_ring_reserve(&cpu->ring, size);
+	if (!record)
+		return false;
+	stack->header = header(cpu, KTALLY_RECORD_STACK, 0, size);
+	memcpy(record, stack, size);
+	ktally_set_add(&cpu->stacks, stack->stack_id);
+	cpu->stack_records++;
+	return true;
+}
+
+bool ktally_write_sample(struct ktally_cpu *cpu, struct ktally_sample *sample, u16 flags)
+{
+	struct ktally_sample *record = ktally_ring_reserve(&cpu->ring, sizeof(*record));
+
+	if (!record)
+		return false;
+	sample->header = header(cpu, KTALLY_RECORD_SAMPLE, flags, sizeof(*record));
+	*record = *sample;
+	return true;
+}
+
+bool ktally_write_exit(struct ktally_cpu *cpu)
+{
+	struct ktally_exit *record = ktally_ring_reserve(&cpu->ring, sizeof(*record));
+
+	if (!record)
+		return false;
+	*record = (struct ktally_exit) {
+		.header		= header(cpu, KTALLY_RECORD_EXIT, 0, sizeof(*record)),
+		.time		= ktime_get_mono_fast_ns(),
+		.start_time	= current->start_boottime,
+		.pid		= current->tgid,
+		.tid		= current->pid,
+	};
+	return true;
+}
+
+bool ktally_write_throttle(struct ktally_cpu *cpu, const struct ktally_budget_verdict *verdict)
+{
+	struct ktally_throttle *record = ktally_ring_reserve(&cpu->ring, sizeof(*record));
+
+	if (!record)
+		return false;
+	*record = (struct ktally_throttle) {
+		.header	= header(cpu, KTALLY_RECORD_THROTTLE, 0, sizeof(*record)),
+		.time	= ktime_get_mono_fast_ns(),
+		.thin	= cpu->budget.thin,
+		.spent	= verdict->spent,
+		.window	= verdict->window,
+	};
+	cpu->throttle_records++;
+	return true;
+}
