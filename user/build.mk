@@ -11,7 +11,7 @@ WARNINGS = -Wall -Wextra -Werror -Wmissing-prototypes -Wstrict-prototypes -Wshad
 override CPPFLAGS += -D_GNU_SOURCE -Iuser -Ikmod/uapi -I$(BUILD)
 override CFLAGS += -std=gnu11 $(WARNINGS) $(SANITIZE)
 override LDFLAGS += $(SANITIZE)
-LIBS = -lelf -lcurl -lprotobuf-c -luring -lz
+LIBS = -lcurl -lprotobuf-c -luring -lz -llzma -liberty
 
 STAGES = base loop session capture profile symbols classify tally export
 STAGE_SOURCES = $(wildcard $(STAGES:%=user/%/*.c))
@@ -37,6 +37,7 @@ $(BUILD)/stages.a: $(STAGE_OBJECTS)
 	rm -f $@ && ar rcs $@ $^
 
 include user/lib/build.mk
+include user/classify/build.mk
 include user/export/build.mk
 
 $(BUILD)/%.o: user/%.c | $(PROTO_HEADERS)

@@ -14,7 +14,7 @@ void classify(struct stack *stack, const char *executable, const char *runtime);
 /* Name of a system call by number ("read"), NULL if there is none; compat: numbered as for 32-bit programs. */
 const char *syscall_name(int number, bool compat);
 
-/* "libcrypto" of "/usr/lib/x86_64-linux-gnu/libcrypto.so.3", interned; NULL if the path is not that of a shared library. */
+/* "libcrypto" of "/usr/lib/x86_64-linux-gnu/libcrypto.so.3", interned; NULL if it is not the path of a shared library. */
 const char *library_name(const char *path);
 
 #endif

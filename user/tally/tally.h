@@ -9,7 +9,7 @@
 #include "classify/class.h"
 
 struct tally_row {
-	const char *process_name;	/* interned; "other" in the row that takes what came after the cap */
+	const char *process_name;	/* interned; "other" in the rows that take what came after the cap: one for each runtime */
 	struct class class;
 	const char *syscall_name;	/* best known: by number, else by frame; NULL */
 	uint64_t samples, weight;	/* since the tally was created; weight in ns */
@@ -25,5 +25,12 @@ void tally_add(struct tally *tally, const char *process_name, const struct class
 /* Rows in no particular order; stable pointers until the tally is destroyed. */
 struct tally_row **tally_rows(const struct tally *tally, size_t *count);
 uint64_t tally_overflow(const struct tally *tally);	/* samples that went to "other" because of the cap */
+
+/*
+ * Other counters are exported along with the rows, losses for example. What has gone out of them is kept here, TALLY_MARKS
+ * numbers that are the exporter's alone, so that it begins and ends with the tally.
+ */
+#define TALLY_MARKS	32
+uint64_t *tally_marks(struct tally *tally);
 
 #endif

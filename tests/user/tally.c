@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* tally/tally.h: against sums kept apart, with stable rows, and past the cap. */
+#include <stdint.h>
+#include <stdio.h>
+
+#include "base/map.h"
+#include "check.h"
+#include "tally/tally.h"
+
+#define KEYS	3000
+
+struct key {
+	const char *process_name, *syscall_name;
+	struct class class;
+	uint64_t samples, weight;
+};
+
+/* Every field of the class is in the key: two keys differ in exactly one of them, in turn. */
+static struct key key_of(unsigned int i)
+{
+	struct key key = { .process_name = intern("process") };
+	const char **fields[] = {
+		&key.process_name, &key.syscall_name, &key.class.runtime, &key.class.kernel_area, &key.class.kernel_proto,
+		&key.class.kernel_io, &key.class.syscall_name, &key.class.shlib_name, &key.class.area,
+	};
+	char text[32];
+
+	key.class.runtime = intern("native");
+	snprintf(text, sizeof(text), "name%u", i / 9);
+	*fields[i % 9] = intern(text);
+	return key;
+}
+
+static size_t rows_with(struct tally_row **rows, size_t count, const struct key *key, struct tally_row **row)
+{
+	size_t found = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		if (rows[i]->process_name == key->process_name && rows[i]->syscall_name == key->syscall_name &&
+		    !memcmp(&rows[i]->class, &key->class, sizeof(key->class))) {
+			*row = rows[i];
+			found++;
+		}
+	}
+	return found;
+}
+
+static void against_sums(void)
+{
+	static struct key keys[KEYS];
+	struct tally *tally = tally_create(0);
+	struct tally_row **rows, *first = NULL, *row = NULL;
+	unsigned int random = 1, wrong = 0;
+	size_t count;
+
+	for (unsigned int i = 0; i < KEYS; i++)
+		keys[i] = key_of(i);
+	for (unsigned int i = 0; i < 20 * KEYS; i++) {
+		struct key *key;
+
+		random = random * 1103515245 + 12345;
+		key = &keys[i < KEYS ? i : random / 65536 % KEYS];
+		tally_add(tally, key->process_name, &key->class, key->syscall_name, i % 3, i);
+		key->samples += i % 3;
+		key->weight += i;
+		if (i == 0)
+			rows_with(tally_rows(tally, &count), 1, key, &first);
+	}
+	rows = tally_rows(tally, &count);
+	check_number(count, KEYS, "a row for each distinct key");
+	for (unsigned int i = 0; i < KEYS; i += 7) {
+		wrong += rows_with(rows, count, &keys[i], &row) != 1;
+		wrong += row->samples != keys[i].samples || row->weight != keys[i].weight;
+	}
+	check_number(wrong, 0, "each row has the sums of its key");
+	rows_with(rows, count, &keys[0], &row);
+	check(first && row == first, "rows do not move while others are added");
+	check_number(tally_overflow(tally), 0, "nothing went to other");
+	check_number(tally_marks(tally)[0] | tally_marks(tally)[TALLY_MARKS - 1], 0, "marks begin at zero");
+	tally_marks(tally)[TALLY_MARKS - 1] = 7;
+	check_number(tally_marks(tally)[TALLY_MARKS - 1], 7, "marks are kept");
+	tally_destroy(tally);
+}
+
+static void past_the_cap(void)
+{
+	const char *runtimes[] = { intern("native"), intern("kernel"), NULL };
+	struct tally *tally = tally_create(10);
+	struct tally_row **rows;
+	uint64_t samples = 0, weight = 0, others = 0, native = 0;
+	size_t count;
+
+	for (unsigned int i = 0; i < 3000; i++) {
+		struct class class = { .runtime = runtimes[i % 3], .area = intern("area") };
+		char name[32];
+
+		snprintf(name, sizeof(name), "process%u", i);
+		tally_add(tally, intern(name), &class, NULL, 2, i);
+	}
+	rows = tally_rows(tally, &count);
+	check_number(count, 10 + 3, "ten rows, and another one for each runtime");
+	for (size_t i = 0; i < count; i++) {
+		samples += rows[i]->samples;
+		weight += rows[i]->weight;
+		if (rows[i]->process_name == intern("other")) {
+			others += rows[i]->samples;
+			native += rows[i]->class.runtime == runtimes[0] ? rows[i]->samples : 0;
+			check_string(rows[i]->class.area, "other", "area of the rest");
+		}
+	}
+	check_number(samples, 6000, "no sample is lost to the cap");
+	check_number(weight, 2999 * 3000 / 2, "no time is lost to the cap");
+	check_number(others, 6000 - 20, "what came after the cap is in other");
+	check_number(native, 2 * (1000 - 4), "other keeps the runtimes apart");
+	check_number(tally_overflow(tally), 6000 - 20, "and is counted");
+	tally_add(tally, intern("process0"), &(struct class){ .runtime = runtimes[0], .area = intern("area") }, NULL, 1, 1);
+	check_number(tally_overflow(tally), 6000 - 20, "rows from before the cap still count by themselves");
+	tally_destroy(tally);
+}
+
+int main(void)
+{
+	against_sums();
+	past_the_cap();
+	return check_end();
+}

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * An index by open addressing over rows that never move. Names are interned, so a row's key is its pointers, and looking
+ * one up touches no text. Rows are never removed: the cap bounds them, and past it samples keep their runtime only, so
+ * that the sums over user and kernel time stay right.
+ */
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/map.h"
+#include "base/message.h"
+#include "tally/tally.h"
+
+#define ROWS_DEFAULT	10000
+#define RUNTIMES_MOST	32	/* there are a dozen */
+
+struct tally {
+	size_t most_rows;
+	struct tally_row **rows;
+	size_t count, room;
+	struct tally_row **index;	/* NULL: free */
+	size_t index_size;		/* a power of two */
+	struct tally_row *others[RUNTIMES_MOST];
+	size_t other_count;
+	uint64_t overflow;
+	uint64_t marks[TALLY_MARKS];
+};
+
+struct tally *tally_create(size_t most_rows)
+{
+	struct tally *tally = memory_zeroed(1, sizeof(*tally));
+
+	tally->most_rows = most_rows ? most_rows : ROWS_DEFAULT;
+	tally->index_size = 64;
+	tally->index = memory_zeroed(tally->index_size, sizeof(*tally->index));
+	return tally;
+}
+
+void tally_destroy(struct tally *tally)
+{
+	if (!tally)
+		return;
+	for (size_t i = 0; i < tally->count; i++)
+		free(tally->rows[i]);
+	free(tally->rows);
+	free(tally->index);
+	free(tally);
+}
+
+static uint64_t hash_of(const struct tally_row *row)
+{
+	const struct class *class = &row->class;
+	uint64_t hash = hash_words((uintptr_t)row->process_name, (uintptr_t)row->syscall_name);
+
+	hash = hash_words(hash, hash_words((uintptr_t)class->runtime, (uintptr_t)class->kernel_area));
+	hash = hash_words(hash, hash_words((uintptr_t)class->kernel_proto, (uintptr_t)class->kernel_io));
+	hash = hash_words(hash, hash_words((uintptr_t)class->syscall_name, (uintptr_t)class->shlib_name));
+	return hash_words(hash, (uintptr_t)class->area);
+}
+
+static bool has_key_of(const struct tally_row *row, const struct tally_row *key)
+{
+	const struct class *a = &row->class, *b = &key->class;
+
+	return row->process_name == key->process_name && row->syscall_name == key->syscall_name &&
+	       a->runtime == b->runtime && a->kernel_area == b->kernel_area && a->kernel_proto == b->kernel_proto &&
+	       a->kernel_io == b->kernel_io && a->syscall_name == b->syscall_name && a->shlib_name == b->shlib_name &&
+	       a->area == b->area;
+}
+
+/* Where the row with that key is, or would go. */
+static struct tally_row **find(struct tally_row **index, size_t index_size, const struct tally_row *key)
+{
+	size_t place = hash_of(key) & (index_size - 1);
+
+	while (index[place] && !has_key_of(index[place], key))
+		place = (place + 1) & (index_size - 1);
+	return &index[place];
+}
+
+static void grow(struct tally *tally)
+{
+	size_t size = tally->index_size * 2;
+	struct tally_row **index = memory_zeroed(size, sizeof(*index));
+
+	for (size_t i = 0; i < tally->index_size; i++) {
+		if (tally->index[i])
+			*find(index, size, tally->index[i]) = tally->index[i];
+	}
+	free(tally->index);
+	tally->index = index;
+	tally->index_size = size;
+}
+
+static struct tally_row *new_row(struct tally *tally, const struct tally_row *key)
+{
+	struct tally_row *row = memory_zeroed(1, sizeof(*row));
+
+	*row = *key;
+	if (tally->count == tally->room) {
+		tally->room = tally->room ? tally->room * 2 : 64;
+		tally->rows = memory_resized(tally->rows, tally->room, sizeof(*tally->rows));
+	}
+	tally->rows[tally->count++] = row;
+	return row;
+}
+
+/* The row for everything of that runtime that came too late. */
+static struct tally_row *other(struct tally *tally, const char *runtime)
+{
+	const struct class class = { .runtime = runtime, .area = intern("other") };
+	const struct tally_row key = { .process_name = intern("other"), .class = class };
+
+	for (size_t i = 0; i < tally->other_count; i++) {
+		if (tally->others[i]->class.runtime == runtime)
+			return tally->others[i];
+	}
+	if (tally->other_count == RUNTIMES_MOST)
+		return tally->others[RUNTIMES_MOST - 1];
+	tally->others[tally->other_count] = new_row(tally, &key);
+	return tally->others[tally->other_count++];
+}
+
+static struct tally_row *row_for(struct tally *tally, const struct tally_row *key)
+{
+	struct tally_row **place = find(tally->index, tally->index_size, key);
+
+	if (*place)
+		return *place;
+	if (tally->count - tally->other_count >= tally->most_rows)
+		return NULL;
+	if (tally->count + 1 > tally->index_size / 2) {
+		grow(tally);
+		place = find(tally->index, tally->index_size, key);
+	}
+	*place = new_row(tally, key);
+	return *place;
+}
+
+void tally_add(struct tally *tally, const char *process_name, const struct class *class, const char *syscall_name,
+	       uint64_t samples, uint64_t weight)
+{
+	const struct tally_row key = { .process_name = process_name, .class = *class, .syscall_name = syscall_name };
+	struct tally_row *row = row_for(tally, &key);
+
+	if (!row) {
+		row = other(tally, class->runtime);
+		tally->overflow += samples;
+	}
+	row->samples += samples;
+	row->weight += weight;
+}
+
+struct tally_row **tally_rows(const struct tally *tally, size_t *count)
+{
+	*count = tally->count;
+	return tally->rows;
+}
+
+uint64_t tally_overflow(const struct tally *tally)
+{
+	return tally->overflow;
+}
+
+uint64_t *tally_marks(struct tally *tally)
+{
+	return tally->marks;
+}
