@@ -1,0 +1,414 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "base/message.h"
+#include "daemon/clock.h"
+#include "daemon/daemon.h"
+#include "daemon/exporter.h"
+#include "daemon/files.h"
+#include "daemon/notify.h"
+#include "session/live.h"
+#include "session/session.h"
+
+/* Records taken in one turn of the loop: some ten milliseconds, then signals and the watchdog have theirs. */
+#define RECORDS_IN_A_TURN 65536
+
+/* What was not sampled for a while is forgotten this often, and sooner when so much was added since. */
+#define FORGET_INTERVAL_MS (10 * 60 * 1000)
+#define STACKS_MANY 50000
+#define TASKS_MANY 50000
+
+struct daemon {
+	const struct daemon_options *options;
+	struct live live;
+	struct loop *loop;
+	struct exporter *exporter;	/* NULL: metrics are not sent anywhere */
+	struct files metrics, profiles;	/* written at each export, and at the end and SIGHUP */
+	char *capture_path;		/* NULL: none */
+	struct export_host host;
+	struct window window;
+	int signals;			/* signalfd */
+	int device_watch;
+	uint64_t last_forget;
+	size_t stacks_kept, tasks_kept;	/* of what there was then */
+	struct loop_timer export_timer, watchdog_timer, more_timer;
+	uint64_t watchdog_interval;
+	bool stopping;			/* leave the loop */
+	bool impatient;			/* a second signal: do not wait for the collector */
+	bool failed;			/* something went wrong for good: EXIT_FAILED at the end */
+};
+
+/* ---- records ---- */
+
+static void take_records(struct daemon *daemon)
+{
+	int more = live_drain(&daemon->live, RECORDS_IN_A_TURN, NULL, NULL);
+
+	if (more > 0) {
+		loop_timer_set(daemon->loop, &daemon->more_timer, 0);
+	} else if (more < 0) {
+		session_failed(more);
+		daemon->failed = true;
+		daemon->stopping = true;
+	}
+}
+
+static void on_device(void *context, short events)
+{
+	(void)events;			/* an error comes out of reading, with its cause */
+	take_records(context);
+}
+
+static void on_more(void *context)
+{
+	take_records(context);
+}
+
+/* ---- exports ---- */
+
+static void look_at_host(struct daemon *daemon)
+{
+	export_host_fill(&daemon->host);
+	daemon->host.rate = daemon->options->session.rate;
+	daemon->host.clock = ktally_get_info(daemon->live.session)->clock;
+}
+
+static void export_metrics(struct daemon *daemon)
+{
+	int64_t step;
+
+	look_at_host(daemon);
+	step = window_advance(&daemon->window, daemon->host.realtime, daemon->host.monotonic);
+	if (step)
+		message_info("the wall clock moved by %+.3f s: it was set, or the host slept; metrics go on by the new time",
+			     (double)step / 1e9);
+	if (daemon->exporter)
+		exporter_send(daemon->exporter, daemon->live.profile, &daemon->host, daemon->window.start, daemon->window.end);
+	files_write(&daemon->metrics, daemon->live.profile, &daemon->host);
+}
+
+static void bound_memory(struct daemon *daemon)
+{
+	const struct profile *profile = daemon->live.profile;
+	uint64_t now = loop_now();
+	int error;
+
+	if (profile->stacks.used < daemon->stacks_kept + STACKS_MANY && profile->tasks.used < daemon->tasks_kept + TASKS_MANY &&
+	    now - daemon->last_forget < FORGET_INTERVAL_MS * 1000000ULL)
+		return;
+	error = live_forget(&daemon->live, NULL, NULL);
+	daemon->last_forget = now;
+	daemon->stacks_kept = profile->stacks.used;
+	daemon->tasks_kept = profile->tasks.used;
+	if (error) {
+		session_failed(error);
+		daemon->failed = daemon->stopping = true;
+	}
+}
+
+static void tell_status(const struct daemon *daemon)
+{
+	struct buffer losses = { 0 };
+
+	live_describe_losses(&daemon->live, &losses);
+	notify("STATUS=%u Hz, %" PRIu64 " samples, %s; %s%s", daemon->options->session.rate, daemon->live.profile->samples, losses.data,
+	       !daemon->exporter ? "not exporting" : exporter_is_failing(daemon->exporter) ? "NOT delivered to " : "exporting to ",
+	       daemon->exporter ? exporter_endpoint(daemon->exporter) : "");
+	buffer_free(&losses);
+}
+
+static void on_export(void *context)
+{
+	struct daemon *daemon = context;
+
+	loop_timer_set(daemon->loop, &daemon->export_timer, daemon->options->interval);
+	take_records(daemon);
+	export_metrics(daemon);
+	if (daemon->live.recorder)
+		recorder_flush(daemon->live.recorder);
+	live_refresh_kernel_names(&daemon->live);
+	bound_memory(daemon);
+	tell_status(daemon);
+}
+
+static void on_watchdog(void *context)
+{
+	struct daemon *daemon = context;
+
+	notify("WATCHDOG=1");
+	loop_timer_set(daemon->loop, &daemon->watchdog_timer, daemon->watchdog_interval);
+}
+
+/* ---- signals ---- */
+
+/* A capture that was moved away is ended, and another begun at its path; one that is still there is never overwritten. */
+static void change_capture(struct daemon *daemon)
+{
+	struct recorder *old = daemon->live.recorder, *new;
+	int error;
+
+	if (!old)
+		return;
+	if (recorder_is_in_place(old)) {
+		recorder_flush(old);
+		if (recorder_has_failed(old))
+			message_warning("%s failed before and is left as it is: move it away and send SIGHUP to begin another",
+					daemon->capture_path);
+		return;
+	}
+	if (recorder_create(&new, daemon->capture_path, ktally_get_info(daemon->live.session), daemon->options->session.rate, NULL)) {
+		daemon->failed = true;
+		return;
+	}
+	take_records(daemon);
+	if (recorder_close(old))
+		daemon->failed = true;
+	error = live_change_recorder(&daemon->live, new);
+	if (error)
+		message_warning("the new capture may lack stacks that were seen before: %s", strerror(-error));
+	message_info("began a new capture at %s", daemon->capture_path);
+}
+
+static void reload(struct daemon *daemon)
+{
+	notify("RELOADING=1\nMONOTONIC_USEC=%" PRIu64, loop_now() / 1000);
+	take_records(daemon);
+	change_capture(daemon);
+	look_at_host(daemon);
+	files_write(&daemon->metrics, daemon->live.profile, &daemon->host);
+	files_write(&daemon->profiles, daemon->live.profile, &daemon->host);
+	notify("READY=1");
+}
+
+static void on_signal(void *context, short events)
+{
+	struct daemon *daemon = context;
+	struct signalfd_siginfo signal;
+
+	(void)events;
+	while (read(daemon->signals, &signal, sizeof(signal)) == sizeof(signal)) {
+		if (signal.ssi_signo == SIGHUP) {
+			if (!daemon->stopping)
+				reload(daemon);
+		} else {
+			daemon->impatient = daemon->stopping;
+			daemon->stopping = true;
+		}
+	}
+}
+
+/* ---- start ---- */
+
+static int open_signals(struct daemon *daemon)
+{
+	sigset_t signals;
+
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGTERM);
+	sigaddset(&signals, SIGINT);
+	sigaddset(&signals, SIGHUP);
+	sigprocmask(SIG_BLOCK, &signals, NULL);
+	daemon->signals = signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC);
+	if (daemon->signals >= 0)
+		return EXIT_OK;
+	message_error("cannot receive signals: %s", strerror(errno));
+	return EXIT_FAILED;
+}
+
+static int open_loop(struct daemon *daemon)
+{
+	int error = loop_create(&daemon->loop, daemon->options->loop);
+
+	if (!error)
+		return EXIT_OK;
+	message_error("io_uring does not work here (%s): leave out --loop io_uring, and poll is used", strerror(-error));
+	return EXIT_FAILED;
+}
+
+static int open_exporter(struct daemon *daemon)
+{
+	int code;
+
+	if (!daemon->options->otlp) {
+		message_info("metrics are not sent: the environment says OTEL_SDK_DISABLED or OTEL_METRICS_EXPORTER=none");
+		return EXIT_OK;
+	}
+	code = exporter_create(&daemon->exporter, daemon->loop, daemon->options->endpoint);
+	if (code == EXIT_OK && !daemon->exporter)
+		message_info("metrics are not sent: give --endpoint URL or OTEL_EXPORTER_OTLP_ENDPOINT to send them to a collector");
+	return code;
+}
+
+/* Tried before sampling starts, so that a wrong path is an error at once and not after a day. */
+static int open_files(struct daemon *daemon)
+{
+	const struct daemon_options *options = daemon->options;
+	struct buffer capture = { 0 };
+
+	if (options->metrics_json)
+		files_add(&daemon->metrics, NULL, options->metrics_json, export_metrics_json);
+	if (options->out) {
+		if (files_make_directory(options->out) != EXIT_OK)
+			return EXIT_FAILED;
+		files_add(&daemon->profiles, options->out, "oncpu.pb.gz", export_pprof);
+		files_add(&daemon->profiles, options->out, "oncpu.folded", export_folded);
+		files_add(&daemon->profiles, options->out, "flame.html", export_flamegraph);
+		files_add(&daemon->profiles, options->out, "metrics.json", export_metrics_json);
+	}
+	if (options->capture)
+		buffer_string(&capture, options->capture);
+	else if (options->out)
+		buffer_format(&capture, "%s/capture.ktally", options->out);
+	daemon->capture_path = capture.data;
+	if (capture.data && recorder_create(&daemon->live.recorder, capture.data, ktally_get_info(daemon->live.session),
+					    options->session.rate, NULL))
+		return EXIT_FAILED;
+	return EXIT_OK;
+}
+
+/*
+ * Others' work goes first, as long as that costs no samples: if a ring holds a second's worth of new stacks (a kilobyte each is a
+ * lot), the scheduler may leave the daemon waiting that long. At nice 10 it still gets a tenth of what a busy program gets, and
+ * it needs a thousandth of a CPU. With faster rates or smaller rings it keeps the priority it was given, and so it does when
+ * somebody already chose one. If it comes too late after all, the loss is counted and told.
+ */
+static void lower_priority(const struct session_options *options)
+{
+	uint32_t ring_bytes = options->ring_bytes ? options->ring_bytes : KTALLY_RING_BYTES_DEFAULT;
+	int now;
+
+	errno = 0;
+	now = getpriority(PRIO_PROCESS, 0);
+	if (!errno && !now && (uint64_t)options->rate * 1024 <= ring_bytes && setpriority(PRIO_PROCESS, 0, 10))
+		message_info("running at normal priority: %s", strerror(errno));
+}
+
+static int start(struct daemon *daemon)
+{
+	int code;
+
+	live_create_profile(&daemon->live, daemon->options->out);
+	live_read_kernel_names(&daemon->live);
+	look_at_host(daemon);
+	window_init(&daemon->window, daemon->host.realtime, daemon->host.monotonic);
+	files_write(&daemon->metrics, daemon->live.profile, &daemon->host);
+	if (daemon->metrics.failed)
+		return EXIT_FAILED;
+
+	daemon->last_forget = loop_now();
+	daemon->device_watch = loop_watch(daemon->loop, ktally_fd(daemon->live.session), POLLIN, LOOP_DRAINED, on_device, daemon);
+	loop_watch(daemon->loop, daemon->signals, POLLIN, LOOP_DRAINED, on_signal, daemon);
+	daemon->more_timer = (struct loop_timer){ .expired = on_more, .context = daemon };
+	daemon->export_timer = (struct loop_timer){ .expired = on_export, .context = daemon };
+	daemon->watchdog_timer = (struct loop_timer){ .expired = on_watchdog, .context = daemon };
+	daemon->watchdog_interval = notify_watchdog_interval();
+	loop_timer_set(daemon->loop, &daemon->export_timer, daemon->options->interval);
+	if (daemon->watchdog_interval)
+		loop_timer_set(daemon->loop, &daemon->watchdog_timer, daemon->watchdog_interval);
+
+	code = session_enable(daemon->live.session);
+	if (code != EXIT_OK)
+		return code;
+	lower_priority(&daemon->options->session);
+	message_info("sampling %u CPUs at %u Hz, paced by %s, reading with %s", daemon->host.cpus, daemon->host.rate,
+		     session_clock_name(daemon->host.clock), loop_name(daemon->loop));
+	if (daemon->exporter)
+		message_info("sending metrics to %s every %.3g s", exporter_endpoint(daemon->exporter),
+			     (double)daemon->options->interval / 1000);
+	return EXIT_OK;
+}
+
+int daemon_create(struct daemon **result, struct daemon_options *options)
+{
+	struct daemon *daemon = memory_zeroed(1, sizeof(*daemon));
+	int code;
+
+	daemon->options = options;
+	daemon->signals = -1;
+	code = open_signals(daemon);
+	if (code == EXIT_OK)
+		code = session_open(&daemon->live.session, &options->session);
+	if (code == EXIT_OK)
+		code = open_loop(daemon);
+	if (code == EXIT_OK)
+		code = open_exporter(daemon);
+	if (code == EXIT_OK)
+		code = open_files(daemon);
+	if (code == EXIT_OK)
+		code = start(daemon);
+	if (code == EXIT_OK)
+		*result = daemon;
+	else
+		daemon_destroy(daemon);
+	return code;
+}
+
+/* ---- end ---- */
+
+static void stop(struct daemon *daemon)
+{
+	struct buffer losses = { 0 };
+	int error;
+
+	notify("STOPPING=1\nSTATUS=delivering the last metrics");
+	loop_unwatch(daemon->loop, daemon->device_watch);
+	loop_timer_cancel(daemon->loop, &daemon->more_timer);
+	loop_timer_cancel(daemon->loop, &daemon->export_timer);
+
+	error = live_stop(&daemon->live, NULL, NULL);
+	if (error && !daemon->failed) {
+		session_failed(error);
+		daemon->failed = true;
+	}
+	live_describe_losses(&daemon->live, &losses);
+	message_info("%" PRIu64 " samples, %.1f s of CPU time, %s", daemon->live.profile->samples,
+		     (double)daemon->live.profile->weight / 1e9, losses.data);
+	buffer_free(&losses);
+
+	export_metrics(daemon);
+	if (daemon->exporter)
+		exporter_finish(daemon->exporter, daemon->options->stop_timeout, &daemon->impatient);
+	files_write(&daemon->profiles, daemon->live.profile, &daemon->host);
+	if (recorder_close(daemon->live.recorder))
+		daemon->failed = true;
+	daemon->live.recorder = NULL;
+}
+
+int daemon_run(struct daemon *daemon)
+{
+	int error = 0;
+
+	notify("READY=1");
+	tell_status(daemon);
+	while (!daemon->stopping && !error)
+		error = loop_turn(daemon->loop);
+	if (error) {
+		message_error("waiting with %s failed: %s: try ktallyd --loop poll", loop_name(daemon->loop), strerror(-error));
+		daemon->failed = true;
+	}
+	stop(daemon);
+	return daemon->failed || daemon->metrics.failed || daemon->profiles.failed ? EXIT_FAILED : EXIT_OK;
+}
+
+void daemon_destroy(struct daemon *daemon)
+{
+	exporter_destroy(daemon->exporter);
+	loop_destroy(daemon->loop);
+	recorder_close(daemon->live.recorder);
+	if (daemon->live.profile)
+		profile_destroy(daemon->live.profile);
+	ktally_close(daemon->live.session);
+	files_release(&daemon->metrics);
+	files_release(&daemon->profiles);
+	free(daemon->capture_path);
+	if (daemon->signals >= 0)
+		close(daemon->signals);
+	free(daemon);
+}

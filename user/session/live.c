@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/message.h"
+#include "session/live.h"
+
+/* How many records are taken between two looks at the state of the session. */
+#define RECORDS_IN_A_ROW 65536
+
+#define MODULES_BYTES_MAX (4 << 20)
+
+static void on_mappings(void *context, uint64_t mm_id, uint32_t pid, const char *executable, const char *text, size_t bytes)
+{
+	struct live *live = context;
+
+	if (live->recorder)
+		recorder_write_mappings(live->recorder, mm_id, pid, executable, text, bytes);
+}
+
+void live_create_profile(struct live *live, bool cells)
+{
+	const struct profile_options options = {
+		.cells = cells, .live = true, .on_mappings = on_mappings, .context = live,
+	};
+
+	live->profile = profile_create(&options);
+}
+
+/* ---- names of the kernel ---- */
+
+/* The names and addresses of the modules; the rest of /proc/modules changes all the time. 0: it cannot be read. */
+static uint64_t hash_modules(void)
+{
+	struct buffer text = { 0 };
+	uint64_t hash = 0;
+
+	if (!buffer_read_file(&text, "/proc/modules", MODULES_BYTES_MAX)) {
+		char *rest = text.data, *line;
+
+		while ((line = strsep(&rest, "\n"))) {
+			size_t name_bytes = strcspn(line, " ");
+			const char *address = strrchr(line, ' ');
+
+			hash = hash_bytes(line, name_bytes, hash);
+			if (address)
+				hash = hash_bytes(address, strlen(address), hash);
+		}
+		hash |= 1;
+	}
+	buffer_free(&text);
+	return hash;
+}
+
+void live_read_kernel_names(struct live *live)
+{
+	char *text = NULL;
+	size_t bytes = 0;
+	int error;
+
+	live->modules = hash_modules();
+	error = symbols_read_kernel(&text, &bytes);
+	if (!error)
+		error = symbols_load_kernel(live->profile->symbols, text, bytes);
+	if (!error && live->recorder)
+		recorder_write_kallsyms(live->recorder, text, bytes);
+	free(text);
+	live->kernel_names = !error;
+	if (error == -EPERM)
+		message_warning("the kernel hides its addresses, so its functions have no names: that needs CAP_SYSLOG and "
+				"kernel.kptr_restrict below 2");
+	else if (error)
+		message_warning("cannot read /proc/kallsyms: %s: functions of the kernel have no names", strerror(-error));
+}
+
+void live_refresh_kernel_names(struct live *live)
+{
+	if (live->kernel_names && hash_modules() != live->modules)
+		live_read_kernel_names(live);
+}
+
+/* ---- records ---- */
+
+int live_drain(struct live *live, size_t most, live_sample *on_sample, void *context)
+{
+	struct profile_sample sample;
+
+	for (size_t taken = 0; taken < most; taken++) {
+		const struct ktally_record *record = ktally_next(live->session);
+		int ready;
+
+		if (!record) {
+			/* Errors of ktally_next() come out here; no time passes. What cannot be read is not waited for. */
+			ready = ktally_wait(live->session, 0);
+			return ready == -EINTR ? 1 : ready > 0 && !taken ? 0 : ready;
+		}
+		if (live->recorder)
+			recorder_write(live->recorder, record);
+		if (record->type == KTALLY_RECORD_THROTTLE) {
+			const struct ktally_throttle *throttle = (const void *)record;
+
+			if (live->thin_worst < throttle->thin)
+				live->thin_worst = throttle->thin;
+		}
+		if (profile_feed(live->profile, record, &sample) && on_sample)
+			on_sample(context, &sample);
+	}
+	return 1;
+}
+
+static int drain_all(struct live *live, live_sample *on_sample, void *context)
+{
+	int more;
+
+	do
+		more = live_drain(live, RECORDS_IN_A_ROW, on_sample, context);
+	while (more > 0);
+	return more;
+}
+
+/* Samples that were taken and neither read nor announced as lost. */
+static uint64_t missing_samples(const struct live *live)
+{
+	const struct profile *profile = live->profile;
+	struct ktally_totals totals;
+	uint64_t seen = profile->samples;
+
+	ktally_get_totals(live->session, &totals);
+	for (int cause = 0; cause < KTALLY_LOST_CAUSES; cause++)
+		if (cause != KTALLY_LOST_NOTICE)
+			seen += profile->lost[cause].count;
+	return totals.samples > seen ? totals.samples - seen : 0;
+}
+
+int live_stop(struct live *live, live_sample *on_sample, void *context)
+{
+	int error = ktally_disable(live->session), drained;
+
+	/* A full ring has no room for the announcement of what it lost; once drained it has. */
+	for (int round = 0; round < 3; round++) {
+		int flushed = ktally_flush(live->session, 0);
+
+		if (!error)
+			error = flushed;
+		drained = drain_all(live, on_sample, context);
+		if (!error)
+			error = drained;
+		if (error || !missing_samples(live))
+			break;
+	}
+	return error;
+}
+
+/*
+ * The device is told to say everything again before anything is forgotten, and what it said until then is taken first. So
+ * whatever is forgotten here has a new announcement ahead of its next sample.
+ */
+int live_forget(struct live *live, live_sample *on_sample, void *context)
+{
+	int error = ktally_flush(live->session, KTALLY_FLUSH_RESEND);
+
+	if (!error)
+		error = drain_all(live, on_sample, context);
+	profile_forget(live->profile);
+	return error;
+}
+
+int live_change_recorder(struct live *live, struct recorder *recorder)
+{
+	struct map written = { 0 };
+	struct map_slot *slot = NULL;
+	char *text = NULL;
+	size_t bytes = 0;
+
+	live->recorder = recorder;
+	if (!symbols_read_kernel(&text, &bytes)) {
+		if (live->kernel_names)
+			recorder_write_kallsyms(recorder, text, bytes);
+		free(text);
+	}
+	/* The profile has the mappings of these and does not read them again; those that are gone run no more. */
+	while ((slot = map_next(&live->profile->tasks, slot))) {
+		const struct task *task = slot->value;
+		char *executable = NULL;
+
+		if (!task->mm_id || map_get(&written, task->mm_id))
+			continue;
+		map_put(&written, task->mm_id, live);
+		if (symbols_read_mappings(task->pid, &executable, &text, &bytes))
+			continue;
+		recorder_write_mappings(recorder, task->mm_id, task->pid, executable, text, bytes);
+		free(executable);
+		free(text);
+	}
+	map_free(&written);
+	return ktally_flush(live->session, KTALLY_FLUSH_RESEND);
+}
+
+/* ---- what to say of it ---- */
+
+static const char *const causes[KTALLY_LOST_CAUSES] = {
+	[KTALLY_LOST_FULL] = "ring full",
+	[KTALLY_LOST_BUSY] = "interrupts off too long",
+};
+
+static void add_part(struct buffer *text, bool *first, uint64_t count, const char *what)
+{
+	if (!count)
+		return;
+	buffer_format(text, "%s%" PRIu64 " %s", *first ? "" : ", ", count, what);
+	*first = false;
+}
+
+void live_describe_losses(const struct live *live, struct buffer *text)
+{
+	const struct profile *profile = live->profile;
+	struct ktally_totals totals;
+	uint64_t lost = 0;
+	bool first = true;
+
+	ktally_get_totals(live->session, &totals);
+	for (int cause = 0; cause < KTALLY_LOST_CAUSES; cause++)
+		if (cause != KTALLY_LOST_NOTICE)
+			lost += totals.lost[cause].count;
+	if (lost) {
+		buffer_format(text, "lost %" PRIu64 " of %" PRIu64 " samples (%.2g %%): ", lost, (uint64_t)totals.samples,
+			      100.0 * (double)lost / (double)totals.samples);
+		for (int cause = 0; cause < KTALLY_LOST_CAUSES; cause++)
+			if (cause != KTALLY_LOST_NOTICE)
+				add_part(text, &first, totals.lost[cause].count, causes[cause] ? causes[cause] : "of unknown cause");
+	} else {
+		buffer_string(text, "nothing lost");
+	}
+	if (totals.lost[KTALLY_LOST_NOTICE].count)
+		buffer_format(text, "; %" PRIu64 " announcements of tasks lost", (uint64_t)totals.lost[KTALLY_LOST_NOTICE].count);
+	if (profile->orphans)
+		buffer_format(text, "; %" PRIu64 " samples without their stack or task", profile->orphans);
+	if (profile->bad_records)
+		buffer_format(text, "; %" PRIu64 " bad records", profile->bad_records);
+	if (live->thin_worst > 1)
+		buffer_format(text, "; thinned to one sample in %u at worst to keep to the time budget (totals stay right)",
+			      live->thin_worst);
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A session that runs, with those who take its records: a profile, and a recorder if there is one. What ktallyd, ktally record
+ * and ktally top have in common.
+ */
+#ifndef KTALLY_LIVE_H
+#define KTALLY_LIVE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buffer.h"
+#include "lib/libktally.h"
+#include "profile/profile.h"
+#include "session/recorder.h"
+
+struct live {
+	struct ktally_session *session;
+	struct profile *profile;
+	struct recorder *recorder;		/* NULL: none */
+	uint32_t thin_worst;			/* one of so many samples was taken, at worst */
+	uint64_t modules;			/* hash of the kernel's list of modules when its names were read */
+	bool kernel_names;			/* whether there are any */
+};
+
+typedef void live_sample(void *context, const struct profile_sample *sample);
+
+/* The profile of a live session, which writes the mappings it learns through live->recorder. `cells` as in profile.h. */
+void live_create_profile(struct live *live, bool cells);
+
+/* Gives the kernel's names to the profile and the recorder. Later: once more if modules came or went since. Says what hinders it. */
+void live_read_kernel_names(struct live *live);
+void live_refresh_kernel_names(struct live *live);
+
+/*
+ * Takes up to `most` records. 1: there may be more, 0: all was read, -errno: the session is broken, see session_failed().
+ * on_sample may be NULL.
+ */
+int live_drain(struct live *live, size_t most, live_sample *on_sample, void *context);
+
+/* Stops sampling and takes everything that was sampled. 0 or -errno, as live_drain(). */
+int live_stop(struct live *live, live_sample *on_sample, void *context);
+
+/* Forgets what was not sampled for a while: bounds the memory of a session that runs for months. 0 or -errno. */
+int live_forget(struct live *live, live_sample *on_sample, void *context);
+
+/* Starts another capture file, complete in itself. The recorder is the caller's. 0 or -errno. */
+int live_change_recorder(struct live *live, struct recorder *recorder);
+
+/* What is lost, by cause, and what was thinned: "nothing lost", or "lost 12 of 4512 samples (0.3 %): 12 ring full". */
+void live_describe_losses(const struct live *live, struct buffer *text);
+
+#endif

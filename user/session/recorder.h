@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Writes a live session down as a capture: what the host is, its kernel's names, the mappings of its processes as they are
+ * learnt, and every record.
+ *
+ * The first write that fails (the disk is full, most likely) is told once, with its cause; after that nothing is written, so that
+ * what is in the file stays a capture that can be read up to there. Sampling and counting go on.
+ */
+#ifndef KTALLY_RECORDER_H
+#define KTALLY_RECORDER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <linux/ktally.h>
+
+#include "base/buffer.h"
+#include "lib/libktally.h"
+
+struct recorder;
+
+/* `command` is what was run, NULL if nothing was; it goes into the file. `rate` is nominal, per second and CPU. 0 or -errno, said. */
+int recorder_create(struct recorder **recorder, const char *path, const struct ktally_info *info, uint32_t rate, const char *command);
+
+/* Names of the kernel, as read from /proc/kallsyms. */
+void recorder_write_kallsyms(struct recorder *recorder, const char *text, size_t bytes);
+
+void recorder_write(struct recorder *recorder, const struct ktally_record *record);
+void recorder_write_mappings(struct recorder *recorder, uint64_t mm_id, uint32_t pid, const char *executable, const char *text, size_t bytes);
+void recorder_flush(struct recorder *recorder);		/* so that the file on disk is whole up to now */
+
+/* Whether the file is still the one its path leads to, and was not moved away by a rotation of logs, say. */
+bool recorder_is_in_place(const struct recorder *recorder);
+
+bool recorder_has_failed(const struct recorder *recorder);
+uint64_t recorder_bytes(const struct recorder *recorder);	/* size of the file, 0 for standard output */
+
+/* 0, or the first -errno of all writes. The recorder is gone either way; NULL is no recorder and no error. */
+int recorder_close(struct recorder *recorder);
+
+#endif

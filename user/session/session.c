@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <errno.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "base/message.h"
+#include "session/session.h"
+
+static int explain_open(int error)
+{
+	switch (error) {
+	case -ENOENT:
+	case -ENXIO:
+	case -ENODEV:
+		message_error("there is no " KTALLY_DEVICE_PATH ": the kernel module is not loaded: "
+			      "`modprobe ktally` loads it, `ktally check` tells what is missing");
+		return EXIT_UNAVAILABLE;
+	case -EACCES:
+	case -EPERM:
+		message_error("not allowed to open " KTALLY_DEVICE_PATH ": run as root, or let an administrator give you "
+			      "rights to the device");
+		return EXIT_PERMISSION;
+	case -EPROTO:
+	case -ENOTTY:
+		message_error("the loaded kernel module speaks another version of the interface than this program (%d): "
+			      "install both from the same release and load the module anew (`rmmod ktally; modprobe ktally`)",
+			      KTALLY_ABI_VERSION);
+		return EXIT_UNAVAILABLE;
+	case -EBUSY:
+		message_error(KTALLY_DEVICE_PATH " is busy: close other sessions (`fuser -v " KTALLY_DEVICE_PATH "` lists them)");
+		return EXIT_UNAVAILABLE;
+	default:
+		message_error("cannot open " KTALLY_DEVICE_PATH ": %s", strerror(-error));
+		return EXIT_UNAVAILABLE;
+	}
+}
+
+static int explain_set_up(int error, const struct session_options *options)
+{
+	switch (error) {
+	case -EBUSY:
+		message_error("too many sessions of ktally are open: close others (`fuser -v " KTALLY_DEVICE_PATH "` lists them)");
+		return EXIT_UNAVAILABLE;
+	case -EPERM:
+		message_error("not allowed: sampling needs CAP_PERFMON (run as root, or give the program that capability)");
+		return EXIT_PERMISSION;
+	case -ESRCH:
+		if (options->pid_count == 1)
+			message_error("there is no process %d", options->pids[0]);
+		else
+			message_error("one of the processes given with -p does not exist");
+		return EXIT_USAGE;
+	case -EBADF:
+		message_error("-G: not a cgroup v2 directory: name one below the cgroup v2 mount, usually /sys/fs/cgroup "
+			      "(`stat -f -c %%T DIRECTORY` says cgroup2fs for those)");
+		return EXIT_USAGE;
+	case -ENOMEM:
+		message_error("no memory for the rings: ask for less with --ring-bytes, close other sessions, or raise "
+			      "/sys/module/ktally/parameters/memory_limit_mb");
+		return EXIT_UNAVAILABLE;
+	case -E2BIG:
+		message_error("the loaded kernel module is older than this program and lacks something it asks for: "
+			      "load the module of the same release");
+		return EXIT_UNAVAILABLE;
+	case -EPROTO:
+		message_error("the kernel module laid out its rings in a way this program does not understand: "
+			      "install both from the same release");
+		return EXIT_UNAVAILABLE;
+	default:
+		message_error("cannot set up a session of ktally: %s", strerror(-error));
+		return EXIT_FAILED;
+	}
+}
+
+/* What the module would answer with a mere -EINVAL. */
+static int check_bounds(const struct ktally_info *info, const struct session_options *options)
+{
+	if (options->rate && (options->rate < info->rate_min || options->rate > info->rate_max))
+		message_error("--rate %u: this module samples at %u to %u Hz", options->rate, info->rate_min, info->rate_max);
+	else if (options->depth > info->depth_max)
+		message_error("--depth %u: this module takes at most %u frames", options->depth, info->depth_max);
+	else if (options->ring_bytes && (options->ring_bytes < info->ring_bytes_min || options->ring_bytes > info->ring_bytes_max))
+		message_error("--ring-bytes %u: you may ask for %u to %u bytes", options->ring_bytes, info->ring_bytes_min,
+			      info->ring_bytes_max);
+	else if (!(info->features & KTALLY_FEATURE_ONCPU))
+		message_error("this kernel module cannot sample CPUs: load another");
+	else
+		return EXIT_OK;
+	return EXIT_USAGE;
+}
+
+/* Rights are the module's to judge; this is about telling the user beforehand what that will mean. */
+static int check_rights(const struct ktally_info *info, struct session_options *options)
+{
+	bool privileged = info->allowed & KTALLY_ALLOWED_ALL_PROCESSES;
+
+	if (!privileged && options->all) {
+		message_error("not allowed to sample every process: that needs CAP_PERFMON "
+			      "(run as root, or give the program that capability)");
+		return EXIT_PERMISSION;
+	}
+	if (!privileged)
+		message_warning("without CAP_PERFMON only your own processes are sampled, without kernel frames");
+	else if (options->kernel && !(info->allowed & KTALLY_ALLOWED_KERNEL_FRAMES))
+		message_warning("no kernel frames: the kernel is locked down (/sys/kernel/security/lockdown) or a security module "
+				"forbids them; user frames are sampled");
+	if (!(info->allowed & KTALLY_ALLOWED_KERNEL_FRAMES))
+		options->kernel = false;
+	return EXIT_OK;
+}
+
+int session_open(struct ktally_session **session, struct session_options *options)
+{
+	struct ktally_setup setup = { .sources = KTALLY_SOURCE_ONCPU };
+	struct ktally_session *opened;
+	const struct ktally_info *info;
+	int error = ktally_open(&opened), code;
+
+	if (error)
+		return explain_open(error);
+	info = ktally_get_info(opened);
+	code = check_bounds(info, options);
+	if (code == EXIT_OK)
+		code = check_rights(info, options);
+	if (code != EXIT_OK)
+		goto close;
+
+	if (!options->rate)
+		options->rate = info->rate_default;
+	setup.capture = KTALLY_CAPTURE_USER | (options->kernel ? KTALLY_CAPTURE_KERNEL : 0);
+	setup.rate = options->rate;
+	setup.depth = options->depth;
+	setup.ring_bytes = options->ring_bytes;
+	setup.latency_ms = options->latency_ms;
+	setup.budget_ppm = options->budget_ppm;
+	setup.filter = options->pid_count ? KTALLY_FILTER_CHILDREN : 0;
+	setup.pids = (uintptr_t)options->pids;
+	setup.pid_count = options->pid_count;
+	setup.cgroup_fds = (uintptr_t)options->cgroup_fds;
+	setup.cgroup_count = options->cgroup_count;
+	error = ktally_set_up(opened, &setup);
+	if (error) {
+		code = explain_set_up(error, options);
+		goto close;
+	}
+	*session = opened;
+	return EXIT_OK;
+
+close:
+	ktally_close(opened);
+	return code;
+}
+
+int session_enable(struct ktally_session *session)
+{
+	int error = ktally_enable(session);
+
+	switch (error) {
+	case 0:
+		return EXIT_OK;
+	case -ESHUTDOWN:
+		message_error("ktally is switched off on this host: `echo N >/sys/module/ktally/parameters/disabled` switches it on");
+		return EXIT_UNAVAILABLE;
+	case -EPERM:
+		message_error("the kernel was locked down a moment ago: start again, without kernel frames");
+		return EXIT_PERMISSION;
+	case -ENODEV:
+		return session_failed(error);
+	default:
+		message_error("the kernel module cannot start sampling: %s: see the kernel log (dmesg)", strerror(-error));
+		return EXIT_FAILED;
+	}
+}
+
+int session_failed(int error)
+{
+	if (error == -ENODEV)
+		message_error("the kernel module stopped this session: it was switched off (/sys/module/ktally/parameters/disabled) "
+			      "or found an inconsistency of its own: see the kernel log (dmesg)");
+	else if (error == -EPROTO || error == -EBADMSG)
+		message_error("the ring of the kernel module holds what is no record: install module and programs from the same "
+			      "release, and report this if they are");
+	else
+		message_error("reading " KTALLY_DEVICE_PATH " failed: %s", strerror(-error));
+	return EXIT_FAILED;
+}
+
+const char *session_clock_name(uint32_t clock)
+{
+	switch (clock) {
+	case KTALLY_CLOCK_CPU:
+		return "the timer";
+	case KTALLY_CLOCK_CYCLES:
+		return "hardware cycles";
+	case KTALLY_CLOCK_REF_CYCLES:
+		return "hardware reference cycles";
+	default:
+		return "an unknown clock";
+	}
+}

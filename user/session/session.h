@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Opening a session on /dev/ktally. Everything that can be in its way (no module, another version, no rights, lockdown, too many
+ * sessions, no memory) gets a message with its cause and its cure here, once for all programs.
+ */
+#ifndef KTALLY_SESSION_H
+#define KTALLY_SESSION_H
+
+#include "lib/libktally.h"
+#include "session/options.h"
+
+/*
+ * Opens and sets up, not yet enabled. EXIT_OK, or the exit code after a message. options->kernel is turned off, with a warning,
+ * where kernel frames are not allowed; options->rate is filled in.
+ */
+int session_open(struct ktally_session **session, struct session_options *options);
+
+/* ktally_enable() with a message. EXIT_OK or an exit code. */
+int session_enable(struct ktally_session *session);
+
+/* Why ktally_wait() or another call on a running session failed: says it. EXIT_FAILED. */
+int session_failed(int error);
+
+const char *session_clock_name(uint32_t clock);		/* of KTALLY_CLOCK_*: "the timer" */
+
+#endif
