@@ -68,7 +68,6 @@ static void write_text(struct buffer *json, const char *text)
 {
 	struct buffer clean = { 0 };
 
-	buffer_string(&clean, "");
 	label_text(&clean, text, NULL);
 	buffer_json_string(json, clean.data);
 	buffer_free(&clean);
@@ -178,7 +177,7 @@ static void write_profile(struct output *output, const struct profile *profile, 
 	struct tree tree;
 	uint32_t *walk;
 
-	tree_build(&tree, profile, false, NULL);
+	tree_build(&tree, profile, TREE_OF_FRAMES, NULL);
 	walk = tree_walk(&tree, TREE_BY_WEIGHT);
 	buffer_string(&output->buffer, "{");
 	write_summary(&output->buffer, profile, host);

@@ -67,22 +67,25 @@ const colorOf = [];		// of each node, the area it has its colour from
 const colorArea = area => area.startsWith("kernel/") ? area.split("/", 2).join("/") : area;
 const within = (area, of) => area === of || area.startsWith(of + "/");
 
-function hueOf(area) {
-	let hash = 7;
-	for (const character of area)
-		hash = (Math.imul(hash, 31) + character.codePointAt(0)) >>> 0;
-	return Math.imul(hash, 2654435769) >>> 0;
+// 32 well-mixed bits of a name: a library has the same colour in every graph.
+function mixed(name) {
+	let hash = 0x6a09e667;
+	for (const character of name) {
+		hash = Math.imul(hash ^ character.codePointAt(0), 0x9e3779b1);
+		hash ^= hash >>> 15;
+	}
+	return hash >>> 0;
 }
 
 function fillOf(area) {
 	const dark = theme === "dark", [top, second] = area.split("/");
-	if (!area || top === "unknown")
-		return dark ? "hsl(220 6% 32%)" : "hsl(220 6% 82%)";
-	if (top === "kernel") {
-		const hue = KERNEL_HUES[second] ?? hueOf(second ?? "") % 360;
+	if (top === "kernel" && second) {
+		const hue = KERNEL_HUES[second] ?? mixed(second) % 360;
 		return dark ? `hsl(${hue} 46% 36%)` : `hsl(${hue} 74% 72%)`;
 	}
-	const hash = hueOf(area), hue = hash % 360, tone = (hash >>> 9) % 3;
+	if (!top || top === "unknown" || top === "kernel" || area === "native")
+		return dark ? "hsl(220 6% 32%)" : "hsl(220 6% 82%)";
+	const bits = mixed(area), hue = bits % 360, tone = (bits >>> 24) % 3;
 	return dark ? `hsl(${hue} ${24 + 6 * tone}% ${29 + 3 * tone}%)` : `hsl(${hue} ${48 + 10 * tone}% ${80 + 3 * tone}%)`;
 }
 

@@ -41,7 +41,7 @@ int export_folded(FILE *file, const struct profile *profile, const struct export
 	size_t depth = 0;
 
 	(void)host;
-	tree_build(&tree, profile, true, ";");
+	tree_build(&tree, profile, TREE_OF_TEXT, ";");
 	walk = tree_walk(&tree, TREE_BY_NAME);
 	path = memory_zeroed(tree.node_count, sizeof(*path));
 	for (size_t i = 1; i < tree.node_count; i++) {

@@ -3,48 +3,17 @@
 #include <string.h>
 
 #include "export/label.h"
-
-#define UNPRINTABLE	"?"
-
-/* Bytes of the character that the text starts with, if it can be printed as it is; 0 if not. */
-static size_t printable(const char *text)
-{
-	const unsigned char *byte = (const unsigned char *)text;
-	unsigned int code, lowest;
-	size_t more;
-
-	if (*byte < 0x80)
-		return *byte >= ' ' && *byte != 0x7f;
-	if (*byte < 0xc0 || *byte > 0xf4)
-		return 0;
-	more = *byte < 0xe0 ? 1 : *byte < 0xf0 ? 2 : 3;
-	lowest = more == 1 ? 0xa0 : more == 2 ? 0x800 : 0x10000;	/* no overlong forms; below 0xa0 are control characters */
-	code = *byte & (0x3f >> more);
-	for (size_t i = 1; i <= more; i++) {
-		if ((byte[i] & 0xc0) != 0x80)
-			return 0;
-		code = code << 6 | (byte[i] & 0x3f);
-	}
-	if (code < lowest || code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff))
-		return 0;
-	if ((code >= 0x200b && code <= 0x200f) || (code >= 0x2028 && code <= 0x202e) || (code >= 0x2060 && code <= 0x206f) ||
-	    code == 0xfeff)
-		return 0;	/* line separators, and what makes text invisible or run backwards */
-	return more + 1;
-}
+#include "symbols/printable.h"
 
 void label_text(struct buffer *buffer, const char *text, const char *separators)
 {
-	while (*text) {
-		size_t bytes = printable(text);
+	size_t start = buffer->bytes;
 
-		if (!bytes)
-			buffer_append(buffer, UNPRINTABLE, 1);
-		else if (separators && strchr(separators, *text))
-			buffer_append(buffer, ":", 1);
-		else
-			buffer_append(buffer, text, bytes);
-		text += bytes ? bytes : 1;
+	buffer_string(buffer, text);
+	printable(buffer->data + start, buffer->bytes - start);
+	for (size_t i = start; separators && i < buffer->bytes; i++) {
+		if (strchr(separators, buffer->data[i]))
+			buffer->data[i] = ':';
 	}
 }
 
@@ -53,7 +22,6 @@ void label_padded(struct buffer *buffer, const char *text, size_t columns)
 	static const char cut[] = "...";
 	size_t start, length = 0, kept;
 
-	buffer_append(buffer, "", 0);
 	start = kept = buffer->bytes;
 	label_text(buffer, text, NULL);
 	for (size_t i = start; i < buffer->bytes; i++) {
@@ -84,7 +52,7 @@ void label_frame(struct buffer *buffer, const struct frame *frame, bool addresse
 	const char *object = frame->object;
 	bool bracketed;
 
-	if (frame->function) {
+	if (frame->function && *frame->function) {
 		label_text(buffer, frame->function, separators);
 		return;
 	}

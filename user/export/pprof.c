@@ -100,21 +100,25 @@ static uint64_t name_number(struct writer *writer, const char *name)
 	struct buffer clean = { 0 };
 	uint64_t number;
 
-	buffer_string(&clean, "");
 	label_text(&clean, name, NULL);
 	number = string_number(writer, clean.data);
 	buffer_free(&clean);
 	return number;
 }
 
+/*
+ * Number 1 is what is in no object, and has no name. pprof takes the first mapping for the program that was profiled and
+ * puts its name above its reports; a profile of a whole host has no such program.
+ */
 static uint64_t mapping_id(struct writer *writer, const char *object)
 {
 	struct buffer message = { 0 };
 	uint64_t file, id;
 
 	if (!object)
-		return 0;
-	file = strcmp(object, "[kernel]") ? name_number(writer, object) : string_number(writer, "[kernel.kallsyms]");
+		file = string_number(writer, "");
+	else
+		file = strcmp(object, "[kernel]") ? name_number(writer, object) : string_number(writer, "[kernel.kallsyms]");
 	id = (uintptr_t)map_get(&writer->mappings, file);
 	if (id)
 		return id;
@@ -266,6 +270,7 @@ static void write_head(struct writer *writer, const struct profile *profile, con
 	protobuf_integer(&writer->plain, PROFILE_TIME, export_realtime(host, profile->first_time));
 	protobuf_integer(&writer->plain, PROFILE_DURATION, profile->last_time - profile->first_time);
 	write_comments(writer, profile, host);
+	mapping_id(writer, NULL);
 }
 
 int export_pprof(FILE *file, const struct profile *profile, const struct export_host *host)

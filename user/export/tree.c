@@ -24,10 +24,11 @@ static void *grown(void *array, size_t count, size_t *room, size_t bytes)
 static const struct tree_label *find_label(struct tree *tree, const char *text, enum tree_kind kind, const char *object)
 {
 	size_t bytes = strlen(text);
-	uint64_t key = hash_bytes(text, bytes, (uintptr_t)tree + kind);
+	uint64_t key = hash_words(hash_bytes(text, bytes, kind), (uintptr_t)object);
 	struct tree_label *label;
 
-	while ((label = map_get(&tree->labels, key)) && (label->kind != kind || strcmp(label->text, text)))
+	while ((label = map_get(&tree->labels, key)) &&
+	       (label->kind != kind || label->object != object || strcmp(label->text, text)))
 		key++;
 	if (!label) {
 		label = memory_zeroed(1, sizeof(*label) + bytes + 1);
@@ -95,8 +96,8 @@ static uint32_t descend(struct tree *tree, struct buffer *text, uint32_t node, e
 		const struct frame *frame = &frames[count];
 
 		buffer_clear(text);
-		label_frame(text, frame, tree->addresses, tree->separators);
-		node = child(tree, node, text->bytes ? text->data : "?", kind, frame->object);
+		label_frame(text, frame, tree->style == TREE_OF_TEXT, tree->separators);
+		node = child(tree, node, text->data, kind, tree->style == TREE_OF_TEXT ? NULL : frame->object);
 	}
 	return node;
 }
@@ -107,8 +108,8 @@ static void add_cell(struct tree *tree, struct buffer *text, const struct profil
 	uint32_t node;
 
 	buffer_clear(text);
-	label_text(text, cell->task->process_name, tree->separators);
-	node = child(tree, 0, text->bytes ? text->data : "?", TREE_PROCESS, NULL);
+	label_text(text, *cell->task->process_name ? cell->task->process_name : "?", tree->separators);
+	node = child(tree, 0, text->data, TREE_PROCESS, NULL);
 	node = mark(tree, node, stack->user_end);
 	node = descend(tree, text, node, TREE_USER, stack->frames + stack->kernel_frames, stack->user_frames);
 	node = mark(tree, node, stack->kernel_end);
@@ -116,13 +117,13 @@ static void add_cell(struct tree *tree, struct buffer *text, const struct profil
 	add_self(tree, node, cell);
 }
 
-void tree_build(struct tree *tree, const struct profile *profile, bool addresses, const char *separators)
+void tree_build(struct tree *tree, const struct profile *profile, enum tree_style style, const char *separators)
 {
 	const struct profile_cell **cells;
 	struct buffer text = { 0 };
 	size_t count;
 
-	*tree = (struct tree){ .addresses = addresses, .separators = separators };
+	*tree = (struct tree){ .style = style, .separators = separators };
 	new_node(tree, 0, find_label(tree, "all", TREE_ROOT, NULL));
 	cells = cells_sorted(profile, &count);
 	for (size_t i = 0; i < count; i++)
@@ -166,7 +167,9 @@ static int compare(const void *a_place, const void *b_place, void *context)
 	if (sorting->order == TREE_BY_WEIGHT && a->weight != b->weight)
 		return a->weight > b->weight ? -1 : 1;
 	difference = strcmp(a->label->text, b->label->text);
-	return difference ? difference : (int)a->label->kind - (int)b->label->kind;
+	if (!difference)
+		difference = (int)a->label->kind - (int)b->label->kind;
+	return difference ? difference : strcmp(a->label->object ? a->label->object : "", b->label->object ? b->label->object : "");
 }
 
 uint32_t *tree_walk(const struct tree *tree, enum tree_order order)

@@ -23,11 +23,16 @@ enum tree_kind {
 	TREE_MARK,		/* stands for frames that are missing */
 };
 
-/* What a node is: nodes of equal label in the tree share it. */
+enum tree_style {
+	TREE_OF_TEXT,		/* calls are told apart by what they are called: frames without a name by object and address */
+	TREE_OF_FRAMES,		/* by name and object; frames without a name are those of their object */
+};
+
+/* What a node is; equal nodes share it. */
 struct tree_label {
 	uint32_t number;	/* in the order of first use */
 	enum tree_kind kind;
-	const char *object;	/* of the first such frame; NULL */
+	const char *object;	/* NULL: none, or a tree of text */
 	char text[];
 };
 
@@ -54,12 +59,12 @@ struct tree {
 	uint32_t label_count;
 	struct map labels;	/* hash of text and kind -> struct tree_label */
 	struct map children;	/* parent and number of the label -> index of the node */
-	bool addresses;
+	enum tree_style style;
 	const char *separators;
 };
 
-/* addresses: frames without a name are told apart; separators: characters that no label may have, see label_text(). */
-void tree_build(struct tree *tree, const struct profile *profile, bool addresses, const char *separators);
+/* separators: characters that no label may have, see label_text(). */
+void tree_build(struct tree *tree, const struct profile *profile, enum tree_style style, const char *separators);
 void tree_free(struct tree *tree);
 
 enum tree_order {

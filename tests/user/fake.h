@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Profiles made by hand, for the tests of what goes out. Frames are written as one string, innermost first, separated by
+ * blanks: "k:tcp_sendmsg" kernel, "k:nft_do_chain@[nf_tables]" a module's, "u:main@/usr/bin/foo" user, "u:@/usr/lib/libz.so.1" without
+ * a name, "a:" without a file, "x:" unknown. Addresses follow from the place in the string unless given as "#HEX" at its end.
+ */
+#ifndef KTALLY_FAKE_H
+#define KTALLY_FAKE_H
+
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/map.h"
+#include "base/message.h"
+#include "export/export.h"
+#include "profile/profile.h"
+
+static const struct export_host fake_host = {
+	.name = "testhost", .id = "", .release = "6.1.0-44-amd64", .os_name = "Debian GNU/Linux", .os_version = "12",
+	.realtime = 1700000100000000000ULL, .monotonic = 100000000000ULL, .rate = 199, .clock = KTALLY_CLOCK_CPU, .cpus = 4,
+};
+
+static inline struct profile *fake_profile(void)
+{
+	struct profile *profile = memory_zeroed(1, sizeof(*profile));
+
+	profile->options.cells = true;
+	profile->tally = tally_create(0);
+	profile->symbols = symbols_create(0);
+	profile->first_time = 50000000000ULL;
+	profile->last_time = 70000000000ULL;
+	profile->thin = 1;
+	return profile;
+}
+
+static inline void fake_free_values(struct map *map)
+{
+	for (struct map_slot *slot = map_next(map, NULL); slot; slot = map_next(map, slot))
+		free(slot->value);
+	map_free(map);
+}
+
+static inline void fake_free(struct profile *profile)
+{
+	fake_free_values(&profile->cells);
+	fake_free_values(&profile->stacks);
+	fake_free_values(&profile->tasks);
+	tally_destroy(profile->tally);
+	symbols_destroy(profile->symbols);
+	free(profile);
+}
+
+static inline struct task *fake_task(struct profile *profile, uint32_t pid, uint32_t tid, const char *process, const char *comm)
+{
+	struct task *task = memory_zeroed(1, sizeof(*task));
+
+	task->id = profile->tasks.used + 1;
+	task->mm_id = pid;
+	task->pid = pid;
+	task->tid = tid;
+	task->process_name = intern(process);
+	task->comm = intern(comm);
+	map_put(&profile->tasks, task->id, task);
+	return task;
+}
+
+static inline void fake_frame(struct frame *frame, const char *text, size_t bytes, unsigned int place)
+{
+	char copy[1024];
+	char *object, *address;
+
+	snprintf(copy, sizeof(copy), "%.*s", (int)bytes, text);
+	address = strrchr(copy, '#');
+	if (address)
+		*address++ = '\0';
+	object = strrchr(copy, '@');
+	if (object)
+		*object++ = '\0';
+	*frame = (struct frame){ .kind = FRAME_NATIVE, .address = 0x7f0000001000 + 16 * place, .object_address = 0x1000 + 16 * place };
+	frame->function = copy[2] ? intern(copy + 2) : NULL;
+	frame->function_offset = frame->function ? 4 : 0;
+	frame->object = object ? intern(object) : NULL;
+	if (copy[0] == 'k') {
+		frame->kind = FRAME_KERNEL;
+		frame->address = frame->object_address = 0xffffffff81000000 + 16 * place;
+		frame->object = object ? frame->object : intern("[kernel]");
+	} else if (copy[0] == 'a') {
+		frame->kind = FRAME_ANONYMOUS;
+	} else if (copy[0] == 'x') {
+		frame->kind = FRAME_UNKNOWN;
+	}
+	if (address && frame->kind == FRAME_NATIVE)
+		frame->object_address = strtoull(address, NULL, 16);
+	else if (address)
+		frame->address = strtoull(address, NULL, 16);
+}
+
+static inline struct stack *fake_stack(struct profile *profile, const char *area, const char *frames)
+{
+	struct stack *stack = memory_zeroed(1, sizeof(*stack) + (strlen(frames) / 2 + 1) * sizeof(stack->frames[0]));
+	unsigned int count = 0;
+
+	for (const char *at = frames; *at; at += strspn(at, " ")) {
+		size_t bytes = strcspn(at, " ");
+
+		fake_frame(&stack->frames[count], at, bytes, count);
+		count++;
+		if (*at == 'k')
+			stack->kernel_frames++;
+		else
+			stack->user_frames++;
+		at += bytes;
+	}
+	stack->id = profile->stacks.used + 1;
+	stack->kernel_end = stack->kernel_frames ? KTALLY_END_COMPLETE : KTALLY_END_NONE;
+	stack->user_end = stack->user_frames ? KTALLY_END_COMPLETE : KTALLY_END_NONE;
+	stack->named = true;
+	stack->class.area = intern(area);
+	map_put(&profile->stacks, stack->id, stack);
+	return stack;
+}
+
+static inline void fake_cell(struct profile *profile, const struct task *task, const struct stack *stack, uint64_t samples,
+			     uint64_t weight)
+{
+	struct profile_cell *cell = memory_zeroed(1, sizeof(*cell));
+
+	*cell = (struct profile_cell){ .stack = stack, .task = task, .samples = samples, .weight = weight };
+	map_put(&profile->cells, profile->cells.used + 1, cell);
+	tally_add(profile->tally, task->process_name, &stack->class, stack->class.syscall_name, samples, weight);
+	profile->samples += samples;
+	profile->weight += weight;
+}
+
+/* What a writer writes; *error is what it returned. To be freed. */
+static inline char *fake_export(export_writer *writer, const struct profile *profile, size_t *bytes, int *error)
+{
+	char *text = NULL;
+	FILE *file = open_memstream(&text, bytes);
+
+	*error = writer(file, profile, &fake_host);
+	fclose(file);
+	return text;
+}
+
+/* What a writer returns when the disk is full. */
+static inline int fake_export_full(export_writer *writer, const struct profile *profile)
+{
+	FILE *file = fopen("/dev/full", "w");
+	int error = file ? writer(file, profile, &fake_host) : -1;
+
+	if (file)
+		fclose(file);
+	return error;
+}
+
+static inline bool fake_have(const char *program)
+{
+	char command[256];
+
+	snprintf(command, sizeof(command), "command -v %s >/dev/null 2>&1", program);
+	return system(command) == 0;
+}
+
+/* Standard output of a shell command; *status is its exit status. To be freed. */
+static inline char *fake_output(const char *command, int *status)
+{
+	struct buffer text = { 0 };
+	FILE *pipe = popen(command, "r");
+	int failed = pipe ? buffer_read_fd(&text, fileno(pipe), 256 << 20) : -1;
+
+	*status = pipe ? pclose(pipe) : -1;
+	if (failed)
+		*status = -1;
+	return text.data;
+}
+
+#endif
