@@ -24,81 +24,10 @@ MODULE_PARM_DESC(disabled, "Stop all sampling at once and refuse to enable sessi
 #define SESSIONS_MAX 16
 #define SESSIONS_MAX_UNPRIVILEGED 4
 
-/* Ids that a ring remembers having sent. */
-#define STACK_SET_LINES 512
-#define TASK_SET_LINES 64
-
 static atomic_t sessions, sessions_unprivileged;
 static enum cpuhp_state hotplug_state;
 
-/* ------------------------------------------------------------------------------------------------ a CPU's part */
-
-static u64 cpu_bytes(void)
-{
-	return sizeof(struct ktally_cpu) +
-	       (STACK_SET_LINES + TASK_SET_LINES) * KTALLY_SET_WAYS * sizeof(u64);
-}
-
-static void wake_reader(struct irq_work *work)
-{
-	struct ktally_cpu *cpu = container_of(work, struct ktally_cpu, wake);
-
-	wake_up_interruptible_poll(&cpu->session->wait, EPOLLIN | EPOLLRDNORM);
-}
-
-static void destroy_cpu(struct ktally_cpu *cpu)
-{
-	irq_work_sync(&cpu->wake);
-	ktally_set_destroy(&cpu->tasks);
-	ktally_set_destroy(&cpu->stacks);
-	ktally_area_destroy(&cpu->area);
-	kvfree(cpu);
-	ktally_memory_uncharge(cpu_bytes());
-}
-
-static struct ktally_cpu *create_cpu(struct ktally_session *session, unsigned int number)
-{
-	const struct ktally_setup *setup = &session->setup;
-	int err, node = cpu_to_node(number);
-	struct ktally_cpu *cpu;
-
-	err = ktally_memory_charge(cpu_bytes());
-	if (err)
-		return ERR_PTR(err);
-	cpu = kvzalloc_node(sizeof(*cpu), GFP_KERNEL_ACCOUNT, node);
-	if (!cpu) {
-		ktally_memory_uncharge(cpu_bytes());
-		return ERR_PTR(-ENOMEM);
-	}
-	cpu->session = session;
-	cpu->cpu = number;
-	init_irq_work(&cpu->wake, wake_reader);
-	ktally_budget_init(&cpu->budget, setup->budget_ppm);
-
-	err = ktally_set_init(&cpu->stacks, STACK_SET_LINES, node);
-	if (!err)
-		err = ktally_set_init(&cpu->tasks, TASK_SET_LINES, node);
-	if (!err)
-		err = ktally_area_init(&cpu->area, setup->ring_bytes, node);
-	if (err) {
-		destroy_cpu(cpu);
-		return ERR_PTR(err);
-	}
-
-	ktally_area_attach(&cpu->area, &cpu->ring, setup->ring_bytes);
-	*cpu->ring.producer = (struct ktally_ring_producer) {
-		.magic		= KTALLY_RING_MAGIC,
-		.abi_version	= KTALLY_ABI_VERSION,
-		.cpu		= number,
-		.data_offset	= 2 * KTALLY_PAGE_BYTES,
-		.data_bytes	= setup->ring_bytes,
-		.clock		= ktally_oncpu_clock(),
-		.state		= session->state,
-		.thin		= 1,
-		.rate		= session->rate,
-	};
-	return cpu;
-}
+/* ------------------------------------------------------------------------------------------------ its CPUs */
 
 /* The CPU hotplug lock is held, so nobody else adds this CPU's part. */
 static int attach_cpu(struct ktally_session *session, unsigned int number)
@@ -109,7 +38,7 @@ static int attach_cpu(struct ktally_session *session, unsigned int number)
 
 	if (session->cpus[number])
 		return 0;
-	cpu = create_cpu(session, number);
+	cpu = ktally_cpu_create(session, number);
 	if (IS_ERR(cpu))
 		return PTR_ERR(cpu);
 	smp_store_release(&session->cpus[number], cpu);		/* pairs with ktally_session_cpu() */
@@ -260,7 +189,7 @@ void ktally_session_destroy(struct ktally_session *session)
 		ktally_lifecycle_stop(session);
 		for (i = 0; i < nr_cpu_ids; i++)
 			if (session->cpus[i])
-				destroy_cpu(session->cpus[i]);
+				ktally_cpu_destroy(session->cpus[i]);
 		ktally_filter_destroy(&session->filter);
 		bitmap_free(session->announced);
 		kvfree(session->cpus);
@@ -366,7 +295,7 @@ err_filter:
 err_online:
 	for (i = 0; i < nr_cpu_ids; i++)
 		if (session->cpus[i])
-			destroy_cpu(session->cpus[i]);
+			ktally_cpu_destroy(session->cpus[i]);
 	atomic_set(&session->rings, 0);
 	kvfree(session->cpus);
 	session->cpus = NULL;

@@ -15,68 +15,19 @@
 #ifndef KTALLY_SESSION_H
 #define KTALLY_SESSION_H
 
-#include <linux/irq_work.h>
 #include <linux/ktally.h>
 #include <linux/mutex.h>
 #include <linux/timer.h>
 #include <linux/types.h>
 #include <linux/wait.h>
 
-#include "area.h"
-#include "budget.h"
-#include "capture.h"
+#include "cpu.h"
 #include "filter.h"
 #include "gate.h"
 #include "hash.h"
-#include "ring.h"
-#include "set.h"
-
-struct perf_event;
 
 /* Bits of the lossy set of announced tasks. */
 #define KTALLY_ANNOUNCED_BITS (1 << 16)
-
-/**
- * struct ktally_cpu - a session's part on one CPU
- * @session: which
- * @cpu: which
- * @area: memory of @ring
- * @ring: what the reader sees
- * @stacks: stacks that the reader was sent
- * @tasks: tasks that the reader was sent
- * @budget: time spent
- * @event: the counter that paces on-CPU samples; NULL while the CPU is offline or the session not enabled
- * @clock: KTALLY_CLOCK_* of @event
- * @last_overflow: time of its last overflow
- * @random: state of the generator that jitters its periods
- * @samples: captures finished, whether they found room or not
- * @stack_records: STACK records written
- * @throttle_records: THROTTLE records written
- * @due: records below this position have waited long enough to be reported by poll()
- * @captures: taken, not finished
- * @finish: finishes captures that an NMI took
- * @wake: wakes the reader
- */
-struct ktally_cpu {
-	struct ktally_session *session;
-	unsigned int cpu;
-	struct ktally_area area;
-	struct ktally_ring ring;
-	struct ktally_set stacks;
-	struct ktally_set tasks;
-	struct ktally_budget budget;
-	struct perf_event *event;
-	u32 clock;
-	u64 last_overflow;
-	u32 random;
-	u64 samples;
-	u64 stack_records;
-	u64 throttle_records;
-	u64 due;
-	struct ktally_captures captures;
-	struct irq_work finish;
-	struct irq_work wake;
-};
 
 /**
  * struct ktally_session - what one open file asks for

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* A session's part on one CPU: its ring, what the ring's reader was told, and what is under way. */
+#ifndef KTALLY_CPU_H
+#define KTALLY_CPU_H
+
+#include <linux/irq_work.h>
+#include <linux/types.h>
+
+#include "area.h"
+#include "budget.h"
+#include "capture.h"
+#include "ring.h"
+#include "set.h"
+
+struct ktally_session;
+struct perf_event;
+
+/**
+ * struct ktally_cpu - a session's part on one CPU
+ * @session: which
+ * @cpu: which
+ * @area: memory of @ring
+ * @ring: what the reader sees
+ * @stacks: stacks that the reader was sent
+ * @tasks: tasks that the reader was sent
+ * @budget: time spent
+ * @event: the counter that paces on-CPU samples; NULL while the CPU is offline or the session not enabled
+ * @clock: KTALLY_CLOCK_* of @event
+ * @last_overflow: time of its last overflow
+ * @random: state of the generator that jitters its periods
+ * @samples: captures finished, whether they found room or not
+ * @stack_records: STACK records written
+ * @throttle_records: THROTTLE records written
+ * @due: records below this position have waited long enough to be reported by poll()
+ * @captures: taken, not finished
+ * @finish: finishes captures that an NMI took
+ * @wake: wakes the reader
+ */
+struct ktally_cpu {
+	struct ktally_session *session;
+	unsigned int cpu;
+	struct ktally_area area;
+	struct ktally_ring ring;
+	struct ktally_set stacks;
+	struct ktally_set tasks;
+	struct ktally_budget budget;
+	struct perf_event *event;
+	u32 clock;
+	u64 last_overflow;
+	u32 random;
+	u64 samples;
+	u64 stack_records;
+	u64 throttle_records;
+	u64 due;
+	struct ktally_captures captures;
+	struct irq_work finish;
+	struct irq_work wake;
+};
+
+/* Process context; the session is set up as far as its size of rings. */
+struct ktally_cpu *ktally_cpu_create(struct ktally_session *session, unsigned int number);
+void ktally_cpu_destroy(struct ktally_cpu *cpu);
+
+#endif /* KTALLY_CPU_H */
