@@ -102,8 +102,8 @@ void ktally_area_attach(struct ktally_area *area, struct ktally_ring *ring, u32 
 }
 
 /*
- * Different rights on different pages: the first page may be written, by a mapping of just that page. Nothing else may, nor be
- * made writable or executable later, nor be inherited by a fork.
+ * Different rights on different pages: the first page may be written, by a mapping of just that
+ * page. Nothing else may, nor be made writable or executable later, nor be inherited by a fork.
  */
 int ktally_area_mmap(struct ktally_area *area, struct vm_area_struct *vma, unsigned long page)
 {

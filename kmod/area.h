@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The memory of a ring: one page that the reader writes, one that it reads, and the records, mapped twice in a row in the
- * kernel as in user space, so that neither ever meets a record cut in two. Every page is zeroed when allocated,
- * charged to the memory cgroup of whoever sets the session up, and counted against the module's limit.
+ * The memory of a ring: one page that the reader writes, one that it reads, and the records, mapped
+ * twice in a row in the kernel as in user space, so that neither ever meets a record cut in two.
+ * Every page is zeroed when allocated, charged to the memory cgroup of whoever sets the session up,
+ * and counted against the module's limit.
  */
 #ifndef KTALLY_AREA_H
 #define KTALLY_AREA_H

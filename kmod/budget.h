@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The time one CPU may spend on one session. What is spent is measured; past the limit samples get rarer by a factor of two, and
- * again, until it fits; when there is plenty of room they get denser again. Rarer samples weigh more, so totals stay right.
+ * The time one CPU may spend on one session. What is spent is measured; past the limit samples get
+ * rarer by a factor of two, and again, until it fits; when there is plenty of room they get denser
+ * again. Rarer samples weigh more, so totals stay right.
  */
 #ifndef KTALLY_BUDGET_H
 #define KTALLY_BUDGET_H

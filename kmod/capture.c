@@ -33,9 +33,9 @@ static void note_syscall(struct ktally_capture *capture)
 }
 
 /*
- * A slot is claimed before it is filled, so that an NMI that comes while we fill it claims the next. Whoever finishes captures
- * does not interrupt whoever takes them, unless that is an NMI, which by then is over: so every claimed slot that
- * ktally_capture_finish() sees is filled.
+ * A slot is claimed before it is filled, so that an NMI that comes while we fill it claims the
+ * next. Whoever finishes captures does not interrupt whoever takes them, unless that is an NMI,
+ * which by then is over: so every claimed slot that ktally_capture_finish() sees is filled.
  */
 bool ktally_capture_take(struct ktally_cpu *cpu, struct pt_regs *regs, u64 time, u64 weight)
 {
@@ -72,8 +72,9 @@ bool ktally_capture_take(struct ktally_cpu *cpu, struct pt_regs *regs, u64 time,
 /* ------------------------------------------------------------------------------------------------ step two */
 
 /*
- * The user registers are those of the current task, wherever in the kernel it is. If the NMI hit while the scheduler was
- * switching away from the task, another one is current by now, and the user part cannot be had any more.
+ * The user registers are those of the current task, wherever in the kernel it is. If the NMI hit
+ * while the scheduler was switching away from the task, another one is current by now, and the user
+ * part cannot be had any more.
  */
 static void unwind_user_part(struct ktally_cpu *cpu, struct ktally_capture *capture, struct ktally_stack *stack)
 {

@@ -2,9 +2,10 @@
 /*
  * Taking a sample, in two steps.
  *
- * ktally_capture_take() runs where the sample hits, which may be an NMI: it notes who runs, the system call, and the kernel
- * frames. ktally_capture_finish() runs in hard interrupt context, at once or, after an NMI, as soon as interrupts are on: it
- * reads the user stack, which no NMI may, and writes the records. In between the capture waits in one of a few places.
+ * ktally_capture_take() runs where the sample hits, which may be an NMI: it notes who runs, the
+ * system call, and the kernel frames. ktally_capture_finish() runs in hard interrupt context, at
+ * once or, after an NMI, as soon as interrupts are on: it reads the user stack, which no NMI may,
+ * and writes the records. In between the capture waits in one of a few places.
  */
 #ifndef KTALLY_CAPTURE_H
 #define KTALLY_CAPTURE_H

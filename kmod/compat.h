@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The one place that knows kernel versions. Included before every file of the module; the rest is written for the newest
- * kernel. Each entry says what changed and when, so that it can go when the last kernel before it goes.
+ * The one place that knows kernel versions. Included before every file of the module; the rest is
+ * written for the newest kernel. Each entry says what changed and when, so that it can go when the
+ * last kernel before it goes.
  */
 #ifndef KTALLY_COMPAT_H
 #define KTALLY_COMPAT_H
@@ -52,7 +53,8 @@ static inline void vm_flags_mod(struct vm_area_struct *vma, unsigned long set, u
 #ifdef IRQ_WORK_INIT_HARD
 #define KTALLY_IRQ_WORK_HARD(function) IRQ_WORK_INIT_HARD(function)
 #else
-#define KTALLY_IRQ_WORK_HARD(function) ((struct irq_work) { .flags = ATOMIC_INIT(IRQ_WORK_HARD_IRQ), .func = (function) })
+#define KTALLY_IRQ_WORK_HARD(function) \
+	((struct irq_work) { .flags = ATOMIC_INIT(IRQ_WORK_HARD_IRQ), .func = (function) })
 #endif
 
 /* Kernel workers that share the address space of a process: io_uring's since 5.12, vhost's since 6.4. */
@@ -70,8 +72,8 @@ static inline void vm_flags_mod(struct vm_area_struct *vma, unsigned long set, u
 #endif
 
 /*
- * Whether a process may dump core, which one that gained rights by exec may not. In 7.3 this moved from the mm to a state of
- * its own that lives from exec to exec.
+ * Whether a process may dump core, which one that gained rights by exec may not. In 7.3 this moved
+ * from the mm to a state of its own that lives from exec to exec.
  */
 static inline bool ktally_current_may_dump(void)
 {

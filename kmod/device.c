@@ -152,7 +152,10 @@ static long device_ioctl(struct file *file, unsigned int command, unsigned long 
 	return result;
 }
 
-/* ------------------------------------------------------------------------------------------------ /proc/PID/fdinfo/FD */
+/*
+ * ------------------------------------------------------------------------------------------------
+ * /proc/PID/fdinfo/FD
+ */
 
 static const char *state_name(u32 state)
 {
@@ -173,7 +176,7 @@ static void device_show_fdinfo(struct seq_file *seq, struct file *file)
 	const struct ktally_session *session = file->private_data;
 	struct ktally_loss lost[KTALLY_LOST_CAUSES] = {};
 	u64 samples = 0, stacks = 0, throttles = 0, unread = 0;
-	u32 state = smp_load_acquire(&session->state), thin = 1;
+	u32 state = ktally_session_state(session), thin = 1;
 	unsigned int i, cause;
 
 	seq_printf(seq, "state:\t%s\n", state_name(state));

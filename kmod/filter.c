@@ -11,8 +11,8 @@
 #include <linux/uaccess.h>
 
 /*
- * The exit probe is active already. A process that ends before its bit is set would leave the bit behind for whoever gets
- * the number next, so look at it once more when the bit is set.
+ * The exit probe is active already. A process that ends before its bit is set would leave the bit
+ * behind for whoever gets the number next, so look at it once more when the bit is set.
  */
 static bool add_pid(struct ktally_filter *filter, s32 number)
 {
@@ -33,8 +33,8 @@ static bool add_pid(struct ktally_filter *filter, s32 number)
 }
 
 /*
- * A bit for each possible process id is half a megabyte, but a look-up is one load, children come and go by one bit operation,
- * and there is no table that a fork bomb could fill.
+ * A bit for each possible process id is half a megabyte, but a look-up is one load, children come
+ * and go by one bit operation, and there is no table that a fork bomb could fill.
  */
 static int init_pids(struct ktally_filter *filter, const struct ktally_setup *setup)
 {

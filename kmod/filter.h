@@ -24,8 +24,8 @@ struct ktally_filter {
 };
 
 /*
- * Process context. The probes of lifecycle.c are active before init, so that no process escapes it, and not any more at destroy,
- * which is due after a failed init as well.
+ * Process context. The probes of lifecycle.c are active before init, so that no process escapes it,
+ * and not any more at destroy, which is due after a failed init as well.
  */
 int ktally_filter_init(struct ktally_filter *filter, const struct ktally_setup *setup);
 void ktally_filter_destroy(struct ktally_filter *filter);

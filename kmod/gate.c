@@ -40,8 +40,9 @@ bool ktally_gate_owns_current(const struct ktally_gate *gate)
 
 	return gate->privileged ||
 	       (theirs->user_ns == mine->user_ns &&
-		uid_eq(theirs->uid, mine->euid) && uid_eq(theirs->euid, mine->euid) && uid_eq(theirs->suid, mine->euid) &&
-		gid_eq(theirs->gid, mine->egid) && gid_eq(theirs->egid, mine->egid) && gid_eq(theirs->sgid, mine->egid));
+		uid_eq(theirs->uid, mine->euid) && uid_eq(theirs->euid, mine->euid) &&
+		uid_eq(theirs->suid, mine->euid) && gid_eq(theirs->gid, mine->egid) &&
+		gid_eq(theirs->egid, mine->egid) && gid_eq(theirs->sgid, mine->egid));
 }
 
 bool ktally_gate_permits_current(const struct ktally_gate *gate)

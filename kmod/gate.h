@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Who may see what. Decided by who opened the device, and kept with the session: whoever uses the descriptor later has the
- * opener's rights, no more and no less, so that a session can be handed down.
+ * Who may see what. Decided by who opened the device, and kept with the session: whoever uses the
+ * descriptor later has the opener's rights, no more and no less, so that a session can be handed
+ * down.
  */
 #ifndef KTALLY_GATE_H
 #define KTALLY_GATE_H

@@ -7,9 +7,9 @@
 #include <asm/processor.h>
 
 /*
- * The current task cannot go away, nor can what it refers to, but for its cgroup and its parent: those are RCU's, and RCU
- * watches in interrupts and NMIs. The name may be half old and half new while the task is being renamed; then it simply
- * gets one more id.
+ * The current task cannot go away, nor can what it refers to, but for its cgroup and its parent:
+ * those are RCU's, and RCU watches in interrupts and NMIs. The name may be half old and half new
+ * while the task is being renamed; then it simply gets one more id.
  */
 static u64 cgroup_of_current(void)
 {
@@ -43,8 +43,8 @@ static u32 flags_of_current(void)
 }
 
 /*
- * Threads share group leader and exec count, and so the mm_id. vfork shares the mm but not the id: then the same mappings
- * are known under two ids, which costs a little and confuses nobody.
+ * Threads share group leader and exec count, and so the mm_id. vfork shares the mm but not the id:
+ * then the same mappings are known under two ids, which costs a little and confuses nobody.
  */
 static u64 mm_of_current(const struct ktally_key *key)
 {

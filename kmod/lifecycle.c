@@ -14,8 +14,8 @@
 #include "session.h"
 
 /*
- * Probes run in task context, in newer kernels with preemption on: interrupts off makes them as undisturbed as samples. They must
- * not do anything that could sleep, print or wake.
+ * Probes run in task context, in newer kernels with preemption on: interrupts off makes them as
+ * undisturbed as samples. They must not do anything that could sleep, print or wake.
  */
 
 static void on_fork(void *data, struct task_struct *parent, struct task_struct *child)

@@ -26,8 +26,8 @@ u32 ktally_oncpu_clock(void)
 }
 
 /*
- * Reference cycles tick at the rate of the time stamp counter whenever the CPU is not halted: exactly the time we mean. Cycles
- * tick at whatever rate the CPU runs.
+ * Reference cycles tick at the rate of the time stamp counter whenever the CPU is not halted:
+ * exactly the time we mean. Cycles tick at whatever rate the CPU runs.
  */
 static struct perf_event_attr clock_attr(u32 clock)
 {
@@ -155,9 +155,10 @@ static void overflow(struct ktally_cpu *cpu, struct pt_regs *regs, u64 now, u64 
 }
 
 /*
- * By the timer a sample stands for the time since the previous overflow on this CPU, idle or not: intervals do not depend on
- * what runs, so the sum over the samples of a task is an unbiased estimate of its time, and nothing is forgotten when
- * the timer is late. A hardware counter stands still while the CPU is halted, so there it is what was counted.
+ * By the timer a sample stands for the time since the previous overflow on this CPU, idle or not:
+ * intervals do not depend on what runs, so the sum over the samples of a task is an unbiased
+ * estimate of its time, and nothing is forgotten when the timer is late. A hardware counter stands
+ * still while the CPU is halted, so there it is what was counted.
  */
 static void on_overflow(struct perf_event *event, struct perf_sample_data *data, struct pt_regs *regs)
 {

@@ -8,7 +8,10 @@
 
 /* ------------------------------------------------------------------------------------------------ readiness */
 
-/* Enough records, or some that are old enough. A tail beyond what is due reads as due long ago, hence the signed difference. */
+/*
+ * Enough records, or some that are old enough. A tail beyond what is due reads as due long ago,
+ * hence the signed difference.
+ */
 static bool is_ready(struct ktally_cpu *cpu)
 {
 	u64 unread = ktally_ring_unread(&cpu->ring);
@@ -33,7 +36,7 @@ static bool any_ready(struct ktally_session *session)
 __poll_t ktally_poll(struct file *file, poll_table *table)
 {
 	struct ktally_session *session = file->private_data;
-	u32 state = smp_load_acquire(&session->state);
+	u32 state = ktally_session_state(session);
 	__poll_t events = 0;
 
 	if (!state)
@@ -49,9 +52,9 @@ __poll_t ktally_poll(struct file *file, poll_table *table)
 /* ------------------------------------------------------------------------------------------------ read */
 
 /*
- * How many bytes of whole records lie from @tail on, at most @room. The reader can write its tail and so make us look into the
- * middle of records, or at ones that are being written: whatever is found there is checked, and never leads out of the
- * ring's data.
+ * How many bytes of whole records lie from @tail on, at most @room. The reader can write its tail
+ * and so make us look into the middle of records, or at ones that are being written: whatever is
+ * found there is checked, and never leads out of the ring's data.
  */
 static ssize_t whole_records(const struct ktally_ring *ring, u64 tail, u64 head, size_t room)
 {
@@ -74,7 +77,7 @@ static ssize_t whole_records(const struct ktally_ring *ring, u64 tail, u64 head,
 static ssize_t read_ring(struct ktally_ring *ring, char __user *buffer, size_t room)
 {
 	u64 tail = READ_ONCE(ring->consumer->tail);
-	u64 head = smp_load_acquire(&ring->published);
+	u64 head = smp_load_acquire(&ring->published);	/* C, see ring.c */
 	ssize_t bytes;
 
 	if (head == tail)
@@ -123,7 +126,7 @@ ssize_t ktally_read(struct file *file, char __user *buffer, size_t bytes, loff_t
 	ssize_t done;
 	int err;
 
-	if (!smp_load_acquire(&session->state))
+	if (!ktally_session_state(session))
 		return -EINVAL;
 	for (;;) {
 		err = mutex_lock_interruptible(&session->read_lock);
@@ -152,7 +155,7 @@ int ktally_mmap(struct file *file, struct vm_area_struct *vma)
 	struct ktally_cpu *cpu;
 	u64 number;
 
-	if (!smp_load_acquire(&session->state))
+	if (!ktally_session_state(session))
 		return -EINVAL;
 	area_pages = session->setup.area_bytes / PAGE_SIZE;
 	number = page / area_pages;

@@ -30,9 +30,10 @@ static void show_figures(struct ktally_cpu *cpu)
 }
 
 /*
- * Make what was written visible, and wake the reader when this made the ring reach the watermark. Should the reader have moved
- * its tail in the meantime, the worst is that it is woken by the latency timer instead. The wake-up goes through an irq_work
- * because the scheduler may hold its locks here.
+ * Make what was written visible, and wake the reader when this made the ring reach the watermark.
+ * Should the reader have moved its tail in the meantime, the worst is that it is woken by the
+ * latency timer instead. The wake-up goes through an irq_work because the scheduler may hold its
+ * locks here.
  */
 void ktally_records_end(struct ktally_cpu *cpu)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Writing records into a CPU's ring: each kind in one place, between ktally_records_begin() and ktally_records_end(). All of it
- * on the CPU itself (or for one that is offline), with interrupts off, never from an NMI.
+ * Writing records into a CPU's ring: each kind in one place, between ktally_records_begin() and
+ * ktally_records_end(). All of it on the CPU itself (or for one that is offline), with interrupts
+ * off, never from an NMI.
  *
  * The writers return false when the ring has no room; what that means as a loss is the caller's to count.
  */

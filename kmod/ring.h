@@ -2,13 +2,15 @@
 /*
  * The ring: variable-length records from one CPU to one reader, without locks.
  *
- * The writer is one CPU, in any context, nested as interrupts nest: an NMI may interrupt an interrupt that interrupted a
- * task, each in the middle of writing. Contexts nest strictly, the inner one always finishes first; that is what the
- * design stands on. Every writer reserves its bytes by moving @head; only the outermost one makes them visible, all at
- * once, when it ends. So the reader never meets an unfinished record and needs no per-record state.
+ * The writer is one CPU, in any context, nested as interrupts nest: an NMI may interrupt an
+ * interrupt that interrupted a task, each in the middle of writing. Contexts nest strictly, the
+ * inner one always finishes first; that is what the design stands on. Every writer reserves its
+ * bytes by moving @head; only the outermost one makes them visible, all at once, when it ends. So
+ * the reader never meets an unfinished record and needs no per-record state.
  *
- * Nothing that decides where the kernel writes is ever read from a page that user space can write, except the reader's
- * tail; and that can only make a reservation fail, or the reader's own records be overwritten: see ktally_ring_reserve().
+ * Nothing that decides where the kernel writes is ever read from a page that user space can write,
+ * except the reader's tail; and that can only make a reservation fail, or the reader's own records
+ * be overwritten: see ktally_ring_reserve().
  *
  * This file compiles in user space as well (tests/ring), where signals play the NMIs.
  */

@@ -54,7 +54,7 @@ static void set_state(struct ktally_session *session, u32 state)
 {
 	unsigned int i;
 
-	WRITE_ONCE(session->state, state);
+	smp_store_release(&session->state, state);	/* pairs with ktally_session_state() */
 	for (i = 0; i < nr_cpu_ids; i++) {
 		struct ktally_cpu *cpu = ktally_session_cpu(session, i);
 
@@ -339,7 +339,10 @@ int ktally_session_enable(struct ktally_session *session)
 	return 0;
 }
 
-/* The mirror of enable. What was written can still be read, and is due. A session that was stopped for good stays so. */
+/*
+ * The mirror of enable. What was written can still be read, and is due. A session that was stopped
+ * for good stays so.
+ */
 void ktally_session_disable(struct ktally_session *session)
 {
 	if (!session->attached)

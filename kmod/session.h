@@ -4,11 +4,11 @@
  *
  * Who may touch what:
  *
- *	everything of a struct ktally_cpu that changes at run time	its CPU, interrupts off; from an NMI only what
- *									oncpu.c and capture.c say
- *	session->state and the ioctls					session->lock
- *	session->cpus[]							written once per CPU, by SETUP or the CPU's coming
- *									online; read anywhere, with ktally_session_cpu()
+ *   - what changes of a struct ktally_cpu at run time: its CPU with interrupts off; from an NMI only
+ *     what oncpu.c and capture.c say
+ *   - session->state and what the ioctls change: session->lock
+ *   - session->cpus[]: written once per CPU, by SETUP or by the CPU's coming online; read anywhere,
+ *     by ktally_session_cpu()
  *
  * Lock order: session->lock, then the CPU hotplug lock. Hotplug callbacks never take session->lock.
  */
@@ -27,7 +27,7 @@
 #include "hash.h"
 
 /* Bits of the lossy set of announced tasks. */
-#define KTALLY_ANNOUNCED_BITS (1 << 16)
+#define KTALLY_ANNOUNCED_BITS 65536
 
 /**
  * struct ktally_session - what one open file asks for
@@ -49,7 +49,7 @@
  * @read_cpu: where read() goes on
  */
 struct ktally_session {
-	struct mutex lock;
+	struct mutex lock;		/* ioctls; see the table above */
 	u32 state;
 	struct ktally_gate gate;
 	struct ktally_setup setup;
@@ -63,7 +63,7 @@ struct ktally_session {
 	struct timer_list latency;
 	wait_queue_head_t wait;
 	unsigned long *announced;
-	struct mutex read_lock;
+	struct mutex read_lock;		/* read() */
 	unsigned int read_cpu;
 };
 
@@ -84,6 +84,12 @@ u32 ktally_session_ring_bytes_max(const struct ktally_session *session);
 
 /* Any context: the module has found itself wrong; nothing more is sampled, the host goes on. */
 void ktally_session_stop(struct ktally_session *session);
+
+/* Any context. KTALLY_STATE_*; once it is not 0, all that SETUP has written can be read without the lock. */
+static inline u32 ktally_session_state(const struct ktally_session *session)
+{
+	return smp_load_acquire(&session->state);	/* pairs with set_state() */
+}
 
 /* Any context. The CPU's part, NULL if it has none yet. */
 static inline struct ktally_cpu *ktally_session_cpu(const struct ktally_session *session, unsigned int cpu)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * A bounded set of 64-bit ids that forgets: what a ring's reader has been told. Forgetting is harmless, the thing is then
- * told once more; so the set needs no list, no allocation and no more than one cache line per look-up.
+ * A bounded set of 64-bit ids that forgets: what a ring's reader has been told. Forgetting is
+ * harmless, the thing is then told once more; so the set needs no list, no allocation and no more
+ * than one cache line per look-up.
  */
 #ifndef KTALLY_SET_H
 #define KTALLY_SET_H

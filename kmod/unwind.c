@@ -19,8 +19,9 @@ static u64 user_frame(unsigned long address)
 }
 
 /*
- * The kernel's unwinder (ORC, or frame pointers where the kernel is built so) gives return addresses, except for frames that
- * an interrupt or exception cut: for those it holds the registers, and their address is exact.
+ * The kernel's unwinder (ORC, or frame pointers where the kernel is built so) gives return
+ * addresses, except for frames that an interrupt or exception cut: for those it holds the
+ * registers, and their address is exact.
  */
 unsigned int ktally_unwind_kernel(struct pt_regs *regs, u64 *frames, unsigned int depth, u8 *end)
 {
@@ -56,8 +57,9 @@ struct user_link {
 };
 
 /*
- * Two words from user memory. Not copy_from_user_nofault(): in some kernels between 5.19 and 6.3 that takes a lock which an
- * interrupted vmalloc() may hold. A page that is not there makes the reads fail, for page faults are off.
+ * Two words from user memory. Not copy_from_user_nofault(): in some kernels between 5.19 and 6.3
+ * that takes a lock which an interrupted vmalloc() may hold. A page that is not there makes the
+ * reads fail, for page faults are off.
  */
 static bool read_link(unsigned long address, struct user_link *link)
 {
@@ -97,9 +99,10 @@ fault:
 }
 
 /*
- * By frame pointers. A chain of them is whatever a process cares to put there: every link must lie above the one before, so
- * the walk ends after at most the stack's length, and after `depth` frames in any case. A zero link or a zero return
- * address is how process and thread entry code marks the outermost frame.
+ * By frame pointers. A chain of them is whatever a process cares to put there: every link must lie
+ * above the one before, so the walk ends after at most the stack's length, and after `depth` frames
+ * in any case. A zero link or a zero return address is how process and thread entry code marks the
+ * outermost frame.
  */
 unsigned int ktally_unwind_user(const struct pt_regs *regs, u64 *frames, unsigned int depth, u8 *end)
 {

@@ -41,9 +41,9 @@
  * passes a smaller size; a caller built against a newer one passes a larger, and gets -E2BIG if it uses a field that
  * this module does not know. The module fills in at most the given size. The size is not part of the ioctl number.
  *
- * KTALLY_ABI_VERSION changes only when an existing consumer would misread something. New record types, frame types, flags
- * and features do not change it: a consumer must skip record types that it does not know, by their size, and treat
- * frame types that it does not know as unnamed frames.
+ * KTALLY_ABI_VERSION changes only when an existing consumer would misread something. New record
+ * types, frame types, flags and features do not change it: a consumer must skip record types that
+ * it does not know, by their size, and treat frame types that it does not know as unnamed frames.
  *
  *
  * 3. Rings
@@ -51,14 +51,15 @@
  * There is a ring for each CPU that is or was online since SETUP. A ring is one area of setup.area_bytes bytes, mapped
  * from the file at offset cpu * setup.area_bytes:
  *
- *	offset 0			struct ktally_ring_consumer, one page: readable and writable, the only one that is
+ *	offset 0			struct ktally_ring_consumer, one page, the only one that can be written
  *	offset KTALLY_PAGE_BYTES	struct ktally_ring_producer, one page: readable
  *	producer.data_offset		the records, producer.data_bytes bytes: readable
  *	... + producer.data_bytes	the same bytes again, so that no record is ever split at the end of the ring
  *
- * Map the consumer page alone with PROT_READ|PROT_WRITE and the rest with PROT_READ; both MAP_SHARED. Asking to write
- * or execute the rest is -EPERM, a range outside the area -EINVAL, a CPU that has no ring (yet) -ENXIO. When
- * producer.rings in any mapped ring differs from the number of rings mapped, a CPU has come online and has a ring to map.
+ * Map the consumer page alone with PROT_READ|PROT_WRITE and the rest with PROT_READ; both
+ * MAP_SHARED. Asking to write or execute the rest is -EPERM, a range outside the area -EINVAL, a
+ * CPU that has no ring (yet) -ENXIO. When producer.rings in any mapped ring differs from the number
+ * of rings mapped, a CPU has come online and has a ring to map.
  *
  * Positions are bytes, start at zero and never wrap: position p is at data offset p % producer.data_bytes, and
  * data_bytes is a power of two. Everything in [consumer.tail, producer.head) is complete records, in order. To consume:
@@ -69,10 +70,10 @@
  *
  * The module believes nothing it reads from the consumer page; a wrong tail makes the consumer lose its own records.
  *
- * read() returns as many whole records as fit, from all rings, ring after ring: the same records, consumed the same way.
- * A buffer too small for the next record is -EINVAL; KTALLY_RECORD_BYTES_MAX always suffices. Without O_NONBLOCK it waits until
- * poll() would report POLLIN. On a session that is not enabled it returns what is left, then 0. Do not mix read() and
- * a mapping on one session.
+ * read() returns as many whole records as fit, from all rings, ring after ring: the same records,
+ * consumed the same way. A buffer too small for the next record is -EINVAL; KTALLY_RECORD_BYTES_MAX
+ * always suffices. Without O_NONBLOCK it waits until poll() would report POLLIN. On a session that
+ * is not enabled it returns what is left, then 0. Do not mix read() and a mapping on one session.
  *
  * poll() reports POLLIN when some ring holds at least setup.watermark_bytes, or holds a record that is older than
  * setup.latency_ms (give or take as much again); POLLHUP when the session was stopped for good (see producer.state).
@@ -80,9 +81,10 @@
  *
  * 4. Records
  *
- * Every record begins with struct ktally_record. The order within a ring is: a TASK before the first sample that names its
- * task_id, a STACK before the first sample that names its stack_id. Both ids are stable and mean the same in all rings of
- * a session, but each ring says them for itself, and may say them again. After KTALLY_FLUSH_RESEND it says them all again.
+ * Every record begins with struct ktally_record. The order within a ring is: a TASK before the
+ * first sample that names its task_id, a STACK before the first sample that names its stack_id.
+ * Both ids are stable and mean the same in all rings of a session, but each ring says them for
+ * itself, and may say them again. After KTALLY_FLUSH_RESEND it says them all again.
  *
  * Nothing is lost silently. For every ring, and once it is read empty after KTALLY_IOC_FLUSH:
  *
@@ -160,7 +162,7 @@ struct ktally_info {
 #define KTALLY_CAPTURE_USER	(1U << 1)
 
 /* setup.filter */
-#define KTALLY_FILTER_CHILDREN	(1U << 0)	/* processes that those in setup.pids fork from SETUP on belong to them, recursively */
+#define KTALLY_FILTER_CHILDREN	(1U << 0)	/* and whom they fork from SETUP on, recursively */
 
 /* Bounds of setup's fields; 0 in a field means its default. */
 #define KTALLY_RATE_MIN		1
@@ -191,10 +193,11 @@ struct ktally_info {
  * @latency_ms: poll() reports any record that is this old
  * @budget_ppm: share of each CPU's time, in millionths, that the module may spend on this session before it thins
  * @filter: KTALLY_FILTER_*
- * @pids: address of an array of @pid_count process ids (__s32, as the caller's pid namespace numbers them); only these are
- *	sampled. -ESRCH if one does not exist.
- * @cgroup_fds: address of an array of @cgroup_count descriptors (__s32) of cgroup v2 directories; only tasks in one of them
- *	or below are sampled. -EBADF for something else. With @pids too, a task must satisfy both.
+ * @pids: address of an array of @pid_count process ids (__s32, as the caller's pid namespace
+ *	numbers them); only these are sampled. -ESRCH if one does not exist.
+ * @cgroup_fds: address of an array of @cgroup_count descriptors (__s32) of cgroup v2
+ *	directories; only tasks in one of them or below are sampled. -EBADF for something else. With
+ *	@pids too, a task must satisfy both.
  * @pid_count: number of @pids, 0: no such filter
  * @cgroup_count: number of @cgroup_fds, 0: no such filter
  * @area_bytes: out: bytes from one ring's area to the next, see "Rings"
@@ -203,8 +206,9 @@ struct ktally_info {
  *
  * The idle task is not sampled, unless the CPU serves soft interrupts on top of it.
  *
- * Errors: -EBUSY if the session is set up already or too many sessions exist; -EPERM for something that info.allowed does not
- * have; -EINVAL for a value out of bounds; -ENOMEM past the module's memory limit (parameter memory_limit_mb), or for real.
+ * Errors: -EBUSY if the session is set up already or too many sessions exist; -EPERM for something
+ * that info.allowed does not have; -EINVAL for a value out of bounds; -ENOMEM past the module's
+ * memory limit (parameter memory_limit_mb), or for real.
  */
 struct ktally_setup {
 	__u32 size;
@@ -241,7 +245,7 @@ struct ktally_rate {
 #define KTALLY_RATE_SIZE_V1	8
 
 /* flush.flags */
-#define KTALLY_FLUSH_RESEND	(1U << 0)	/* forget which stacks and tasks were sent: each is sent again when next seen */
+#define KTALLY_FLUSH_RESEND	(1U << 0)	/* say every stack and task again when next seen */
 
 /**
  * struct ktally_flush - KTALLY_IOC_FLUSH: announce all losses so far (where there is room) and make everything readable
@@ -256,8 +260,9 @@ struct ktally_flush {
 #define KTALLY_FLUSH_SIZE_V1	8
 
 /*
- * ENABLE: -EINVAL before SETUP, -EPERM if lockdown was raised since, -ESHUTDOWN while the module's parameter `disabled` is set,
- * -ENODEV when the session was stopped for good. ENABLE when enabled, DISABLE when not: no error.
+ * ENABLE: -EINVAL before SETUP, -EPERM if lockdown was raised since, -ESHUTDOWN while the module's
+ * parameter `disabled` is set, -ENODEV when the session was stopped for good. ENABLE when enabled,
+ * DISABLE when not: no error.
  */
 #define KTALLY_IOC_TYPE		0xf7
 #define KTALLY_IOC_INFO		_IOC(_IOC_READ | _IOC_WRITE, KTALLY_IOC_TYPE, 0, 0)
@@ -271,14 +276,14 @@ struct ktally_flush {
 
 /* Why something is not in the ring: index into producer.lost, and lost.cause. */
 #define KTALLY_LOST_FULL	0	/* samples: the ring had no room */
-#define KTALLY_LOST_BUSY	1	/* samples: earlier captures on this CPU had not finished (interrupts off for long) */
+#define KTALLY_LOST_BUSY	1	/* samples: interrupts were off for too long */
 #define KTALLY_LOST_NOTICE	2	/* announcements of exec and exit, not samples: the ring had no room */
 #define KTALLY_LOST_CAUSES	4	/* slots in the arrays; those not named above are zero */
 
 /* producer.state */
 #define KTALLY_STATE_READY	1	/* set up, not enabled */
 #define KTALLY_STATE_ENABLED	2
-#define KTALLY_STATE_STOPPED	3	/* the module found an inconsistency of its own and stopped the session: see the kernel log */
+#define KTALLY_STATE_STOPPED	3	/* for good: the module found itself wrong, see the kernel log */
 
 /**
  * struct ktally_loss - a count of things that are missing and what they stood for
@@ -371,7 +376,7 @@ struct ktally_record {
 
 /* task.flags */
 #define KTALLY_TASK_KERNEL	(1U << 0)	/* a kernel thread, or a kernel worker of a process (io_uring) */
-#define KTALLY_TASK_EXEC	(1U << 1)	/* sent because the task just executed a new program, not because it was sampled */
+#define KTALLY_TASK_EXEC	(1U << 1)	/* just executed a new program, need not be sampled */
 #define KTALLY_TASK_COMPAT	(1U << 2)	/* a 32-bit program */
 
 #define KTALLY_COMM_BYTES	16
@@ -412,7 +417,8 @@ struct ktally_task {
  * @pid: process id
  * @tid: thread id; the process is gone when its last thread is
  *
- * May also come for a task that was never announced; that is harmless. It may precede, in another ring, the last samples of its task.
+ * May also come for a task that was never announced; that is harmless. It may precede, in another
+ * ring, the last samples of its task.
  */
 struct ktally_exit {
 	struct ktally_record header;
@@ -431,7 +437,7 @@ struct ktally_exit {
 #define KTALLY_FRAME_VALUE_MASK	((1ULL << KTALLY_FRAME_TYPE_SHIFT) - 1)
 #define KTALLY_FRAME_KERNEL	1ULL	/* the kernel address is the value with the upper four bits set */
 #define KTALLY_FRAME_USER	2ULL	/* the value is an address in the address space stack.mm_id */
-#define KTALLY_FRAME_FILE	3ULL	/* bits 36..59: file id, bits 0..35: offset in it; only with KTALLY_FEATURE_FILES */
+#define KTALLY_FRAME_FILE	3ULL	/* bits 36..59: file, 0..35: offset; needs KTALLY_FEATURE_FILES */
 
 /* stack.kernel_end, stack.user_end: how complete that part is. */
 #define KTALLY_END_NONE		0	/* the part is empty: not asked for, or the task has none */
@@ -475,8 +481,9 @@ struct ktally_stack {
  * @time: when
  * @stack_id: see STACK
  * @task_id: see TASK
- * @weight: nanoseconds of CPU time this sample stands for. Sums of weights are unbiased estimates of time, whatever the rate
- *	was and however samples were thinned. Counts of samples are not.
+ * @weight: nanoseconds of CPU time this sample stands for. Sums of weights are unbiased
+ *	estimates of time, whatever the rate was and however samples were thinned. Counts of samples
+ *	are not.
  * @tid: thread id, as in its TASK
  * @syscall: number of the system call the task is in, KTALLY_SYSCALL_NONE if none
  */
@@ -533,7 +540,7 @@ struct ktally_throttle {
 #define KTALLY_OFFCPU_YIELDED	6	/* left the CPU by itself, could have run */
 
 /* offcpu.header.flags */
-#define KTALLY_OFFCPU_PARTIAL	(1U << 0)	/* the wait goes on; a later record with the same task and start replaces this one */
+#define KTALLY_OFFCPU_PARTIAL	(1U << 0)	/* goes on: a later one of same task and start replaces it */
 
 /**
  * struct ktally_offcpu - a wait. No module of this ABI version that lacks KTALLY_FEATURE_OFFCPU writes it.
