@@ -31,7 +31,8 @@ struct capture_writer;
 int capture_create(struct capture_writer **writer, const char *path);	/* "-": standard output */
 int capture_write(struct capture_writer *writer, enum capture_chunk type, const void *data, size_t bytes);
 int capture_write_record(struct capture_writer *writer, const void *record, size_t bytes);	/* gathered into CAPTURE_RECORDS chunks */
-int capture_write_mappings(struct capture_writer *writer, uint64_t mm_id, uint32_t pid, const char *executable, const char *text, size_t bytes);
+int capture_write_mappings(struct capture_writer *writer, uint64_t mm_id, uint32_t pid, const char *executable, const char *text,
+			   size_t bytes);	/* executable: NULL if not known */
 int capture_write_kallsyms(struct capture_writer *writer, const char *text, size_t bytes);
 int capture_flush(struct capture_writer *writer);
 int capture_close(struct capture_writer *writer);
@@ -40,11 +41,12 @@ struct capture_reader;
 
 struct capture_item {
 	enum capture_chunk type;
-	const void *data;		/* for KALLSYMS already decompressed, for MAPPINGS the text; valid until the next call */
+	const void *data;		/* RECORDS are aligned to 8 bytes; for KALLSYMS already decompressed, for MAPPINGS the text; a zero follows;
+					   valid until the next call */
 	size_t bytes;
 	uint64_t mm_id;			/* MAPPINGS only */
 	uint32_t pid;
-	const char *executable;		/* zero-terminated */
+	const char *executable;		/* zero-terminated, "": not known */
 };
 
 int capture_open(struct capture_reader **reader, const char *path);	/* "-": standard input; -EBADMSG: not a capture */

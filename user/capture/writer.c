@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/uio.h>
+#include <unistd.h>
+#include <zlib.h>
+
+#include "base/buffer.h"
+#include "base/message.h"
+#include "capture/capture.h"
+#include "capture/format.h"
+
+/* Records are gathered into chunks of about this size: a few writes a second at most, and little is lost when the recorder is killed. */
+#define GATHER_BYTES	(256U << 10)
+
+struct capture_writer {
+	int fd;
+	int error;		/* the first; nothing is written after it */
+	struct buffer records;	/* gathered, not yet written */
+};
+
+/* Standard output may be a pipe that somebody set not to block. */
+static int write_pieces(int fd, struct iovec *piece, int pieces)
+{
+	while (pieces) {
+		ssize_t bytes = writev(fd, piece, pieces);
+
+		if (bytes < 0 && errno == EAGAIN) {
+			poll(&(struct pollfd) { .fd = fd, .events = POLLOUT }, 1, -1);
+			continue;
+		}
+		if (bytes < 0 && errno == EINTR)
+			continue;
+		if (bytes < 0)
+			return -errno;
+		for (; pieces && (size_t)bytes >= piece->iov_len; piece++, pieces--)
+			bytes -= (ssize_t)piece->iov_len;
+		if (pieces) {
+			piece->iov_base = (char *)piece->iov_base + bytes;
+			piece->iov_len -= (size_t)bytes;
+		}
+	}
+	return 0;
+}
+
+static struct iovec piece_of(const void *data, size_t bytes)
+{
+	return (struct iovec) { .iov_base = (void *)(uintptr_t)data, .iov_len = bytes };
+}
+
+/* What a chunk holds may come in up to three pieces. */
+static int write_chunk(struct capture_writer *writer, enum capture_chunk type, const struct iovec content[3], size_t most)
+{
+	static const char zeros[8];
+	size_t bytes = content[0].iov_len + content[1].iov_len + content[2].iov_len;
+	struct capture_header header = { .type = type, .bytes = bytes };
+	struct iovec pieces[] = {
+		piece_of(&header, sizeof(header)), content[0], content[1], content[2], piece_of(zeros, -bytes % 8),
+	};
+
+	if (writer->error)
+		return writer->error;
+	if (bytes > most)
+		return -EFBIG;
+	writer->error = write_pieces(writer->fd, pieces, sizeof(pieces) / sizeof(pieces[0]));
+	return writer->error;
+}
+
+int capture_create(struct capture_writer **writer, const char *path)
+{
+	struct iovec magic = piece_of(CAPTURE_MAGIC, CAPTURE_MAGIC_BYTES);
+	int fd, error;
+
+	/* Addresses of the kernel are in it: for the recorder's eyes only, who may hand it on. */
+	if (!strcmp(path, "-"))
+		fd = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
+	else
+		fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0600);
+	if (fd < 0)
+		return -errno;
+	error = write_pieces(fd, &magic, 1);
+	if (error) {
+		close(fd);
+		return error;
+	}
+	*writer = memory_zeroed(1, sizeof(**writer));
+	(*writer)->fd = fd;
+	return 0;
+}
+
+int capture_flush(struct capture_writer *writer)
+{
+	struct iovec content[3] = { piece_of(writer->records.data, writer->records.bytes) };
+
+	if (writer->records.bytes)
+		write_chunk(writer, CAPTURE_RECORDS, content, CAPTURE_RECORDS_MOST);
+	buffer_clear(&writer->records);
+	return writer->error;
+}
+
+/* The order of chunks is that of the calls, so what was gathered goes first. */
+int capture_write(struct capture_writer *writer, enum capture_chunk type, const void *data, size_t bytes)
+{
+	struct iovec content[3] = { piece_of(data, bytes) };
+	size_t most = type == CAPTURE_HOST ? CAPTURE_HOST_MOST : type == CAPTURE_RECORDS ? CAPTURE_RECORDS_MOST :
+		      type == CAPTURE_KALLSYMS ? CAPTURE_KALLSYMS_MOST : CAPTURE_MAPPINGS_MOST;
+	int error = capture_flush(writer);
+
+	if (type == CAPTURE_RECORDS && bytes % 8)
+		return -EINVAL;
+	return error ? error : write_chunk(writer, type, content, most);
+}
+
+int capture_write_record(struct capture_writer *writer, const void *record, size_t bytes)
+{
+	if (writer->error)
+		return writer->error;
+	if (bytes % 8 || bytes > CAPTURE_RECORDS_MOST - GATHER_BYTES)
+		return -EINVAL;
+	buffer_append(&writer->records, record, bytes);
+	return writer->records.bytes < GATHER_BYTES ? 0 : capture_flush(writer);
+}
+
+int capture_write_mappings(struct capture_writer *writer, uint64_t mm_id, uint32_t pid, const char *executable, const char *text, size_t bytes)
+{
+	struct capture_mappings mappings = { .mm_id = mm_id, .pid = pid };
+	struct iovec content[3];
+	size_t length = executable ? strlen(executable) : 0;
+	int error = capture_flush(writer);
+
+	if (error)
+		return error;
+	if (length > CAPTURE_PATH_MOST)
+		return -ENAMETOOLONG;
+	mappings.executable_bytes = (uint32_t)length;
+	content[0] = piece_of(&mappings, sizeof(mappings));
+	content[1] = piece_of(executable, length);
+	content[2] = piece_of(text, bytes);
+	return write_chunk(writer, CAPTURE_MAPPINGS, content, CAPTURE_MAPPINGS_MOST);
+}
+
+int capture_write_kallsyms(struct capture_writer *writer, const char *text, size_t bytes)
+{
+	uLongf compressed_bytes = compressBound(bytes);
+	unsigned char *compressed;
+	int error;
+
+	if (bytes > CAPTURE_NAMES_MOST)
+		return -EFBIG;
+	compressed = memory_zeroed(1, compressed_bytes);
+	if (compress2(compressed, &compressed_bytes, (const Bytef *)text, bytes, Z_DEFAULT_COMPRESSION) == Z_OK)
+		error = capture_write(writer, CAPTURE_KALLSYMS, compressed, compressed_bytes);
+	else
+		error = -ENOMEM;	/* the only way it can fail, the bound being as zlib asked */
+	free(compressed);
+	return error;
+}
+
+/* Some file systems tell only now that there was no room. A pipe or a terminal cannot be synchronized, and need not be. */
+int capture_close(struct capture_writer *writer)
+{
+	int error = capture_flush(writer);
+
+	if (!error && fsync(writer->fd) && errno != EINVAL && errno != EROFS)
+		error = -errno;
+	if (close(writer->fd) && !error)
+		error = -errno;
+	buffer_free(&writer->records);
+	free(writer);
+	return error;
+}
