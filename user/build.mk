@@ -3,13 +3,18 @@
 #
 # A stage is a folder; its objects go into build/stages.a. libktally is apart: it is what others link to.
 # A program is a folder too (daemon, cli), linked with the stages.
+#
+# `make V=1` shows the commands.
 
 BUILD ?= build
+say = $(if $(V),,@printf '  %-7s %s\n' $(1) $@;)
 CC ?= cc
 CFLAGS ?= -O2 -g
 WARNINGS = -Wall -Wextra -Werror -Wmissing-prototypes -Wstrict-prototypes -Wshadow -Wpointer-arith -Wformat=2 -Wvla
+# The programs run as root and read what others wrote: position-independent, with all the compiler's guards.
+HARDEN ?= -fstack-protector-strong -fstack-clash-protection -fcf-protection -fPIE $(if $(SANITIZE),,-D_FORTIFY_SOURCE=2)
 override CPPFLAGS += -D_GNU_SOURCE -Iuser -Ikmod/uapi -I$(BUILD)
-override CFLAGS += -std=gnu11 $(WARNINGS) $(SANITIZE)
+override CFLAGS += -std=gnu11 $(WARNINGS) $(HARDEN) $(SANITIZE)
 override LDFLAGS += $(SANITIZE)
 LIBS = -lcurl -lprotobuf-c -luring -lz -llzma -liberty
 
@@ -28,13 +33,13 @@ PROTO_HEADERS = $(PROTO_OBJECTS:.o=.h)
 user: $(BUILD)/ktallyd $(BUILD)/ktally $(BUILD)/libktally.so $(BUILD)/libktally.a
 
 $(BUILD)/ktallyd: $(patsubst user/%.c,$(BUILD)/%.o,$(wildcard user/daemon/*.c)) $(BUILD)/stages.a $(BUILD)/libktally.a
-	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+	$(call say,LD)$(CC) -pie -Wl,-z,relro,-z,now $(LDFLAGS) -o $@ $^ $(LIBS)
 
 $(BUILD)/ktally: $(patsubst user/%.c,$(BUILD)/%.o,$(wildcard user/cli/*.c)) $(BUILD)/stages.a $(BUILD)/libktally.a
-	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+	$(call say,LD)$(CC) -pie -Wl,-z,relro,-z,now $(LDFLAGS) -o $@ $^ $(LIBS)
 
 $(BUILD)/stages.a: $(STAGE_OBJECTS)
-	rm -f $@ && ar rcs $@ $^
+	$(call say,AR)rm -f $@ && ar rcs $@ $^
 
 include user/lib/build.mk
 include user/classify/build.mk
@@ -42,14 +47,14 @@ include user/export/build.mk
 
 $(BUILD)/%.o: user/%.c | $(PROTO_HEADERS)
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+	$(call say,CC)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 $(BUILD)/proto/%.pb-c.c $(BUILD)/proto/%.pb-c.h &: user/proto/%.proto
 	@mkdir -p $(@D)
-	protoc-c --proto_path=user --c_out=$(BUILD) $<
+	$(call say,PROTO)protoc-c --proto_path=user --c_out=$(BUILD) $<
 
 $(BUILD)/proto/%.o: $(BUILD)/proto/%.c
-	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+	$(call say,CC)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 
