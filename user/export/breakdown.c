@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The breakdown: what a profile says, on one page, for people. First what was measured and how much of it can be trusted, then
+ * where CPU time went. Shares are of the time that samples stand for, never of their number.
+ */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "export/export.h"
+#include "export/output.h"
+#include "export/shares.h"
+#include "export/table.h"
+
+#define ROWS_MOST	12
+
+/* Areas below this share of all time are left out of the tree, if others are there to be seen. */
+#define AREA_PERCENT_LEAST	0.05
+
+/* How good the samples are, in ns of the time that they stand for. */
+struct quality {
+	uint64_t all;
+	uint64_t unnamed;		/* the leaf's function is not known */
+	uint64_t user;			/* has a user stack, of whatever sort */
+	uint64_t truncated, broken;	/* has one that is not whole */
+};
+
+static struct quality measure(const struct profile *profile)
+{
+	struct quality quality = { 0 };
+
+	for (struct map_slot *slot = map_next(&profile->cells, NULL); slot; slot = map_next(&profile->cells, slot)) {
+		const struct profile_cell *cell = slot->value;
+		const struct stack *stack = cell->stack;
+
+		quality.all += cell->weight;
+		if (!(stack->kernel_frames + stack->user_frames) || !stack->frames[0].function)
+			quality.unnamed += cell->weight;
+		if (stack->user_end != KTALLY_END_NONE)
+			quality.user += cell->weight;
+		if (stack->user_end == KTALLY_END_TRUNCATED)
+			quality.truncated += cell->weight;
+		if (stack->user_end == KTALLY_END_BROKEN)
+			quality.broken += cell->weight;
+	}
+	return quality;
+}
+
+static const char *clock_name(uint32_t clock)
+{
+	switch (clock) {
+	case KTALLY_CLOCK_CPU:
+		return "by timer";
+	case KTALLY_CLOCK_CYCLES:
+		return "by hardware cycles";
+	case KTALLY_CLOCK_REF_CYCLES:
+		return "by hardware reference cycles";
+	}
+	return "by an unknown clock";
+}
+
+static size_t count_processes(const struct profile *profile)
+{
+	struct map pids = { 0 };
+	size_t count;
+
+	for (struct map_slot *slot = map_next(&profile->tasks, NULL); slot; slot = map_next(&profile->tasks, slot))
+		map_put(&pids, ((const struct task *)slot->value)->pid, slot->value);
+	count = pids.used;
+	map_free(&pids);
+	return count;
+}
+
+/* Nothing may be missing without a word. Each line: what, how much, what to do about it. */
+static void write_losses(struct buffer *text, const struct profile *profile)
+{
+	const struct ktally_loss *full = &profile->lost[KTALLY_LOST_FULL], *busy = &profile->lost[KTALLY_LOST_BUSY];
+	uint64_t all = profile->samples + full->count + busy->count;
+
+	if (!full->count && !busy->count)
+		buffer_format(text, "  %-14s%12s\n", "lost", "none");
+	if (full->count)
+		buffer_format(text, "  %-14s%12" PRIu64 "  %.2f %% of the samples, %.2f s: the reader was late; larger rings help\n", "lost",
+			      (uint64_t)full->count, table_percent(full->count, all), (double)full->weight / 1e9);
+	if (busy->count)
+		buffer_format(text, "  %-14s%12" PRIu64 "  %.2f %% of the samples, %.2f s: interrupts were off for long\n", "lost",
+			      (uint64_t)busy->count, table_percent(busy->count, all), (double)busy->weight / 1e9);
+	if (profile->lost[KTALLY_LOST_NOTICE].count)
+		buffer_format(text, "  %-14s%12" PRIu64 "  announcements of exec and exit, not samples\n", "lost",
+			      (uint64_t)profile->lost[KTALLY_LOST_NOTICE].count);
+	if (profile->orphans)
+		buffer_format(text, "  %-14s%12" PRIu64 "  samples of a task or stack that was never announced: not in the tables\n",
+			      "left out", profile->orphans);
+	if (profile->bad_records)
+		buffer_format(text, "  %-14s%12" PRIu64 "  records that cannot be understood\n", "left out", profile->bad_records);
+	if (profile->throttles)
+		buffer_format(text, "  %-14s%12" PRIu64 "  times, to stay within the time budget; totals stay right\n", "thinned",
+			      profile->throttles);
+}
+
+static void write_quality(struct buffer *text, const struct profile *profile)
+{
+	struct quality quality = measure(profile);
+
+	if (!quality.all)
+		return;
+	buffer_format(text, "  %-14s%10.1f %%  of the time the function that ran is known; else its file counts\n", "named",
+		      100 - table_percent(quality.unnamed, quality.all));
+	if (!quality.user)
+		return;
+	buffer_format(text, "  %-14s%10.1f %%  of the time in processes the user stack is whole", "whole stacks",
+		      100 - table_percent(quality.truncated + quality.broken, quality.user));
+	if (quality.broken)
+		buffer_format(text, ";\n  %-14s%10.1f %%  breaks off: code without frame pointers hides its callers", "",
+			      table_percent(quality.broken, quality.user));
+	if (quality.truncated)
+		buffer_format(text, ";\n  %-14s%10.1f %%  is deeper than was asked for (--depth)", "",
+			      table_percent(quality.truncated, quality.user));
+	buffer_string(text, "\n");
+}
+
+static void write_head(struct buffer *text, const struct profile *profile, const struct export_host *host)
+{
+	double seconds = (double)(profile->last_time - profile->first_time) / 1e9, busy = (double)profile->weight / 1e9;
+
+	buffer_format(text, "%s, Linux %s: %.1f s at %u samples per second and CPU, %s\n\n", host->name ? host->name : "?",
+		      host->release ? host->release : "?", seconds, host->rate, clock_name(host->clock));
+	buffer_format(text, "  %-14s%10.2f s", "CPU time", busy);
+	if (seconds > 0)
+		buffer_format(text, "  %.2f of %u CPUs were busy", busy / seconds, host->cpus);
+	buffer_format(text, "\n  %-14s%12" PRIu64 "  of %zu stacks in %zu processes\n", "samples", profile->samples,
+		      profile->stacks.used, count_processes(profile));
+	write_losses(text, profile);
+	write_quality(text, profile);
+}
+
+static void write_areas(struct buffer *text, const struct profile *profile, uint64_t total)
+{
+	size_t count;
+	struct area *areas = shares_of_areas(profile->tally, &count);
+
+	table_heading(text, "WHERE CPU TIME WENT", "");
+	for (size_t i = 0; i < count; i++) {
+		if (!areas[i].level || table_percent(areas[i].weight, total) >= AREA_PERCENT_LEAST)
+			table_row(text, 2 * areas[i].level, areas[i].name, areas[i].weight, total, total, NULL, 0);
+	}
+	free(areas);
+}
+
+static void write_shares(struct buffer *text, const struct profile *profile, uint64_t total, shares_dimension *dimension,
+			 const char *title, const char *remark)
+{
+	size_t count, shown;
+	struct share *shares = shares_of(profile->tally, dimension, &count);
+	char more[32];
+	uint64_t rest = 0;
+
+	shown = count <= ROWS_MOST + 1 ? count : ROWS_MOST;	/* "1 more" would take as much room as the one */
+	if (count)
+		table_heading(text, title, remark);
+	for (size_t i = 0; i < shown; i++)
+		table_row(text, 0, shares[i].name, shares[i].weight, total, shares[0].weight, shares[i].most,
+			  (unsigned int)(table_percent(shares[i].most_weight, shares[i].weight) + 0.5));
+	for (size_t i = shown; i < count; i++)
+		rest += shares[i].weight;
+	snprintf(more, sizeof(more), "%zu more", count - shown);
+	if (shown < count)
+		table_row(text, 0, more, rest, total, shares[0].weight, NULL, 0);
+	free(shares);
+}
+
+int export_breakdown(FILE *file, const struct profile *profile, const struct export_host *host)
+{
+	struct output output = { .file = file };
+	struct tally_row **rows;
+	uint64_t total = 0;
+	size_t count;
+
+	write_head(&output.buffer, profile, host);
+	rows = tally_rows(profile->tally, &count);
+	for (size_t i = 0; i < count; i++)
+		total += rows[i]->weight;
+	if (total) {
+		write_areas(&output.buffer, profile, total);
+		write_shares(&output.buffer, profile, total, shares_by_code, "USER CODE", "mostly in");
+		write_shares(&output.buffer, profile, total, shares_by_process, "PROCESSES", "mostly");
+		write_shares(&output.buffer, profile, total, shares_by_syscall, "SYSTEM CALLS", "mostly");
+	}
+	if (tally_overflow(profile->tally))
+		buffer_format(&output.buffer, "\n%" PRIu64 " samples of too many different kinds are under the process \"other\".\n",
+			      tally_overflow(profile->tally));
+	return output_finish(&output);
+}
