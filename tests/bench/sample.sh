@@ -1,0 +1,48 @@
+#!/bin/bash
+# What one on-CPU sample costs, in instructions, beside perf: inside a virtual machine whose clock counts instructions.
+#
+# usage: scripts/vm --kernel 6.1 --icount -- tests/bench/sample.sh MODULE_DIRECTORY
+#
+# A program computes under 35 user frames; the added time of the whole machine, divided by the samples taken, is the cost of a
+# sample: interrupt, capture, ring, and the reader that drains and writes it to a file.
+set -euo pipefail
+cd "$(dirname "$(readlink -f "$0")")/../.."
+module=${1:?usage: tests/bench/sample.sh MODULE_DIRECTORY}
+rate=997
+work=$(mktemp -d)
+trap 'rm -rf "$work"; rmmod ktally 2>/dev/null || true' EXIT
+
+cc -O1 -fno-omit-frame-pointer -o "$work/deep" tests/bench/deep.c
+echo -1 >/proc/sys/kernel/perf_event_paranoid
+insmod "$module/ktally.ko"
+
+base() { "$work/deep" >"$work/time"; }
+with_ktally() {
+	build/ktally record -a -F "$rate" --budget-ppm 500000 -o "$work/capture.ktally" -- "$work/deep" >"$work/time" 2>"$work/log"
+}
+with_perf() {
+	perf record -a -e cpu-clock -c $((1000000000 / rate)) "$@" -o "$work/perf.data" -- "$work/deep" >"$work/time" 2>"$work/log"
+}
+ktally_samples() { build/ktally dump -i "$work/capture.ktally" | grep -c '"SAMPLE"\|"sample"'; }
+perf_samples() { perf report --stats -i "$work/perf.data" 2>/dev/null | awk '/SAMPLE events/ { print $3; exit }'; }
+
+row() { printf '%-28s %14s %8s %10s %10s\n' "$@"; }
+
+# measure NAME SAMPLES-COMMAND FILE COMMAND...: twice, the first to warm up.
+measure() {
+	local name=$1 count=$2 file=$3 added samples
+	shift 3
+	"$@"
+	"$@"
+	samples=$($count)
+	added=$(($(cat "$work/time") - reference))
+	row "$name" "$added" "$samples" "$((added / samples))" "$(($(stat -c %s "$file") / samples))"
+}
+
+base
+base
+reference=$(cat "$work/time")
+row '' 'added' 'samples' 'per sample' 'bytes'
+measure 'ktally record -a' ktally_samples "$work/capture.ktally" with_ktally
+measure 'perf record -a -g' perf_samples "$work/perf.data" with_perf -g
+measure 'perf record -a' perf_samples "$work/perf.data" with_perf
