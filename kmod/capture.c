@@ -145,7 +145,7 @@ void ktally_capture_finish(struct ktally_cpu *cpu)
 	while (captures->done != READ_ONCE(captures->taken)) {
 		struct ktally_capture *capture = &captures->slots[captures->done % KTALLY_CAPTURES];
 
-		if (!write_capture(cpu, capture))
+		if (!ktally_records_admit(cpu) || !write_capture(cpu, capture))
 			ktally_ring_lose(&cpu->ring, KTALLY_LOST_FULL, 1, capture->weight);
 		cpu->samples++;
 		barrier();

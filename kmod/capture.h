@@ -54,7 +54,7 @@ struct ktally_captures {
 /* Any context on the CPU, also NMI; the task must be one that may be sampled. False: no slot, the loss is counted. */
 bool ktally_capture_take(struct ktally_cpu *cpu, struct pt_regs *regs, u64 time, u64 weight);
 
-/* On the CPU (or for one that is offline), interrupts off, not NMI. With none waiting it still announces losses. */
+/* On the CPU (or for one that is offline), interrupts off, not NMI. */
 void ktally_capture_finish(struct ktally_cpu *cpu);
 
 #endif /* KTALLY_CAPTURE_H */

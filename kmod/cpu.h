@@ -31,6 +31,7 @@ struct perf_event;
  * @samples: captures finished, whether they found room or not
  * @stack_records: STACK records written
  * @throttle_records: THROTTLE records written
+ * @last_announcement: position up to which losses were announced
  * @due: records below this position have waited long enough to be reported by poll()
  * @captures: taken, not finished
  * @finish: finishes captures that an NMI took
@@ -51,6 +52,7 @@ struct ktally_cpu {
 	u64 samples;
 	u64 stack_records;
 	u64 throttle_records;
+	u64 last_announcement;
 	u64 due;
 	struct ktally_captures captures;
 	struct irq_work finish;

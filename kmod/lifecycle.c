@@ -43,7 +43,7 @@ static void on_exec(void *data, struct task_struct *task, pid_t old_pid, struct 
 		ktally_identify_current(&session->key, &record, ktime_get_mono_fast_ns());
 		record.task_flags |= KTALLY_TASK_EXEC;
 		ktally_records_begin(cpu);
-		if (!ktally_write_task(cpu, &record, true))
+		if (!ktally_records_admit(cpu) || !ktally_write_task(cpu, &record, true))
 			ktally_ring_lose(&cpu->ring, KTALLY_LOST_NOTICE, 1, 0);
 		ktally_records_end(cpu);
 	}
@@ -71,7 +71,7 @@ static void on_exit(KTALLY_EXIT_PROBE_ARGUMENTS)
 		cpu = ktally_session_cpu(session, smp_processor_id());
 		if (cpu) {
 			ktally_records_begin(cpu);
-			if (!ktally_write_exit(cpu))
+			if (!ktally_records_admit(cpu) || !ktally_write_exit(cpu))
 				ktally_ring_lose(&cpu->ring, KTALLY_LOST_NOTICE, 1, 0);
 			ktally_records_end(cpu);
 		}

@@ -129,7 +129,7 @@ static void finish_and_charge(struct ktally_cpu *cpu, u64 start)
 	if (!verdict.changed)
 		return;
 	ktally_records_begin(cpu);
-	if (!ktally_write_throttle(cpu, &verdict))
+	if (!ktally_records_admit(cpu) || !ktally_write_throttle(cpu, &verdict))
 		ktally_ring_lose(&cpu->ring, KTALLY_LOST_NOTICE, 1, 0);
 	ktally_records_end(cpu);
 }

@@ -9,12 +9,53 @@
 #include "identity.h"
 #include "session.h"
 
-/* Pending losses go first: they are of records before those that follow. */
+/*
+ * A capture is let in only if the largest there can be would fit. Were each record judged by its own size, a nearly full ring
+ * would take samples of known stacks and never a new stack, and what is new would vanish from the profile. What is kept
+ * free this way also lets losses be announced however full the ring is.
+ */
+static u64 largest_capture(const struct ktally_cpu *cpu)
+{
+	u32 depth = cpu->session->setup.depth;
+	u32 frames = depth + min_t(u32, depth, KTALLY_DEPTH_KERNEL_MAX);
+
+	return sizeof(struct ktally_task) + sizeof(struct ktally_stack) + frames * sizeof(u64) +
+	       sizeof(struct ktally_sample) + KTALLY_LOST_CAUSES * sizeof(struct ktally_lost);
+}
+
+bool ktally_records_admit(const struct ktally_cpu *cpu)
+{
+	return ktally_ring_room(&cpu->ring) >= largest_capture(cpu);
+}
+
+static void announce_losses(struct ktally_cpu *cpu)
+{
+	ktally_ring_announce(&cpu->ring, cpu->cpu, ktime_get_mono_fast_ns());
+	cpu->last_announcement = READ_ONCE(cpu->ring.head);
+}
+
+/*
+ * Pending losses go first: they are of records before those that follow. But while the ring is nearly full, a LOST record before
+ * each sample would take the room that the next sample needs, and so make the next loss; so then only one in a
+ * sixteenth of the ring.
+ */
 void ktally_records_begin(struct ktally_cpu *cpu)
+{
+	const struct ktally_ring *ring = &cpu->ring;
+
+	lockdep_assert_irqs_disabled();
+	ktally_ring_begin(&cpu->ring);
+	if (ktally_ring_room(ring) >= ring->bytes / 2 ||
+	    READ_ONCE(ring->head) - cpu->last_announcement >= ring->bytes / 16)
+		announce_losses(cpu);
+}
+
+void ktally_records_flush(struct ktally_cpu *cpu)
 {
 	lockdep_assert_irqs_disabled();
 	ktally_ring_begin(&cpu->ring);
-	ktally_ring_announce(&cpu->ring, cpu->cpu, ktime_get_mono_fast_ns());
+	announce_losses(cpu);
+	ktally_records_end(cpu);
 }
 
 /* The reader's copy of our figures. A sample that found no slot to wait in was taken too. */

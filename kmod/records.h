@@ -18,6 +18,12 @@ struct ktally_cpu;
 void ktally_records_begin(struct ktally_cpu *cpu);
 void ktally_records_end(struct ktally_cpu *cpu);
 
+/* Between the two: whether there is room for anything that a capture can bring. Nothing is written without asking. */
+bool ktally_records_admit(const struct ktally_cpu *cpu);
+
+/* By itself: tells the reader of all losses. */
+void ktally_records_flush(struct ktally_cpu *cpu);
+
 /* What a reader was told already is not told again: these write only what is new, but for tasks when `again`. */
 bool ktally_write_task(struct ktally_cpu *cpu, struct ktally_task *task, bool again);
 bool ktally_write_stack(struct ktally_cpu *cpu, struct ktally_stack *stack);

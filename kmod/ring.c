@@ -69,7 +69,7 @@ void ktally_ring_begin(struct ktally_ring *ring)
  *
  * The first comparison protects what the reader says it has not read. If it lies, it cheats only itself. The second
  * protects what outer contexts have reserved and are still writing, against a tail that claims all was read; those
- * bytes lie above @published. Both are unsigned, so that a tail in the future reads as a full ring.
+ * bytes lie above @published. Both are unsigned, so that a tail far in the future reads as a full ring.
  *
  * Return: the room, or NULL when the ring is full; then the caller counts the loss.
  */
@@ -177,6 +177,20 @@ bool ktally_ring_announce(struct ktally_ring *ring, u16 cpu, u64 time)
 }
 
 /**
+ * ktally_ring_room() - bytes that are free now
+ * @ring: this CPU's, between begin and end
+ *
+ * A nested context may take some of them before they can be reserved.
+ */
+u64 ktally_ring_room(const struct ktally_ring *ring)
+{
+	u64 tail = READ_ONCE(ring->consumer->tail);
+	u64 taken = READ_ONCE(ring->head) - tail;
+
+	return taken <= ring->bytes ? ring->bytes - taken : 0;
+}
+
+/**
  * ktally_ring_unread() - bytes between the reader's tail and what is visible
  * @ring: any CPU's
  *
@@ -184,7 +198,8 @@ bool ktally_ring_announce(struct ktally_ring *ring, u16 cpu, u64 time)
  */
 u64 ktally_ring_unread(const struct ktally_ring *ring)
 {
-	u64 unread = READ_ONCE(ring->published) - READ_ONCE(ring->consumer->tail);
+	u64 tail = READ_ONCE(ring->consumer->tail);
+	u64 unread = READ_ONCE(ring->published) - tail;
 
 	return unread <= ring->bytes ? unread : 0;
 }

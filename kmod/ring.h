@@ -46,12 +46,13 @@ struct ktally_ring {
 	struct ktally_loss announced[KTALLY_LOST_CAUSES];
 };
 
-/* Any context of the ring's CPU; must not migrate between begin and end. */
+/* Any context of the ring's CPU; must not migrate meanwhile. */
 void ktally_ring_begin(struct ktally_ring *ring);
 void *ktally_ring_reserve(struct ktally_ring *ring, u32 bytes);
 void ktally_ring_end(struct ktally_ring *ring);
 
 void ktally_ring_lose(struct ktally_ring *ring, u32 cause, u64 count, u64 weight);
+u64 ktally_ring_room(const struct ktally_ring *ring);
 
 /* One context at a time, between begin and end. Returns whether nothing remains to be announced. */
 bool ktally_ring_announce(struct ktally_ring *ring, u16 cpu, u64 time);

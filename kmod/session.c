@@ -15,6 +15,7 @@
 
 #include "lifecycle.h"
 #include "oncpu.h"
+#include "records.h"
 
 bool ktally_disabled;
 module_param_named(disabled, ktally_disabled, bool, 0644);
@@ -93,6 +94,7 @@ static int on_cpu_offline(unsigned int number, struct hlist_node *node)
 	ktally_oncpu_stop(cpu);
 	local_irq_disable();
 	ktally_capture_finish(cpu);
+	ktally_records_flush(cpu);
 	local_irq_enable();
 	return 0;
 }
@@ -375,6 +377,7 @@ int ktally_session_set_rate(struct ktally_session *session, u32 rate)
 static void flush_this_cpu(void *argument)
 {
 	ktally_capture_finish(argument);
+	ktally_records_flush(argument);
 }
 
 static void resend_this_cpu(void *argument)

@@ -504,6 +504,9 @@ struct ktally_sample {
  * @cause: KTALLY_LOST_*
  * @reserved: zero
  * @loss: how many since the last LOST record of this ring and cause, and the time they stood for
+ *
+ * Sums over all LOST records are exact. In a single one the weight may include that of a loss whose
+ * count comes with the next.
  */
 struct ktally_lost {
 	struct ktally_record header;
