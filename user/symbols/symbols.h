@@ -19,10 +19,13 @@ struct symbols_statistics {
 	uint64_t files;			/* symbol tables in memory */
 	uint64_t bytes;			/* what they take */
 	uint64_t frames_named, frames_unknown;
-	uint64_t files_failed;		/* could not be opened or were not ELF */
+	uint64_t files_failed;		/* could not be opened, were not the mapped file any more, or were not ELF */
+	uint64_t files_evicted;		/* symbol tables dropped to stay below the ceiling */
+	uint64_t names_refused;		/* frames without a name because the names in memory are at their ceiling */
 };
 
-struct symbols *symbols_create(size_t most_bytes);	/* ceiling for file symbol tables, 0: 32 MiB */
+/* Ceiling for the symbol tables of files, 0: 32 MiB. The names that were shown stay in memory, up to half as much again. */
+struct symbols *symbols_create(size_t most_bytes);
 void symbols_destroy(struct symbols *symbols);
 
 /* Kernel names: text of /proc/kallsyms. 0; -EPERM: the addresses are hidden (all zero): kptr_restrict or no CAP_SYSLOG; -errno. */
@@ -45,11 +48,15 @@ int symbols_read_mappings(uint32_t pid, char **executable, char **text, size_t *
 /* Fills in frame->function, object, object_address, function_offset and kind from frame->address. `kernel` says which sort it is. */
 void symbols_name(struct symbols *symbols, uint64_t mm_id, bool kernel, struct frame *frame);
 
+/* Names for [vdso], from the image that this process has: right when the mappings are those of the kernel that runs now. */
+void symbols_use_own_vdso(struct symbols *symbols);
+
 /*
- * Language runtime of an executable file, by its name and contents: "go" (has Go build info), "rust", "cpython", "v8js",
- * "jvm", "perl", "ruby", "php", "beam", "dotnet"; NULL: native. Cached.
+ * Language runtime of the program that an address space runs, by its name, its contents and its libraries: "go" (has Go build info),
+ * "rust", "cpython", "v8js", "jvm", "perl", "ruby", "php", "beam", "dotnet"; NULL: native. Cached. Asked for the address space, as
+ * a path can be another file in each container.
  */
-const char *symbols_runtime(struct symbols *symbols, const char *path);
+const char *symbols_runtime(struct symbols *symbols, uint64_t mm_id);
 
 void symbols_get_statistics(const struct symbols *symbols, struct symbols_statistics *statistics);
 

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <errno.h>
+#include <lzma.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <zlib.h>
+
+#include "base/message.h"
+#include "symbols/debug.h"
+#include "symbols/proc.h"
+
+#define PATH_BYTES_MOST		4096
+#define LINK_BYTES_MOST		512
+#define CHECKSUM_BYTES_MOST	(256U << 20)	/* a file without a build id is old, or not from a distribution */
+#define PACKED_BYTES_MOST	(16U << 20)
+#define UNPACKED_BYTES_MOST	(64U << 20)
+#define UNPACKING_BYTES_MOST	(128U << 20)	/* memory of the decompressor */
+
+static bool same_build_id(const struct elf *a, const struct elf *b)
+{
+	return a->build_id_bytes && a->build_id_bytes == b->build_id_bytes && !memcmp(a->build_id, b->build_id, a->build_id_bytes);
+}
+
+static bool has_checksum(const struct elf *debug, uint32_t wanted)
+{
+	char chunk[16384];
+	uLong sum = crc32(0, NULL, 0);
+
+	if (debug->source.bytes > CHECKSUM_BYTES_MOST)
+		return false;
+	for (uint64_t at = 0; at < debug->source.bytes; at += sizeof(chunk)) {
+		uint64_t here = debug->source.bytes - at;
+
+		if (here > sizeof(chunk))
+			here = sizeof(chunk);
+		if (elf_read(debug, at, chunk, here))
+			return false;
+		sum = crc32(sum, (const Bytef *)chunk, (uInt)here);
+	}
+	return sum == wanted;
+}
+
+/* checksum: NULL if only the build id counts. */
+static bool try_path(const struct elf *elf, int root, const char *path, const uint32_t *checksum, struct elf *debug)
+{
+	struct elf_source source = { .fd = proc_open_in_root(root, path) };
+	off_t bytes;
+
+	if (source.fd < 0)
+		return false;
+	bytes = lseek(source.fd, 0, SEEK_END);
+	source.bytes = bytes > 0 ? (uint64_t)bytes : 0;
+	if (!elf_open(debug, &source)) {
+		if (elf_find_section_type(debug, SHT_SYMTAB) && debug->is64 == elf->is64 && debug->machine == elf->machine &&
+		    (elf->build_id_bytes ? same_build_id(elf, debug) : checksum && has_checksum(debug, *checksum)))
+			return true;
+		elf_close(debug);
+	}
+	close(source.fd);
+	return false;
+}
+
+static bool try_build_id(const struct elf *elf, int root, struct elf *debug)
+{
+	char path[64 + 2 * ELF_BUILD_ID_MOST];
+	size_t bytes;
+
+	if (elf->build_id_bytes < 2)
+		return false;
+	bytes = (size_t)sprintf(path, "/usr/lib/debug/.build-id/%02x/", elf->build_id[0]);
+	for (size_t i = 1; i < elf->build_id_bytes; i++)
+		bytes += (size_t)sprintf(path + bytes, "%02x", elf->build_id[i]);
+	strcpy(path + bytes, ".debug");
+	return try_path(elf, root, path, NULL, debug);
+}
+
+/* The section has a file name, zeros up to a multiple of 4, and the checksum. */
+static bool read_link(const struct elf *elf, char *name, uint32_t *checksum)
+{
+	const struct elf_section *section = elf_find_section(elf, ".gnu_debuglink");
+	size_t bytes;
+
+	if (!section || section->bytes < 8 || section->bytes > LINK_BYTES_MOST || elf_read(elf, section->offset, name, section->bytes))
+		return false;
+	bytes = (strnlen(name, section->bytes) + 4) & ~3UL;
+	if (bytes + sizeof(*checksum) > section->bytes || !name[0] || strchr(name, '/') || name[0] == '.')
+		return false;
+	memcpy(checksum, name + bytes, sizeof(*checksum));
+	return true;
+}
+
+static bool try_link(const struct elf *elf, int root, const char *directory, const char *name, uint32_t checksum, struct elf *debug)
+{
+	static const char *const forms[][2] = { { "", "/" }, { "", "/.debug/" }, { "/usr/lib/debug", "/" } };
+	char path[PATH_BYTES_MOST];
+
+	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
+		int bytes = snprintf(path, sizeof(path), "%s%s%s%s", forms[i][0], directory, forms[i][1], name);
+
+		if (bytes > 0 && (size_t)bytes < sizeof(path) && try_path(elf, root, path, &checksum, debug))
+			return true;
+	}
+	return false;
+}
+
+int debug_open(const struct elf *elf, const char *path, const int *roots, size_t root_count, struct elf *debug)
+{
+	const char *slash = path ? strrchr(path, '/') : NULL;
+	char directory[PATH_BYTES_MOST], name[LINK_BYTES_MOST];
+	uint32_t checksum;
+	bool linked = slash && (size_t)(slash - path) < sizeof(directory) && read_link(elf, name, &checksum);
+
+	if (linked) {
+		memcpy(directory, path, (size_t)(slash - path));
+		directory[slash - path] = '\0';
+	}
+	for (size_t i = 0; i < root_count; i++)
+		if (try_build_id(elf, roots[i], debug) ||
+		    (linked && try_link(elf, roots[i], directory, name, checksum, debug)))
+			return 0;
+	return -ENOENT;
+}
+
+int debug_unpack(const struct elf *elf, struct elf *debug)
+{
+	const struct elf_section *section = elf_find_section(elf, ".gnu_debugdata");
+	lzma_stream stream = LZMA_STREAM_INIT;
+	struct elf_source source = { .fd = -1 };
+	uint8_t *packed, *unpacked = NULL;
+	size_t room = 0;
+	lzma_ret result;
+	int error;
+
+	if (!section)
+		return -ENOENT;
+	if (!section->bytes || section->bytes > PACKED_BYTES_MOST || section->bytes > elf->source.bytes ||
+	    lzma_stream_decoder(&stream, UNPACKING_BYTES_MOST, 0) != LZMA_OK)
+		return -EBADMSG;
+	packed = memory_zeroed(section->bytes, 1);
+	error = elf_read(elf, section->offset, packed, section->bytes);
+	stream.next_in = packed;
+	stream.avail_in = section->bytes;
+	while (!error) {
+		if (!stream.avail_out && room < UNPACKED_BYTES_MOST) {
+			size_t bigger = room ? room * 2 : 64 << 10;
+
+			unpacked = memory_resized(unpacked, bigger, 1);
+			stream.next_out = unpacked + room;
+			stream.avail_out = bigger - room;
+			room = bigger;
+		}
+		result = lzma_code(&stream, LZMA_FINISH);
+		if (result == LZMA_STREAM_END)
+			break;
+		if (result != LZMA_OK || (!stream.avail_out && room >= UNPACKED_BYTES_MOST))
+			error = -EBADMSG;
+	}
+	source.memory = unpacked;
+	source.bytes = room - stream.avail_out;
+	lzma_end(&stream);
+	free(packed);
+	if (!error)
+		error = elf_open(debug, &source);
+	if (error)
+		free(unpacked);
+	return error;
+}

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/message.h"
+#include "symbols/debug.h"
+#include "symbols/file.h"
+#include "symbols/symtab.h"
+
+static uint64_t lowest_address(const struct elf *elf)
+{
+	uint64_t lowest = UINT64_MAX;
+
+	for (size_t i = 0; i < elf->segment_count; i++)
+		if (elf->segments[i].executable && elf->segments[i].address < lowest)
+			lowest = elf->segments[i].address;
+	return lowest;
+}
+
+/* The table that the linker wrote has all functions; if it was stripped off, its copy may be elsewhere. What is left is then what other files can call. */
+static void read_symbols(const struct elf *elf, const struct elf *full, bool public_only, struct draft *draft, bool *rust)
+{
+	if (full)
+		symtab_read(full, SHT_SYMTAB, public_only, draft, rust);
+	symtab_read(elf, SHT_DYNSYM, public_only, draft, rust);
+	plt_read(elf, draft);
+}
+
+static int read_table(const struct elf *elf, const struct elf *full, size_t most_bytes, struct table *table, bool *rust)
+{
+	struct draft draft;
+
+	draft_begin(&draft, lowest_address(elf), most_bytes);
+	read_symbols(elf, full, false, &draft, rust);
+	if (draft.overflow) {
+		draft_drop(&draft);
+		draft_begin(&draft, lowest_address(elf), most_bytes);
+		read_symbols(elf, full, true, &draft, rust);
+	}
+	if (draft.overflow) {
+		draft_drop(&draft);
+		return -EFBIG;
+	}
+	draft_finish(&draft, table);
+	return 0;
+}
+
+int file_read(struct file **result, const struct elf_source *source, const char *path, const int *roots, size_t root_count,
+	      size_t most_bytes)
+{
+	struct elf elf, debug;
+	const struct elf *full = NULL;
+	bool rust = false;
+	struct file *file;
+	int error;
+
+	error = elf_open(&elf, source);
+	if (error)
+		return error;
+	debug.source = (struct elf_source){ .fd = -1 };
+	if (elf_find_section_type(&elf, SHT_SYMTAB))
+		full = &elf;
+	else if (!debug_open(&elf, path, roots, root_count, &debug) || !debug_unpack(&elf, &debug))
+		full = &debug;
+
+	file = memory_zeroed(1, sizeof(*file));
+	error = read_table(&elf, full, most_bytes, &file->table, &rust);
+	if (full == &debug) {
+		if (debug.source.memory)
+			free((void *)debug.source.memory);
+		else
+			close(debug.source.fd);
+		elf_close(&debug);
+	}
+	if (!error) {
+		file->segment_count = elf.segment_count;
+		file->segments = memory_zeroed(elf.segment_count, sizeof(*file->segments));
+		memcpy(file->segments, elf.segments, elf.segment_count * sizeof(*file->segments));
+		file->runtime = elf.has_go_note || elf_find_section(&elf, ".go.buildinfo") ? "go" : rust ? "rust" : NULL;
+		file->bytes = sizeof(*file) + file->segment_count * sizeof(*file->segments) + table_bytes(&file->table);
+		*result = file;
+	} else {
+		free(file);
+	}
+	elf_close(&elf);
+	return error;
+}
+
+void file_free(struct file *file)
+{
+	table_free(&file->table);
+	free(file->segments);
+	free(file);
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What is kept of an ELF file once it was read; and the cache of that, bounded in bytes, which drops what was used longest ago. */
+#ifndef KTALLY_FILE_H
+#define KTALLY_FILE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/map.h"
+#include "symbols/elf.h"
+#include "symbols/table.h"
+
+struct file {
+	struct table table;
+	struct elf_segment *segments;	/* from offsets to addresses */
+	size_t segment_count;
+	const char *runtime;		/* "go" or "rust", if that is what its program is written in */
+	uint64_t key;
+	size_t bytes;			/* of memory, all told */
+	struct file *newer, *older;	/* in the cache's order of use */
+};
+
+/*
+ * Reads the functions of an ELF file and of its debug file, which is looked for below the roots. -errno of elf_open();
+ * -EFBIG: more than most_bytes, even without local functions.
+ */
+int file_read(struct file **file, const struct elf_source *source, const char *path, const int *roots, size_t root_count,
+	      size_t most_bytes);
+void file_free(struct file *file);
+
+struct cache {
+	struct map files;		/* by key */
+	struct file *newest, *oldest;
+	size_t bytes, most_bytes;
+	uint64_t evicted;
+};
+
+struct file *cache_get(struct cache *cache, uint64_t key);		/* NULL if not there; else it is the newest now */
+void cache_put(struct cache *cache, uint64_t key, struct file *file);	/* drops others to make room, never this one */
+void cache_free(struct cache *cache);
+
+#endif

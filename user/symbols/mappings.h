@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The executable mappings of one address space, and the objects (mapped files) that many address spaces share. */
+#ifndef KTALLY_MAPPINGS_H
+#define KTALLY_MAPPINGS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/map.h"
+
+/* A line of /proc/PID/maps. */
+struct mapping_line {
+	uint64_t start, end, offset, inode;
+	uint32_t major, minor;
+	bool executable;
+	const char *path;		/* in the text, not zero-terminated; empty for anonymous memory */
+	size_t path_bytes;
+};
+
+bool mappings_parse_line(const char *line, size_t bytes, struct mapping_line *mapping);	/* with or without its newline */
+
+/* A mapped file, told apart from others by device, inode and path. Lives as long as something maps it. */
+struct object {
+	uint64_t key;			/* in the map of objects */
+	uint64_t inode;
+	uint32_t major, minor;
+	uint32_t references;
+	uint32_t failures;		/* attempts to open it that failed */
+	uint32_t failed_pid;		/* by way of this process */
+	bool useless;			/* it was read, and is not a file that symbols can be had from */
+	bool known;			/* it was read, and what came of it goes by this key: */
+	uint64_t file_key;
+	char *path;			/* as mapped, with " (deleted)" */
+	size_t name_bytes;		/* of the path without that */
+};
+
+bool object_is_file(const struct object *object);	/* else "[vdso]" and the like */
+
+struct mapping {
+	uint64_t start, end, offset;
+	struct object *object;		/* NULL: anonymous */
+};
+
+struct mappings {
+	uint32_t pid;
+	const char *executable;		/* interned, without " (deleted)"; NULL: not known */
+	const char *runtime;		/* see symbols_runtime() */
+	bool runtime_known;
+	struct mapping *list;		/* sorted, without overlaps */
+	size_t count;
+};
+
+/* The executable lines of the text. Objects that are new are put into the map. */
+struct mappings *mappings_parse(struct map *objects, uint32_t pid, const char *executable, const char *text, size_t bytes);
+void mappings_free(struct mappings *mappings, struct map *objects);
+size_t mappings_bytes(const struct mappings *mappings);
+
+const struct mapping *mappings_find(const struct mappings *mappings, uint64_t address);
+
+#endif

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <stdint.h>
+#include <string.h>
+
+#include "base/map.h"
+#include "symbols/printable.h"
+
+/* Bytes of the printable character that begins here, 0 if none does. */
+static size_t character(const unsigned char *at, size_t left)
+{
+	static const uint32_t least[] = { 0, 0, 0xa0, 0x800, 0x10000 };	/* shorter forms exist below; 0x80 to 0x9f are controls */
+	uint32_t code;
+	size_t bytes;
+
+	if (at[0] < 0x80)
+		return at[0] >= 0x20 && at[0] != 0x7f;
+	bytes = at[0] >= 0xf0 ? 4 : at[0] >= 0xe0 ? 3 : 2;
+	if (at[0] < 0xc0 || at[0] > 0xf4 || bytes > left)
+		return 0;
+	code = at[0] & (0xff >> (bytes + 1));
+	for (size_t i = 1; i < bytes; i++) {
+		if ((at[i] & 0xc0) != 0x80)
+			return 0;
+		code = code << 6 | (at[i] & 0x3f);
+	}
+	if (code < least[bytes] || code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff))
+		return 0;
+	return bytes;
+}
+
+void printable(char *string, size_t bytes)
+{
+	for (size_t i = 0; i < bytes;) {
+		size_t whole = character((unsigned char *)string + i, bytes - i);
+
+		if (!whole)
+			string[i++] = '?';
+		else
+			i += whole;
+	}
+}
+
+const char *intern_printable(const char *string, size_t bytes)
+{
+	char copy[4096];
+
+	bytes = strnlen(string, bytes < sizeof(copy) ? bytes : sizeof(copy));
+	memcpy(copy, string, bytes);
+	printable(copy, bytes);
+	return intern_bytes(copy, bytes);
+}

@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <linux/magic.h>
+#include <linux/openat2.h>
+#include <sys/statfs.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+
+#include "base/buffer.h"
+#include "base/message.h"
+#include "symbols/mappings.h"
+#include "symbols/proc.h"
+#include "symbols/symbols.h"
+
+#define BCACHEFS_SUPER_MAGIC	0xca451a4e	/* not in the headers of older kernels */
+
+#define PATH_BYTES_MOST		4096
+#define KALLSYMS_BYTES_MOST	(256U << 20)
+#define MAPS_BYTES_READ_MOST	(64U << 20)	/* 65 530 mappings, of which few can have the longest path */
+#define MAPS_BYTES_KEPT_MOST	(4U << 20)
+
+int proc_open_root(uint32_t pid)
+{
+	char path[64] = "/";
+	int fd;
+
+	if (pid)
+		snprintf(path, sizeof(path), "/proc/%u/root", pid);
+	fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+/* From a descriptor that merely names a file to one that reads it: nothing happens to a device or a pipe on the way. */
+static int open_named(int named, struct stat *status)
+{
+	char path[64];
+	int fd, error = 0;
+
+	if (named < 0)
+		return -errno;
+	if (fstat(named, status))
+		error = -errno;
+	else if (!S_ISREG(status->st_mode))
+		error = -EACCES;
+	if (!error) {
+		snprintf(path, sizeof(path), "/proc/self/fd/%d", named);
+		fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+		error = fd < 0 ? -errno : fd;
+	}
+	close(named);
+	return error;
+}
+
+/* openat2() since Linux 5.6; it may be forbidden by a filter of system calls, and then only paths from our own root are right. */
+static int name_in_root(int root, const char *path)
+{
+	struct open_how how = { .flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT };
+	struct stat given, own;
+	int fd = (int)syscall(SYS_openat2, root, path, &how, sizeof(how));
+
+	if (fd >= 0 || (errno != ENOSYS && errno != EPERM))
+		return fd;
+	if (fstat(root, &given) || stat("/", &own))
+		return -1;
+	if (given.st_dev != own.st_dev || given.st_ino != own.st_ino) {
+		errno = ENOSYS;
+		return -1;
+	}
+	return open(path, O_PATH | O_CLOEXEC);
+}
+
+int proc_open_in_root(int root, const char *path)
+{
+	struct stat status;
+
+	return open_named(name_in_root(root, path), &status);
+}
+
+/* These show one device number in /proc/PID/maps and another in stat(). */
+static bool makes_up_devices(int fd)
+{
+	struct statfs status;
+
+	return !fstatfs(fd, &status) && (status.f_type == BTRFS_SUPER_MAGIC || status.f_type == OVERLAYFS_SUPER_MAGIC ||
+					 (uint32_t)status.f_type == BCACHEFS_SUPER_MAGIC);
+}
+
+/* Closes fd unless it is the file of the mapping; exact: it was reached through the mapping itself, so that overlayfs may show any inode. */
+static int check_same(int fd, const struct proc_mapped *mapped, const struct stat *status, bool exact)
+{
+	if (fd < 0)
+		return fd;
+	if (status->st_ino == mapped->inode && status->st_dev == makedev(mapped->major, mapped->minor))
+		return fd;
+	if ((exact || status->st_ino == mapped->inode) && makes_up_devices(fd))
+		return fd;
+	close(fd);
+	return -ESTALE;
+}
+
+/*
+ * The kernel's own link to the mapped file needs CAP_CHECKPOINT_RESTORE or CAP_SYS_ADMIN, and works for deleted files too. The range and
+ * the path must be those of the line: another process may have got the number since.
+ */
+static int open_link(uint32_t pid, const struct proc_mapped *mapped, struct stat *status)
+{
+	char path[128], target[PATH_BYTES_MOST + 1];
+	ssize_t bytes;
+
+	snprintf(path, sizeof(path), "/proc/%u/map_files/%lx-%lx", pid, (unsigned long)mapped->start, (unsigned long)mapped->end);
+	bytes = readlink(path, target, sizeof(target) - 1);
+	if (bytes < 0)
+		return -errno;
+	target[bytes] = '\0';
+	if (strcmp(target, mapped->path))
+		return -ESTALE;
+	return check_same(open_named(open(path, O_PATH | O_CLOEXEC), status), mapped, status, true);
+}
+
+static int open_path(uint32_t pid, const struct proc_mapped *mapped, struct stat *status)
+{
+	int root = proc_open_root(pid);
+	int fd;
+
+	if (root < 0)
+		return root;
+	fd = open_named(name_in_root(root, mapped->path), status);
+	close(root);
+	return check_same(fd, mapped, status, false);
+}
+
+int proc_open_mapped(uint32_t pid, const struct proc_mapped *mapped, struct stat *status)
+{
+	int fd = -ESRCH;
+
+	if (mapped->path[0] != '/')
+		return -ENOENT;
+	if (pid)
+		fd = open_link(pid, mapped, status);
+	if (fd < 0 && pid)
+		fd = open_path(pid, mapped, status);
+	if (fd < 0)
+		fd = open_path(0, mapped, status);
+	return fd;
+}
+
+/* ------------------------------------------------------------------------------------------------ /proc text */
+
+/* Calls back for each line of a file of any length, in a fixed amount of memory; a line longer than that is left out. */
+static int for_each_line(const char *path, size_t most, void (*use)(void *context, const char *line, size_t bytes), void *context)
+{
+	size_t filled = 0, total = 0, room = 65536;
+	bool skipping = false;
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int error = 0;
+	char *data;
+
+	if (fd < 0)
+		return -errno;
+	data = memory_zeroed(room, 1);
+	for (;;) {
+		ssize_t got = read(fd, data + filled, room - filled);
+		char *line = data, *newline;
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+			error = -errno;
+		if (got <= 0)
+			break;
+		filled += (size_t)got;
+		total += (size_t)got;
+		while ((newline = memchr(line, '\n', filled - (size_t)(line - data)))) {
+			if (!skipping)
+				use(context, line, (size_t)(newline + 1 - line));
+			skipping = false;
+			line = newline + 1;
+		}
+		filled -= (size_t)(line - data);
+		memmove(data, line, filled);
+		if (filled == room) {
+			skipping = true;
+			filled = 0;
+		}
+		if (total > most) {
+			error = -EFBIG;
+			break;
+		}
+	}
+	free(data);
+	close(fd);
+	return error;
+}
+
+static void keep_text_symbol(void *context, const char *line, size_t bytes)
+{
+	const char *space = memchr(line, ' ', bytes);
+
+	if (space && (size_t)(space - line) + 2 < bytes && strchr("tTwW", space[1]))
+		buffer_append(context, line, bytes);
+}
+
+int symbols_read_kernel(char **text, size_t *bytes)
+{
+	struct buffer buffer = { 0 };
+	int error = for_each_line("/proc/kallsyms", KALLSYMS_BYTES_MOST, keep_text_symbol, &buffer);
+
+	if (error) {
+		buffer_free(&buffer);
+		return error;
+	}
+	buffer_append(&buffer, "", 0);
+	*text = buffer.data;
+	*bytes = buffer.bytes;
+	return 0;
+}
+
+static void keep_executable(void *context, const char *line, size_t bytes)
+{
+	struct buffer *buffer = context;
+	struct mapping_line mapping;
+
+	if (mappings_parse_line(line, bytes, &mapping) && mapping.executable && buffer->bytes + bytes <= MAPS_BYTES_KEPT_MOST)
+		buffer_append(buffer, line, bytes);
+}
+
+static int read_executable(uint32_t pid, char *target, size_t most)
+{
+	char path[64];
+	ssize_t bytes;
+
+	snprintf(path, sizeof(path), "/proc/%u/exe", pid);
+	bytes = readlink(path, target, most - 1);
+	if (bytes < 0)
+		return errno == ENOENT ? -ESRCH : -errno;
+	target[bytes] = '\0';
+	return 0;
+}
+
+/* A process may execute another program between the two reads; then its name has changed after them. */
+int symbols_read_mappings(uint32_t pid, char **executable, char **text, size_t *bytes)
+{
+	char path[64], before[PATH_BYTES_MOST + 1], after[PATH_BYTES_MOST + 1];
+
+	snprintf(path, sizeof(path), "/proc/%u/maps", pid);
+	for (unsigned int attempt = 0; attempt < 3; attempt++) {
+		struct buffer buffer = { 0 };
+		int error = read_executable(pid, before, sizeof(before));
+
+		if (error)
+			return error;
+		error = for_each_line(path, MAPS_BYTES_READ_MOST, keep_executable, &buffer);
+		if (error == -ENOENT)
+			error = -ESRCH;
+		if (error == -EFBIG)
+			error = 0;	/* the first 64 MiB of it are worth having */
+		if (!error)
+			error = read_executable(pid, after, sizeof(after));
+		if (!error && !buffer.bytes)
+			error = -ESRCH;
+		if (!error && !strcmp(before, after)) {
+			*executable = memory_string(after);
+			*text = buffer.data;
+			*bytes = buffer.bytes;
+			return 0;
+		}
+		buffer_free(&buffer);
+		if (error)
+			return error;
+	}
+	return -EAGAIN;
+}

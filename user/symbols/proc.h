@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Files as other processes see them. A process may live in another mount namespace and may be hostile: it chooses paths, puts symbolic
+ * links and devices there, and swaps files. So a path is resolved below the root of that process, nothing but a regular file
+ * is ever opened, and a file counts only if it is the very one that is mapped.
+ */
+#ifndef KTALLY_PROC_H
+#define KTALLY_PROC_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/stat.h>
+
+/* Root directory of a process as seen from here; pid 0: our own. A descriptor, or -errno. */
+int proc_open_root(uint32_t pid);
+
+/* Opens a regular file for reading; path is resolved as if root were "/". A descriptor, or -errno; -EACCES: not a regular file. */
+int proc_open_in_root(int root, const char *path);
+
+/* What is known of a mapped file from its line in /proc/PID/maps. */
+struct proc_mapped {
+	uint64_t start, end;
+	uint32_t major, minor;
+	uint64_t inode;
+	const char *path;		/* as in the line, with " (deleted)" */
+};
+
+/* Opens the file behind a mapping of a process that lives, else by its path here. A descriptor, or -errno; -ESTALE: another file is there now. */
+int proc_open_mapped(uint32_t pid, const struct proc_mapped *mapped, struct stat *status);
+
+#endif
