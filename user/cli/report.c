@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* ktally report: a capture in the form that one wants to see it in. */
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/message.h"
+#include "base/number.h"
+#include "cli/command.h"
+#include "cli/functions.h"
+#include "cli/load.h"
+
+#define FUNCTIONS_DEFAULT	15
+
+static size_t functions_most = FUNCTIONS_DEFAULT;
+
+static int write_text(FILE *file, const struct profile *profile, const struct export_host *host)
+{
+	int error = export_breakdown(file, profile, host);
+
+	return error ? error : functions_write(file, profile, functions_most);
+}
+
+static const struct format {
+	const char *name, *suffix;	/* suffix of files that are meant to be that, if nothing else is said */
+	export_writer *write;
+	bool binary;
+	bool tells_losses;		/* by itself */
+} formats[] = {
+	{ "text", ".txt", write_text, false, true },
+	{ "pprof", ".pb.gz", export_pprof, true, false },
+	{ "folded", ".folded", export_folded, false, false },
+	{ "flame", ".html", export_flamegraph, false, false },
+	{ "metrics", ".json", export_metrics_json, false, false },
+};
+
+#define FORMATS (sizeof(formats) / sizeof(formats[0]))
+
+static const char help[] =
+	"usage: ktally report [-i FILE] [-f FORMAT] [-o FILE] [-n FUNCTIONS]\n"
+	"\n"
+	"Shows a capture.\n"
+	"\n"
+	"  -i, --input FILE        the capture (" LOAD_DEFAULT "); - is standard input\n"
+	"  -f, --format FORMAT     text     where CPU time went, for people; the default\n"
+	"                          pprof    for go tool pprof: gzipped profile.proto\n"
+	"                          folded   stacks with their nanoseconds, for flamegraph.pl, speedscope\n"
+	"                          flame    flame graph, one HTML file\n"
+	"                          metrics  the OTLP metrics as JSON\n"
+	"  -o, --output FILE       standard output if not given; the format follows from .txt, .pb.gz, .folded,\n"
+	"                          .html and .json unless -f says it\n"
+	"  -n, --top FUNCTIONS     so many functions in the text (15)\n"
+	"  -h, --help\n"
+	"\n"
+	"See ktally-report(1).\n";
+
+static const struct option long_options[] = {
+	{ "input", required_argument, NULL, 'i' },
+	{ "format", required_argument, NULL, 'f' },
+	{ "output", required_argument, NULL, 'o' },
+	{ "top", required_argument, NULL, 'n' },
+	{ "help", no_argument, NULL, 'h' },
+	{ }
+};
+
+struct report {
+	const char *input, *output;
+	const struct format *format;
+};
+
+static const struct format *format_named(const char *name)
+{
+	for (size_t i = 0; i < FORMATS; i++) {
+		if (!strcmp(name, formats[i].name))
+			return &formats[i];
+	}
+	return NULL;
+}
+
+static const struct format *format_of_file(const char *path)
+{
+	size_t bytes = strlen(path);
+
+	for (size_t i = 0; i < FORMATS; i++) {
+		size_t suffix = strlen(formats[i].suffix);
+
+		if (bytes > suffix && !strcmp(path + bytes - suffix, formats[i].suffix))
+			return &formats[i];
+	}
+	return NULL;
+}
+
+/* -1: go on, else the exit code. */
+static int parse(struct report *report, int argc, char **argv)
+{
+	uint64_t number;
+	int option;
+
+	while ((option = getopt_long(argc, argv, "i:f:o:n:h", long_options, NULL)) != -1) {
+		switch (option) {
+		case 'i':
+			report->input = optarg;
+			break;
+		case 'f':
+			report->format = format_named(optarg);
+			if (!report->format) {
+				message_error("-f: there is no format \"%s\": take text, pprof, folded, flame or metrics", optarg);
+				return EXIT_USAGE;
+			}
+			break;
+		case 'o':
+			report->output = optarg;
+			break;
+		case 'n':
+			if (number_parse(optarg, 0, 1000000, &number)) {
+				message_error("-n: \"%s\" is not a number of functions", optarg);
+				return EXIT_USAGE;
+			}
+			functions_most = number;
+			break;
+		case 'h':
+			fputs(help, stdout);
+			return EXIT_OK;
+		default:
+			return EXIT_USAGE;
+		}
+	}
+	if (optind < argc) {
+		message_error("\"%s\": report takes no arguments; -i names the capture", argv[optind]);
+		return EXIT_USAGE;
+	}
+	if (report->output && !strcmp(report->output, "-"))
+		report->output = NULL;
+	if (!report->format)
+		report->format = report->output ? format_of_file(report->output) : &formats[0];
+	if (!report->format) {
+		message_error("-o %s: what is it to be? Say -f text, pprof, folded, flame or metrics", report->output);
+		return EXIT_USAGE;
+	}
+	if (!report->output && report->format->binary && isatty(STDOUT_FILENO)) {
+		message_error("-f %s is not for terminals: name a file with -o", report->format->name);
+		return EXIT_USAGE;
+	}
+	return -1;
+}
+
+static int write_report(const struct report *report, const struct load *load)
+{
+	int error;
+
+	if (report->output)
+		error = export_file(report->output, report->format->write, load->profile, &load->host);
+	else
+		error = report->format->write(stdout, load->profile, &load->host);
+	if (!error)
+		return EXIT_OK;
+	message_error("cannot write %s: %s", report->output ? report->output : "standard output", strerror(-error));
+	clearerr(stdout);	/* said */
+	return error == -EACCES || error == -EPERM ? EXIT_PERMISSION : EXIT_FAILED;
+}
+
+int command_report(int argc, char **argv)
+{
+	struct report report = { .input = LOAD_DEFAULT };
+	struct load load = { .cells = true };
+	int code = parse(&report, argc, argv), written;
+
+	if (code >= 0)
+		return code;
+	code = load_capture(&load, report.input);
+	if (!load.profile)
+		return code;
+	if (!load.profile->samples)
+		message_warning("there are no samples in %s: what was recorded did not run on a CPU meanwhile", report.input);
+	if (!report.format->tells_losses)
+		load_warn_of_losses(&load);
+	written = write_report(&report, &load);
+	load_release(&load);
+	return written == EXIT_OK ? code : written;
+}
