@@ -83,7 +83,7 @@ static void check_page(void)
 	text = breakdown(profile);
 	check(strstr(text, "  lost                     3  2.65 % of the samples, 0.03 s: interrupts were off for long\n"), "the other loss of samples");
 	check(strstr(text, "  lost                     4  announcements of exec and exit, not samples\n"), "lost announcements");
-	check(strstr(text, "  left out                 5  samples of a task or stack that was never announced"), "orphans");
+	check(strstr(text, "  orphans                  5  samples of a task or stack that was not announced"), "orphans");
 	check(strstr(text, "  left out                 6  records that cannot be understood\n"), "bad records");
 	check(strstr(text, "  thinned                  7  times"), "throttling");
 	free(text);

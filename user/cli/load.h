@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A capture, read into a profile. A recorder writes down the mappings of a process when its first sample has come, so names are
- * read first and records after that, in a second pass over the file. From a pipe there is one pass: the first stacks of a process may
- * have no names then.
+ * A capture, read into a profile. A recorder learns the mappings of a process from its records, and those of a library when it is
+ * first seen to run: so what names frames is read first, and records in a second pass over the file. From a pipe there is one
+ * pass: a stack that came before the mappings it needs has no names then.
  */
 #ifndef KTALLY_LOAD_H
 #define KTALLY_LOAD_H

@@ -59,6 +59,16 @@ static const char *clock_name(uint32_t clock)
 	return "by an unknown clock";
 }
 
+/* Those that were sampled; others were announced, and their sample was lost. */
+static size_t count_stacks(const struct profile *profile)
+{
+	size_t count = 0;
+
+	for (struct map_slot *slot = map_next(&profile->stacks, NULL); slot; slot = map_next(&profile->stacks, slot))
+		count += ((const struct stack *)slot->value)->named;
+	return count;
+}
+
 static size_t count_processes(const struct profile *profile)
 {
 	struct map pids = { 0 };
@@ -89,8 +99,8 @@ static void write_losses(struct buffer *text, const struct profile *profile)
 		buffer_format(text, "  %-14s%12" PRIu64 "  announcements of exec and exit, not samples\n", "lost",
 			      (uint64_t)profile->lost[KTALLY_LOST_NOTICE].count);
 	if (profile->orphans)
-		buffer_format(text, "  %-14s%12" PRIu64 "  samples of a task or stack that was never announced: not in the tables\n",
-			      "left out", profile->orphans);
+		buffer_format(text, "  %-14s%12" PRIu64 "  samples of a task or stack that was not announced: below as \"unknown\"\n",
+			      "orphans", profile->orphans);
 	if (profile->bad_records)
 		buffer_format(text, "  %-14s%12" PRIu64 "  records that cannot be understood\n", "left out", profile->bad_records);
 	if (profile->throttles)
@@ -129,7 +139,7 @@ static void write_head(struct buffer *text, const struct profile *profile, const
 	if (seconds > 0)
 		buffer_format(text, "  %.2f of %u CPUs were busy", busy / seconds, host->cpus);
 	buffer_format(text, "\n  %-14s%12" PRIu64 "  of %zu stacks in %zu processes\n", "samples", profile->samples,
-		      profile->stacks.used, count_processes(profile));
+		      count_stacks(profile), count_processes(profile));
 	write_losses(text, profile);
 	write_quality(text, profile);
 }
