@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/message.h"
+#include "cli/ranking.h"
+
+/* More are not looked at by anyone; past it those with the least time and nothing in this interval go. */
+#define ROWS_MOST 20000
+
+void ranking_add(struct ranking *ranking, const char *name, const char *place, uint64_t weight)
+{
+	uint64_t key = hash_words((uintptr_t)name, (uintptr_t)place);
+	struct ranked *row = map_get(&ranking->rows, key);
+
+	/* Interned strings are equal if their addresses are; a hash of two may still be that of two others. */
+	while (row && (row->name != name || row->place != place))
+		row = map_get(&ranking->rows, ++key);
+	if (!row) {
+		row = memory_zeroed(1, sizeof(*row));
+		row->name = name;
+		row->place = place;
+		map_put(&ranking->rows, key, row);
+	}
+	row->now += weight;
+	row->total += weight;
+	ranking->now += weight;
+	ranking->total += weight;
+}
+
+static int compare_shown(const void *a, const void *b)
+{
+	const struct ranked *left = *(const struct ranked *const *)a, *right = *(const struct ranked *const *)b;
+
+	if (left->shown != right->shown)
+		return left->shown < right->shown ? 1 : -1;
+	return left->total < right->total ? 1 : left->total > right->total ? -1 : strcmp(left->name, right->name);
+}
+
+static int compare_total(const void *a, const void *b)
+{
+	const struct ranked *left = *(const struct ranked *const *)a, *right = *(const struct ranked *const *)b;
+
+	if (left->total != right->total)
+		return left->total < right->total ? 1 : -1;
+	return left->shown < right->shown ? 1 : left->shown > right->shown ? -1 : strcmp(left->name, right->name);
+}
+
+static struct ranked **all_rows(const struct ranking *ranking)
+{
+	struct ranked **rows = memory_zeroed(ranking->rows.used + 1, sizeof(*rows));
+	struct map_slot *slot = NULL;
+	size_t count = 0;
+
+	while ((slot = map_next(&ranking->rows, slot)))
+		rows[count++] = slot->value;
+	return rows;
+}
+
+size_t ranking_top(const struct ranking *ranking, bool by_total, const struct ranked **result, size_t most)
+{
+	struct ranked **rows = all_rows(ranking);
+	size_t count = ranking->rows.used;
+
+	qsort(rows, count, sizeof(struct ranked *), by_total ? compare_total : compare_shown);
+	if (count > most)
+		count = most;
+	for (size_t i = 0; i < count; i++)
+		result[i] = rows[i];
+	free(rows);
+	return count;
+}
+
+/* All that is left is put into a map of its own, where searching past equal hashes works as before. */
+static void drop_least(struct ranking *ranking)
+{
+	struct ranked **rows = all_rows(ranking);
+	size_t count = ranking->rows.used;
+	struct map kept = { 0 };
+
+	qsort(rows, count, sizeof(struct ranked *), compare_total);
+	for (size_t i = 0; i < count; i++) {
+		uint64_t key = hash_words((uintptr_t)rows[i]->name, (uintptr_t)rows[i]->place);
+
+		if (i >= ROWS_MOST / 2 && !rows[i]->shown) {
+			free(rows[i]);
+			continue;
+		}
+		while (map_get(&kept, key))
+			key++;
+		map_put(&kept, key, rows[i]);
+	}
+	free(rows);
+	map_free(&ranking->rows);
+	ranking->rows = kept;
+}
+
+void ranking_advance(struct ranking *ranking)
+{
+	struct map_slot *slot = NULL;
+
+	while ((slot = map_next(&ranking->rows, slot))) {
+		struct ranked *row = slot->value;
+
+		row->shown = row->now;
+		row->now = 0;
+	}
+	ranking->shown = ranking->now;
+	ranking->now = 0;
+	if (ranking->rows.used > ROWS_MOST)
+		drop_least(ranking);
+}
+
+void ranking_free(struct ranking *ranking)
+{
+	struct map_slot *slot = NULL;
+
+	while ((slot = map_next(&ranking->rows, slot)))
+		free(slot->value);
+	map_free(&ranking->rows);
+}
