@@ -60,7 +60,10 @@ function totalsWhere(test) {
 
 // ---- colours: one for each kind of kernel work, one for each library, program and language
 
-const KERNEL_HUES = { network: 212, disk: 28, memory: 130, synchronization: 285, ipc: 178, other: 350 };
+const KERNEL_HUES = {
+	network: 212, netfilter: 235, disk: 28, filesystem: 48, memory: 130, ipc: 178, poll: 192, crypto: 95, security: 8,
+	process: 322, synchronization: 285, scheduler: 300, timer: 262, irq: 350, softirq: 338, io_uring: 160, bpf: 72, virtualization: 112,
+};
 const colorOf = [];		// of each node, the area it has its colour from
 
 // "kernel/network/tcp/write" has the colour of "kernel/network".
@@ -79,7 +82,7 @@ function mixed(name) {
 
 function fillOf(area) {
 	const dark = theme === "dark", [top, second] = area.split("/");
-	if (top === "kernel" && second) {
+	if (top === "kernel" && second && second !== "other") {
 		const hue = KERNEL_HUES[second] ?? mixed(second) % 360;
 		return dark ? `hsl(${hue} 46% 36%)` : `hsl(${hue} 74% 72%)`;
 	}
