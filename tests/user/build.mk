@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # The unit tests of user space: make -f tests/user/build.mk check
 #
-# Each tests/user/NAME.c is a program, linked with everything in user/ but the programs, all built with the address and the
+# Each tests/user/NAME.c is a program, linked with everything in user/ but the programs' main(), all built with the address and the
 # undefined behaviour sanitizer into $(BUILD)/check. For some of it only:
 #
 #	make -f tests/user/build.mk check TESTS="map buffer" STAGES="base capture"
@@ -21,7 +21,12 @@ $(BUILD)/tests/%.o: tests/user/%.c | $(PROTO_HEADERS)
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
-$(BUILD)/tests/%: $(BUILD)/tests/%.o $(BUILD)/stages.a $(BUILD)/libktally.a
+COMMANDS = $(filter-out user/cli/main.c,$(wildcard user/cli/*.c))
+
+$(BUILD)/commands.a: $(COMMANDS:user/%.c=$(BUILD)/%.o)
+	rm -f $@ && ar rcs $@ $^
+
+$(BUILD)/tests/%: $(BUILD)/tests/%.o $(BUILD)/commands.a $(BUILD)/stages.a $(BUILD)/libktally.a
 	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
 
 tests: $(TEST_PROGRAMS)
