@@ -33,6 +33,7 @@ struct stack {
 	uint8_t kernel_end;		/* KTALLY_END_* */
 	uint8_t user_end;
 	bool named;			/* names and class are filled in */
+	bool recent;			/* announced or sampled since the last profile_forget() */
 	struct class class;
 	struct frame frames[];		/* innermost (leaf) first */
 };

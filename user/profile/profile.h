@@ -33,9 +33,13 @@ struct profile_cell {
 
 struct profile_options {
 	bool cells;		/* keep cells (for pprof, folded, flame graphs); a daemon that only counts does not */
+	bool classes_only;	/* drop a stack's frames once it is classified: a daemon that only counts needs a tenth of the memory */
 	bool live;		/* the processes exist on this host now: read their mappings from /proc when needed */
 	size_t symbol_bytes;	/* for symbols_create() */
-	/* Called when mappings were read from /proc, so that a recorder can write them down. May be NULL. */
+	/*
+	 * Called when mappings were read from /proc, so that a recorder can write them down; from within profile_feed(). They
+	 * belong before the record that is being fed: who reads the capture needs them to name what that record refers to. May be NULL.
+	 */
 	void (*on_mappings)(void *context, uint64_t mm_id, uint32_t pid, const char *executable, const char *text, size_t bytes);
 	void *context;
 };
@@ -66,13 +70,19 @@ struct profile_sample {
 struct profile *profile_create(const struct profile_options *options);
 void profile_destroy(struct profile *profile);
 
-/* Takes a record that ktally_check_record() accepts. Returns true and fills in sample (if not NULL) for a sample that could be resolved. */
+/*
+ * Takes a record that ktally_check_record() accepts. Returns true and fills in sample (if not NULL) for a sample that could be resolved.
+ * One that could not is an orphan, and is tallied as of process and area "unknown": its time was spent.
+ */
 bool profile_feed(struct profile *profile, const struct ktally_record *record, struct profile_sample *sample);
 
-/* Drops tasks and stacks that were not sampled for a while, to bound memory; the device must then resend (KTALLY_FLUSH_RESEND). */
+/*
+ * Drops tasks and stacks that were neither announced nor sampled since the last call, to bound memory; the device must then resend
+ * (KTALLY_FLUSH_RESEND). With cells, what a cell refers to stays.
+ */
 void profile_forget(struct profile *profile);
 
-/* Everything of a capture file. 0, or -errno of capture_open() and capture_next(); what was read before an error is kept. */
+/* A chunk of a capture file: its records are checked and fed, its mappings and kernel symbols are used for what comes after them. */
 struct capture_item;
 void profile_feed_item(struct profile *profile, const struct capture_item *item);
 

@@ -20,6 +20,7 @@
 #define BCACHEFS_SUPER_MAGIC	0xca451a4e	/* not in the headers of older kernels */
 
 #define PATH_BYTES_MOST		4096
+#define STAT_BYTES_MOST		4096
 #define KALLSYMS_BYTES_MOST	(256U << 20)
 #define MAPS_BYTES_READ_MOST	(64U << 20)	/* 65 530 mappings, of which few can have the longest path */
 #define MAPS_BYTES_KEPT_MOST	(4U << 20)
@@ -195,6 +196,46 @@ static int for_each_line(const char *path, size_t most, void (*use)(void *contex
 	free(data);
 	close(fd);
 	return error;
+}
+
+/* "1234 (any ) name) S 1 ...": the name ends at the last parenthesis, and the start time is the 20th field after it. */
+static int parse_thread(char *text, uint64_t *ticks, char *comm, size_t most)
+{
+	char *name = strchr(text, '('), *rest = strrchr(text, ')');
+	char *end;
+
+	if (!name || !rest || rest < name)
+		return -EBADMSG;
+	*rest++ = '\0';
+	snprintf(comm, most, "%s", name + 1);
+	for (unsigned int field = 0; field < 20; field++) {
+		rest = strchr(rest, ' ');
+		if (!rest)
+			return -EBADMSG;
+		rest++;
+	}
+	errno = 0;
+	*ticks = strtoull(rest, &end, 10);
+	return errno || end == rest || *end != ' ' ? -EBADMSG : 0;
+}
+
+int proc_read_thread(uint32_t pid, uint32_t tid, uint64_t *ticks, char *comm, size_t most)
+{
+	struct buffer text = { 0 };
+	char path[64];
+	int error;
+
+	snprintf(path, sizeof(path), "/proc/%u/task/%u/stat", pid, tid);
+	error = buffer_read_file(&text, path, STAT_BYTES_MOST);
+	if (!error)
+		error = parse_thread(text.data, ticks, comm, most);
+	buffer_free(&text);
+	return error == -ENOENT ? -ESRCH : error;
+}
+
+uint64_t proc_ticks(uint64_t nanoseconds)
+{
+	return nanoseconds / (1000000000ULL / (uint64_t)sysconf(_SC_CLK_TCK));
 }
 
 static void keep_text_symbol(void *context, const char *line, size_t bytes)

@@ -28,4 +28,11 @@ struct proc_mapped {
 /* Opens the file behind a mapping of a process that lives, else by its path here. A descriptor, or -errno; -ESTALE: another file is there now. */
 int proc_open_mapped(uint32_t pid, const struct proc_mapped *mapped, struct stat *status);
 
+/*
+ * Start time, in the kernel's clock ticks since it booted, and name of a thread. -ESRCH: gone. proc_ticks() gives a CLOCK_BOOTTIME in
+ * nanoseconds in the same unit.
+ */
+int proc_read_thread(uint32_t pid, uint32_t tid, uint64_t *ticks, char *comm, size_t most);
+uint64_t proc_ticks(uint64_t nanoseconds);
+
 #endif

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What a profile knows beyond struct profile: which tasks share an address space, which have ended, when to look at /proc again. */
+#ifndef KTALLY_PROFILE_STATE_H
+#define KTALLY_PROFILE_STATE_H
+
+#include "profile/profile.h"
+
+struct profile_state {
+	struct profile profile;			/* first: what others see */
+	struct map spaces;			/* mm_id -> struct space */
+	struct map threads;			/* tid -> struct known_task, the latest of several that are chained by `earlier` */
+	struct space *ended_first, *ended_last;	/* spaces without a living task, in the order of their ends */
+	uint64_t exec_reads, exec_window;	/* mappings read because of an exec since exec_window, ns */
+};
+
+static inline struct profile_state *state_of(struct profile *profile)
+{
+	return (struct profile_state *)profile;
+}
+
+struct known_task {
+	struct task task;			/* first: what the map of tasks has */
+	struct space *space;			/* NULL: none, or it was forgotten */
+	struct known_task *next_in_space, *earlier;
+	uint64_t time;				/* when it was first announced */
+	bool ended;
+	bool recent;				/* announced or sampled since the last profile_forget() */
+	bool sampled;				/* ever: a cell may refer to it */
+};
+
+/* An address space, as far as it is more than its mappings (which symbols.h has). */
+struct space {
+	uint64_t mm_id;
+	struct known_task *tasks;
+	uint64_t living;			/* tasks that have not ended */
+	uint64_t retry_time, retry_interval;	/* ns: when the mappings may be read again */
+	uint64_t ended_time;
+	struct space *ended_next;
+	bool ended;				/* is among the ended ones */
+};
+
+/* ---- tasks.c ---- */
+
+void tasks_announce(struct profile_state *state, const struct ktally_task *record);
+void tasks_exit(struct profile_state *state, const struct ktally_exit *record);
+void tasks_forget(struct profile_state *state);
+void tasks_free(struct profile_state *state);
+
+/* ---- process_name.c ---- */
+
+/* What processes are grouped by, interned: base name of the executable, else comm; that of a kernel thread without its CPU. */
+const char *process_name(const struct task *task);
+
+/* ---- space.c ---- */
+
+struct space *space_get(struct profile_state *state, uint64_t mm_id);	/* made if not there; NULL for 0 */
+void space_add(struct space *space, struct known_task *task);
+
+/* Reads the mappings from /proc, if the process is the one that the task says. */
+void space_read(struct profile_state *state, struct space *space, const struct task *task);
+
+/* The same, but no more often than is worth it: because an address is in no known mapping (0: there are none yet), or of an exec. */
+void space_read_again(struct profile_state *state, struct space *space, const struct task *task, uint64_t address);
+void space_read_exec(struct profile_state *state, struct space *space, const struct task *task);
+
+/* The mappings are new: all tasks of the space get its executable and their process name. */
+void space_learnt(struct profile_state *state, struct space *space);
+
+void space_task_ended(struct profile_state *state, struct space *space, uint64_t time);
+void spaces_forget_ended(struct profile_state *state, uint64_t time);	/* those that ended a while before then */
+void space_drop(struct profile_state *state, struct space *space);
+
+/* ---- stacks.c ---- */
+
+void stacks_announce(struct profile_state *state, const struct ktally_stack *record);
+
+/* Names and classifies a stack that was just sampled in a task for the first time. The stack, which may have moved. */
+struct stack *stacks_name(struct profile_state *state, struct stack *stack, const struct task *task);
+void stacks_forget(struct profile_state *state);
+
+#endif
