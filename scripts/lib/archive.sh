@@ -1,4 +1,5 @@
 # shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0
 # Debian's archive, read through a private apt root.
 #
 # apt itself does what is easy to get wrong: find the current version, check the signature of the index and the hash
@@ -116,6 +117,11 @@ archive_packages() { archive_apt "$1" apt-cache pkgnames "$2"; }
 
 # archive_has ARCHIVE PACKAGE
 archive_has() { archive_apt "$1" apt-cache --quiet=2 show "$2" >/dev/null 2>&1; }
+
+# archive_version ARCHIVE PACKAGE: the version that it would install, fit to be part of a file name.
+archive_version() {
+	archive_apt "$1" apt-cache --no-all-versions show "$2" | sed -n 's/^Version: //p' | head -n 1 | tr '~:' '__'
+}
 
 # archive_depends ARCHIVE PACKAGE: the packages it names in Depends, first alternatives and all.
 archive_depends() {

@@ -1,4 +1,5 @@
 # shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0
 # What every script here shares: how to complain, and where the cache is.
 #
 # The cache lives outside the tree because it is large (gigabytes of kernels), shared by every clone on a machine,

@@ -1,4 +1,5 @@
 # shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0
 # Makes the build tools inside a kernel's header packages run on an older Debian.
 #
 # The packages carry programs that run during a module build (modpost, objtool, fixdep ...), linked against the C

@@ -1,4 +1,5 @@
 # shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0
 # The initramfs of the VM, in two parts that the kernel reads one after the other: what depends on the kernel only
 # (kept beside it in the cache), and what is of this run.
 

@@ -1,4 +1,5 @@
 # shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0
 # Judges the guest's kernel log: a kernel that complains makes a run a failure, whatever the command said.
 
 # What a kernel prints when something is wrong with it, as extended regular expressions.
