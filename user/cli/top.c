@@ -389,7 +389,7 @@ static int start(struct top *top)
 		code = session_open(&top->live.session, &top->options);
 	if (code != EXIT_OK)
 		return code;
-	live_create_profile(&top->live, false);
+	live_create_profile(&top->live, false, true);
 	live_read_kernel_names(&top->live);
 	code = open_loop(top);
 	if (code == EXIT_OK)

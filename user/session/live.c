@@ -6,6 +6,7 @@
 
 #include "base/message.h"
 #include "session/live.h"
+#include "symbols/proc.h"
 
 /* How many records are taken between two looks at the state of the session. */
 #define RECORDS_IN_A_ROW 65536
@@ -20,10 +21,10 @@ static void on_mappings(void *context, uint64_t mm_id, uint32_t pid, const char 
 		recorder_write_mappings(live->recorder, mm_id, pid, executable, text, bytes);
 }
 
-void live_create_profile(struct live *live, bool cells)
+void live_create_profile(struct live *live, bool cells, bool frames)
 {
 	const struct profile_options options = {
-		.cells = cells, .live = true, .on_mappings = on_mappings, .context = live,
+		.cells = cells, .classes_only = !frames, .live = true, .on_mappings = on_mappings, .context = live,
 	};
 
 	live->profile = profile_create(&options);
@@ -96,8 +97,6 @@ int live_drain(struct live *live, size_t most, live_sample *on_sample, void *con
 			ready = ktally_wait(live->session, 0);
 			return ready == -EINTR ? 1 : ready > 0 && !taken ? 0 : ready;
 		}
-		if (live->recorder)
-			recorder_write(live->recorder, record);
 		if (record->type == KTALLY_RECORD_THROTTLE) {
 			const struct ktally_throttle *throttle = (const void *)record;
 
@@ -106,6 +105,9 @@ int live_drain(struct live *live, size_t most, live_sample *on_sample, void *con
 		}
 		if (profile_feed(live->profile, record, &sample) && on_sample)
 			on_sample(context, &sample);
+		/* After the mappings that feeding it may have brought: whoever reads the capture needs them first. */
+		if (live->recorder)
+			recorder_write(live->recorder, record);
 	}
 	return 1;
 }
@@ -167,6 +169,15 @@ int live_forget(struct live *live, live_sample *on_sample, void *context)
 	return error;
 }
 
+/* Its number may be another process's by now. */
+static bool is_still_there(const struct task *task)
+{
+	uint64_t ticks;
+	char comm[64];
+
+	return !proc_read_thread(task->pid, task->tid, &ticks, comm, sizeof(comm)) && ticks == proc_ticks(task->start_time);
+}
+
 int live_change_recorder(struct live *live, struct recorder *recorder)
 {
 	struct map written = { 0 };
@@ -185,11 +196,10 @@ int live_change_recorder(struct live *live, struct recorder *recorder)
 		const struct task *task = slot->value;
 		char *executable = NULL;
 
-		if (!task->mm_id || map_get(&written, task->mm_id))
+		if (!task->mm_id || map_get(&written, task->mm_id) || !is_still_there(task) ||
+		    symbols_read_mappings(task->pid, &executable, &text, &bytes))
 			continue;
 		map_put(&written, task->mm_id, live);
-		if (symbols_read_mappings(task->pid, &executable, &text, &bytes))
-			continue;
 		recorder_write_mappings(recorder, task->mm_id, task->pid, executable, text, bytes);
 		free(executable);
 		free(text);

@@ -26,8 +26,11 @@ struct live {
 
 typedef void live_sample(void *context, const struct profile_sample *sample);
 
-/* The profile of a live session, which writes the mappings it learns through live->recorder. `cells` as in profile.h. */
-void live_create_profile(struct live *live, bool cells);
+/*
+ * The profile of a live session, which writes the mappings it learns through live->recorder. cells: keep what pprof, folded stacks
+ * and flame graphs need; frames: keep the frames of stacks after they are classified.
+ */
+void live_create_profile(struct live *live, bool cells, bool frames);
 
 /* Gives the kernel's names to the profile and the recorder. Later: once more if modules came or went since. Says what hinders it. */
 void live_read_kernel_names(struct live *live);
