@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: GPL-2.0
+# The programs of the kernel module's tests: make -f tests/kernel/build.mk
+#
+# They are built on the host and run in a VM by tests/kernel/run.sh. The harness is the kernel's own, from Debian's source.
+
+BUILD ?= build
+CC ?= cc
+CFLAGS ?= -O2 -g
+SELFTESTS ?= $(shell scripts/kernels path selftests)
+WARNINGS = -Wall -Wextra -Werror -Wstrict-prototypes -Wshadow -Wpointer-arith -Wformat=2 -Wvla
+override CPPFLAGS += -D_GNU_SOURCE -Ikmod/uapi -isystem $(SELFTESTS)
+# No -Wmissing-prototypes: the harness's fixtures have none.
+# The tests are sampled themselves: their frames are linked by frame pointers.
+override CFLAGS += -std=gnu11 $(WARNINGS) -fno-omit-frame-pointer -mno-omit-leaf-frame-pointer \
+	-fno-optimize-sibling-calls
+
+KERNEL_TESTS = shares rate lost hotplug lifecycle
+KERNEL_COMMON = device ids record workload mix
+KERNEL_PROGRAMS = $(KERNEL_TESTS:%=$(BUILD)/tests/kernel/%)
+
+kernel-tests: $(KERNEL_PROGRAMS)
+
+$(BUILD)/tests/kernel/%.o: tests/kernel/%.c tests/kernel/build.mk
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+$(KERNEL_PROGRAMS): %: %.o $(KERNEL_COMMON:%=$(BUILD)/tests/kernel/%.o)
+	$(CC) -o $@ $^ -lm -lpthread
+
+-include $(wildcard $(BUILD)/tests/kernel/*.d)
+
+.PHONY: kernel-tests
+.SECONDARY:
