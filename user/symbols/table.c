@@ -40,7 +40,7 @@ static bool has_suffix(const char *name, size_t bytes, const char *suffix)
 /* Linker scripts mark where sections begin and end; such a name says nothing about the function that happens to be first. */
 static bool is_marker(const char *name, size_t bytes)
 {
-	return has_suffix(name, bytes, "_text") ||
+	return has_suffix(name, bytes, "_text") || has_suffix(name, bytes, "inittext") ||
 	       (has_prefix(name, bytes, "__") && (has_suffix(name, bytes, "_start") || has_suffix(name, bytes, "_end") ||
 						 has_suffix(name, bytes, "_begin")));
 }
