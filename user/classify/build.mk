@@ -5,6 +5,6 @@ $(BUILD)/classify/syscalls.o: $(BUILD)/classify/syscalls_64.h $(BUILD)/classify/
 
 $(BUILD)/classify/syscalls_%.h: user/classify/build.mk
 	@mkdir -p $(@D)
-	echo '#include <asm/unistd_$*.h>' | $(CC) -E -dM -x c - | \
-		awk '$$2 ~ /^__NR_/ && $$3 ~ /^[0-9]+$$/ { printf "[%d] = \"%s\",\n", $$3, substr($$2, 6) }' >$@.new
-	test -s $@.new && mv $@.new $@
+	$(call say,AWK)echo '#include <asm/unistd_$*.h>' | $(CC) -E -dM -x c - | \
+		awk '$$2 ~ /^__NR_/ && $$3 ~ /^[0-9]+$$/ { printf "[%d] = \"%s\",\n", $$3, substr($$2, 6) }' >$@.new && \
+		test -s $@.new && mv $@.new $@

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <inttypes.h>
+
+#include "export/metrics.h"
+#include "export/output.h"
+
+/* What protobuf-c packs into. */
+struct sink {
+	ProtobufCBuffer base;
+	struct buffer *buffer;
+};
+
+static void append(ProtobufCBuffer *sink, size_t bytes, const uint8_t *data)
+{
+	buffer_append(((struct sink *)sink)->buffer, data, bytes);
+}
+
+size_t export_metrics_protobuf(struct buffer *out, struct profile *profile, const struct export_host *host,
+			       uint64_t start_realtime, uint64_t end_realtime)
+{
+	struct sink sink = { .base = { .append = append }, .buffer = out };
+	struct metrics metrics;
+	size_t points;
+
+	metrics_init(&metrics, start_realtime, end_realtime, false);
+	metrics_add_processes(&metrics, profile->tally, host);
+	metrics_add_self(&metrics, profile, host);
+	metrics_trim(&metrics);
+	points = metrics.points;
+	if (points)
+		protobuf_c_message_pack_to_buffer(&metrics.request.base, &sink.base);
+	metrics_mark_processes(profile->tally);
+	metrics_mark_self(profile);
+	metrics_free(&metrics);
+	return points;
+}
+
+/* ---- JSON: OTLP's mapping has lowerCamelCase keys, numbers for enums, and strings for 64-bit integers ---- */
+
+static void json_attributes(struct buffer *json, Otlp__KeyValue *const *attributes, size_t count)
+{
+	buffer_string(json, "\"attributes\":[");
+	for (size_t i = 0; i < count; i++) {
+		buffer_string(json, i ? ",{\"key\":" : "{\"key\":");
+		buffer_json_string(json, attributes[i]->key);
+		buffer_string(json, ",\"value\":{\"stringValue\":");
+		buffer_json_string(json, attributes[i]->value->string_value);
+		buffer_string(json, "}}");
+	}
+	buffer_string(json, "]");
+}
+
+static void json_point(struct buffer *json, const Otlp__NumberDataPoint *point)
+{
+	buffer_string(json, "\n      {");
+	json_attributes(json, point->attributes, point->n_attributes);
+	buffer_format(json, ",\"startTimeUnixNano\":\"%" PRIu64 "\",\"timeUnixNano\":\"%" PRIu64 "\"",
+		      point->start_time_unix_nano, point->time_unix_nano);
+	if (point->value_case == OTLP__NUMBER_DATA_POINT__VALUE_AS_DOUBLE)
+		buffer_format(json, ",\"asDouble\":%.17g}", point->as_double);
+	else
+		buffer_format(json, ",\"asInt\":\"%" PRId64 "\"}", point->as_int);
+}
+
+static void json_metric(struct output *output, const Otlp__Metric *metric)
+{
+	struct buffer *json = &output->buffer;
+	const Otlp__Sum *sum = metric->sum;
+
+	buffer_string(json, "\n    {\"name\":");
+	buffer_json_string(json, metric->name);
+	buffer_string(json, ",\"description\":");
+	buffer_json_string(json, metric->description);
+	buffer_string(json, ",\"unit\":");
+	buffer_json_string(json, metric->unit);
+	buffer_format(json, ",\"sum\":{\"aggregationTemporality\":%d,\"isMonotonic\":%s,\"dataPoints\":[",
+		      sum->aggregation_temporality, sum->is_monotonic ? "true" : "false");
+	for (size_t i = 0; i < sum->n_data_points; i++) {
+		if (i)
+			buffer_string(json, ",");
+		json_point(json, sum->data_points[i]);
+		output_relieve(output);
+	}
+	buffer_string(json, "]}}");
+}
+
+static void json_resource(struct output *output, const Otlp__ResourceMetrics *resource)
+{
+	const Otlp__ScopeMetrics *scope = resource->scope_metrics[0];
+	struct buffer *json = &output->buffer;
+
+	buffer_string(json, "\n  {\"resource\":{");
+	json_attributes(json, resource->resource->attributes, resource->resource->n_attributes);
+	buffer_string(json, "},\"scopeMetrics\":[{\"scope\":{\"name\":");
+	buffer_json_string(json, scope->scope->name);
+	buffer_string(json, ",\"version\":");
+	buffer_json_string(json, scope->scope->version);
+	buffer_string(json, "},\"metrics\":[");
+	for (size_t i = 0; i < scope->n_metrics; i++) {
+		if (i)
+			buffer_string(json, ",");
+		json_metric(output, scope->metrics[i]);
+	}
+	buffer_string(json, "]}]}");
+}
+
+int export_metrics_json(FILE *file, const struct profile *profile, const struct export_host *host)
+{
+	struct output output = { .file = file };
+	struct metrics metrics;
+	uint64_t first = profile->first_time ? profile->first_time : host->monotonic;
+	uint64_t last = profile->last_time > first ? profile->last_time : first;
+
+	/* The start of a window is not in it, the first sample is. */
+	metrics_init(&metrics, export_realtime(host, first) - 1, export_realtime(host, last), true);
+	metrics_add_processes(&metrics, profile->tally, host);
+	metrics_add_self(&metrics, profile, host);
+	metrics_trim(&metrics);
+	buffer_string(&output.buffer, "{\"resourceMetrics\":[");
+	for (size_t i = 0; i < metrics.request.n_resource_metrics; i++) {
+		if (i)
+			buffer_string(&output.buffer, ",");
+		json_resource(&output, metrics.request.resource_metrics[i]);
+	}
+	buffer_string(&output.buffer, "]}\n");
+	metrics_free(&metrics);
+	return output_finish(&output);
+}

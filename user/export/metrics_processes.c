@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The rows of the tally as data points. A row is finer than a point: rows that differ only in what a metric does not show
+ * are added up, so that a metric has each set of attributes once.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/message.h"
+#include "export/metrics.h"
+
+/* Resources in a request. Processes beyond are those that used the least time; they go out together, as "other". */
+#define PROCESSES_MOST	250
+
+/* What a row has new. */
+struct item {
+	const struct tally_row *row;
+	const char *process;
+	uint64_t samples, weight;
+};
+
+enum value { COUNT, SECONDS };
+
+struct definition {
+	const char *name, *unit, *description;
+	bool (*includes)(const struct tally_row *row);
+	enum value value;
+	const char *keys[METRICS_ATTRIBUTES_MOST];
+};
+
+static bool is_kernel(const struct tally_row *row)
+{
+	return row->class.runtime && !strcmp(row->class.runtime, "kernel");
+}
+
+static bool is_user(const struct tally_row *row)
+{
+	return row->class.runtime && !is_kernel(row);
+}
+
+static bool is_native(const struct tally_row *row)
+{
+	return row->class.runtime && !strcmp(row->class.runtime, "native");
+}
+
+static bool is_any(const struct tally_row *row)
+{
+	return row != NULL;
+}
+
+static const struct definition definitions[] = {
+	{ "samples.user.count", "1", "Samples with the leaf in user space", is_user, COUNT, { NULL } },
+	{ "samples.kernel.count", "1", "Samples with the leaf in the kernel", is_kernel, COUNT,
+	  { "kernel_area", "kernel_proto", "kernel_io", "syscall_name" } },
+	{ "samples.native.count", "1", "Samples with the leaf in native code", is_native, COUNT, { "shlib_name" } },
+	{ "ktally.cpu.time", "s", "CPU time", is_any, SECONDS,
+	  { "ktally.area", "cpu.mode", "kernel_area", "kernel_proto", "kernel_io", "syscall_name" } },
+};
+
+static const char *value_of(const struct tally_row *row, const char *key)
+{
+	const struct {
+		const char *key, *value;
+	} values[] = {
+		{ "kernel_area", row->class.kernel_area },
+		{ "kernel_proto", row->class.kernel_proto },
+		{ "kernel_io", row->class.kernel_io },
+		{ "syscall_name", is_kernel(row) ? row->syscall_name : NULL },
+		{ "shlib_name", row->class.shlib_name },
+		{ "ktally.area", row->class.area },
+		{ "cpu.mode", is_kernel(row) ? "system" : is_user(row) ? "user" : NULL },
+	};
+
+	for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
+		if (!strcmp(key, values[i].key))
+			return values[i].value;
+	}
+	return NULL;
+}
+
+/* No value goes before any. */
+static int compare_text(const char *a, const char *b)
+{
+	if (a == b)
+		return 0;
+	if (!a || !b)
+		return a ? 1 : -1;
+	return strcmp(a, b);
+}
+
+/* By the attributes of the definition; by process when there is none. */
+static int compare_items(const void *a, const void *b, void *context)
+{
+	const struct definition *definition = context;
+	const struct item *first = a, *second = b;
+	int order = 0;
+
+	if (!definition)
+		return compare_text(first->process, second->process);
+	for (size_t i = 0; !order && i < METRICS_ATTRIBUTES_MOST && definition->keys[i]; i++) {
+		const char *key = definition->keys[i];
+
+		order = compare_text(value_of(first->row, key), value_of(second->row, key));
+	}
+	return order;
+}
+
+static void sort(struct item *items, size_t count, const struct definition *definition)
+{
+	qsort_r(items, count, sizeof(*items), compare_items, (void *)definition);
+}
+
+/* How many items from the first on are equal to it. */
+static size_t equal_items(const struct item *items, size_t count, const struct definition *definition)
+{
+	size_t equal = 1;
+
+	while (equal < count && !compare_items(&items[0], &items[equal], (void *)definition))
+		equal++;
+	return equal;
+}
+
+static void add_point(struct metrics *metrics, Otlp__Sum *sum, const struct definition *definition,
+		      const struct item *items, size_t count)
+{
+	struct metrics_attribute attributes[METRICS_ATTRIBUTES_MOST];
+	uint64_t samples = 0, weight = 0;
+	Otlp__NumberDataPoint *point;
+	size_t keys;
+
+	for (size_t i = 0; i < count; i++) {
+		samples += items[i].samples;
+		weight += items[i].weight;
+	}
+	if (!(definition->value == SECONDS ? weight : samples))
+		return;
+	for (keys = 0; keys < METRICS_ATTRIBUTES_MOST && definition->keys[keys]; keys++) {
+		attributes[keys].key = definition->keys[keys];
+		attributes[keys].value = value_of(items->row, definition->keys[keys]);
+	}
+	point = metrics_add_point(metrics, sum, attributes, keys);
+	if (definition->value == SECONDS)
+		metrics_set_seconds(point, weight);
+	else
+		metrics_set_count(point, samples);
+}
+
+/* `some` has room for all items. */
+static void add_metric(struct metrics *metrics, Otlp__ScopeMetrics *scope, const struct definition *definition,
+		       const char *runtime, const struct item *items, size_t count, struct item *some)
+{
+	Otlp__Sum *sum = metrics_add_sum(metrics, scope, definition->name, definition->unit, definition->description);
+	size_t included = 0, equal;
+
+	for (size_t i = 0; i < count; i++) {
+		if (runtime ? items[i].row->class.runtime == runtime : definition->includes(items[i].row))
+			some[included++] = items[i];
+	}
+	sort(some, included, definition);
+	for (size_t i = 0; i < included; i += equal) {
+		equal = equal_items(some + i, included - i, definition);
+		add_point(metrics, sum, definition, some + i, equal);
+	}
+}
+
+/* One metric for each runtime that the connector counts apart; native and kernel are among the definitions. */
+static void add_runtimes(struct metrics *metrics, Otlp__ScopeMetrics *scope, const struct item *items, size_t count,
+			 struct item *some)
+{
+	for (size_t i = 0; i < count; i++) {
+		const char *runtime = items[i].row->class.runtime;
+		struct definition definition = { .unit = "1", .value = COUNT };
+		char name[64], description[64];
+		size_t before = 0;
+
+		if (!is_user(items[i].row) || is_native(items[i].row))
+			continue;
+		while (items[before].row->class.runtime != runtime)
+			before++;
+		if (before < i)
+			continue;
+		snprintf(name, sizeof(name), "samples.%s.count", runtime);
+		snprintf(description, sizeof(description), "Samples with the leaf in %s", runtime);
+		definition.name = name;
+		definition.description = description;
+		add_metric(metrics, scope, &definition, runtime, items, count, some);
+	}
+}
+
+static void add_process(struct metrics *metrics, const struct export_host *host, const struct item *items, size_t count)
+{
+	Otlp__ScopeMetrics *scope = metrics_add_resource(metrics, host, items->process);
+	struct item *some = memory_zeroed(count, sizeof(*some));
+
+	for (size_t i = 0; i < sizeof(definitions) / sizeof(definitions[0]); i++)
+		add_metric(metrics, scope, &definitions[i], NULL, items, count, some);
+	add_runtimes(metrics, scope, items, count, some);
+	free(some);
+}
+
+/* Items of a process, while it is decided which processes go out by themselves. */
+struct group {
+	struct item *items;
+	size_t count;
+	uint64_t weight;
+};
+
+static int compare_groups(const void *a, const void *b)
+{
+	const struct group *first = a, *second = b;
+
+	return (first->weight < second->weight) - (first->weight > second->weight);
+}
+
+/* Items must be sorted by process, and may not be afterwards. */
+static void merge_small_processes(struct item *items, size_t count)
+{
+	struct group *groups = memory_zeroed(count, sizeof(*groups));
+	size_t group_count = 0, next;
+
+	for (size_t i = 0; i < count; i = next) {
+		struct group *group = &groups[group_count++];
+
+		*group = (struct group){ .items = items + i, .count = equal_items(items + i, count - i, NULL) };
+		next = i + group->count;
+		for (size_t j = i; j < next; j++)
+			group->weight += items[j].weight;
+	}
+	qsort(groups, group_count, sizeof(*groups), compare_groups);
+	for (size_t i = PROCESSES_MOST - 1; group_count > PROCESSES_MOST && i < group_count; i++) {
+		for (size_t j = 0; j < groups[i].count; j++)
+			groups[i].items[j].process = "other";
+	}
+	free(groups);
+}
+
+void metrics_add_processes(struct metrics *metrics, const struct tally *tally, const struct export_host *host)
+{
+	size_t row_count, count = 0, equal;
+	struct tally_row **rows = tally_rows(tally, &row_count);
+	struct item *items = memory_zeroed(row_count + 1, sizeof(*items));
+
+	for (size_t i = 0; i < row_count; i++) {
+		struct item item = { .row = rows[i], .samples = rows[i]->samples, .weight = rows[i]->weight };
+
+		item.process = rows[i]->process_name ? rows[i]->process_name : "unknown";
+		if (!metrics->everything) {
+			item.samples -= rows[i]->samples_exported;
+			item.weight -= rows[i]->weight_exported;
+		}
+		if (item.samples || item.weight)
+			items[count++] = item;
+	}
+	sort(items, count, NULL);
+	if (count > PROCESSES_MOST) {
+		merge_small_processes(items, count);
+		sort(items, count, NULL);
+	}
+	for (size_t i = 0; i < count; i += equal) {
+		equal = equal_items(items + i, count - i, NULL);
+		add_process(metrics, host, items + i, equal);
+	}
+	free(items);
+}
+
+void metrics_mark_processes(struct tally *tally)
+{
+	size_t count;
+	struct tally_row **rows = tally_rows(tally, &count);
+
+	for (size_t i = 0; i < count; i++) {
+		rows[i]->samples_exported = rows[i]->samples;
+		rows[i]->weight_exported = rows[i]->weight;
+	}
+}
