@@ -2,6 +2,7 @@
 # User space, installation and the short names of everything else. The kernel module's makefile is Kbuild.
 
 include user/build.mk
+include user/install.mk
 include dkms/install.mk
 
 KERNEL_HEADERS ?= /lib/modules/$(shell uname -r)/build

@@ -3,6 +3,9 @@
 # public goes away or means something else, new functions get a new node in libktally.map.
 
 LIBRARY_VERSION := $(shell sed -n 's/^.define LIBKTALLY_VERSION[[:space:]]*"\(.*\)"/\1/p' user/lib/libktally.h)
+ifneq ($(LIBRARY_VERSION),$(shell sed -n 's/^.define KTALLY_VERSION "\(.*\)"/\1/p' kmod/version.h))
+$(error user/lib/libktally.h and kmod/version.h give different versions)
+endif
 LIBRARY_SONAME = libktally.so.0
 LIBRARY_FILE = libktally.so.$(LIBRARY_VERSION)
 
@@ -10,14 +13,14 @@ LIBRARY_FILE = libktally.so.$(LIBRARY_VERSION)
 $(LIBRARY_OBJECTS): override CFLAGS += -fPIC -fvisibility=hidden
 
 $(BUILD)/libktally.a: $(LIBRARY_OBJECTS)
-	rm -f $@ && ar rcs $@ $^
+	$(call say,AR)rm -f $@ && ar rcs $@ $^
 
 $(BUILD)/$(LIBRARY_FILE): $(LIBRARY_OBJECTS) user/lib/libktally.map
-	$(CC) $(LDFLAGS) -shared -Wl,-soname,$(LIBRARY_SONAME) -Wl,--version-script=user/lib/libktally.map \
+	$(call say,LD)$(CC) $(LDFLAGS) -shared -Wl,-soname,$(LIBRARY_SONAME) -Wl,--version-script=user/lib/libktally.map \
 		-Wl,-z,relro,-z,now $(if $(SANITIZE),,-Wl,-z,defs) -o $@ $(LIBRARY_OBJECTS)
 
 $(BUILD)/$(LIBRARY_SONAME): $(BUILD)/$(LIBRARY_FILE)
-	ln -sf $(LIBRARY_FILE) $@
+	@ln -sf $(LIBRARY_FILE) $@
 
 $(BUILD)/libktally.so: $(BUILD)/$(LIBRARY_SONAME)
-	ln -sf $(LIBRARY_SONAME) $@
+	@ln -sf $(LIBRARY_SONAME) $@
