@@ -4,6 +4,7 @@
 #define KTALLY_TEST_COMMAND_H
 
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -93,6 +93,8 @@ static void write_oldest(struct script *script, size_t count)
 	if (!script->begun)
 		write_header(script);
 	script->begun = true;
+	if (!script->count)
+		return;
 	qsort(script->kept, script->count, sizeof(*script->kept), compare);
 	for (size_t i = 0; i < count && !script->error; i++) {
 		const struct kept *kept = &script->kept[i];
