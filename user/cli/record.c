@@ -275,7 +275,7 @@ static int open_capture(struct record *record)
 	free(command);
 	if (error)
 		return EXIT_FAILED;
-	live_create_profile(&record->live, false, false);
+	live_create_profile(&record->live, LIVE_RECORD);
 	live_read_kernel_names(&record->live);
 	return EXIT_OK;
 }

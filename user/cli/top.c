@@ -249,10 +249,9 @@ static bool print(const struct top *top)
 static void on_refresh(void *context)
 {
 	struct top *top = context;
-	uint64_t now;
+	uint64_t now = loop_now();	/* samples taken later belong to the next interval */
 	int error;
 
-	loop_timer_set(top->loop, &top->refresh_timer, REFRESH_MS);
 	if (top->refreshes % FORGET_REFRESHES == FORGET_REFRESHES - 1)
 		error = live_forget(&top->live, on_sample, top);
 	else
@@ -264,7 +263,6 @@ static void on_refresh(void *context)
 	}
 	take_records(top);
 
-	now = loop_now();
 	top->interval = (double)(now - top->refreshed) / 1e9;
 	top->refreshed = now;
 	top->refreshes++;
@@ -276,6 +274,7 @@ static void on_refresh(void *context)
 		top->stopping = true;
 	if (top->refreshes == top->iterations)
 		top->stopping = true;
+	loop_timer_set(top->loop, &top->refresh_timer, REFRESH_MS);
 }
 
 /* ---- people ---- */
@@ -389,7 +388,7 @@ static int start(struct top *top)
 		code = session_open(&top->live.session, &top->options);
 	if (code != EXIT_OK)
 		return code;
-	live_create_profile(&top->live, false, true);
+	live_create_profile(&top->live, LIVE_SHOW);
 	live_read_kernel_names(&top->live);
 	code = open_loop(top);
 	if (code == EXIT_OK)

@@ -294,7 +294,7 @@ static int start(struct daemon *daemon)
 {
 	int code;
 
-	live_create_profile(&daemon->live, daemon->options->out, daemon->options->out);
+	live_create_profile(&daemon->live, daemon->options->out ? LIVE_KEEP : LIVE_COUNT);
 	live_read_kernel_names(&daemon->live);
 	look_at_host(daemon);
 	window_init(&daemon->window, daemon->host.realtime, daemon->host.monotonic);

@@ -34,6 +34,7 @@ struct profile_cell {
 struct profile_options {
 	bool cells;		/* keep cells (for pprof, folded, flame graphs); a daemon that only counts does not */
 	bool classes_only;	/* drop a stack's frames once it is classified: a daemon that only counts needs a tenth of the memory */
+	bool mappings_only;	/* name and classify nothing: a recorder needs the mappings, and names can wait until they are looked at */
 	bool live;		/* the processes exist on this host now: read their mappings from /proc when needed */
 	size_t symbol_bytes;	/* for symbols_create() */
 	/*

@@ -80,6 +80,10 @@ struct stack *stacks_name(struct profile_state *state, struct stack *stack, cons
 
 	if (profile->options.live)
 		find_mappings(state, stack, task);
+	if (profile->options.mappings_only) {
+		stack->named = true;
+		return without_frames(state, stack);
+	}
 	for (size_t i = 0; i < count; i++)
 		if (stack->frames[i].kind != FRAME_UNKNOWN)
 			symbols_name(profile->symbols, stack->mm_id, stack->frames[i].kind == FRAME_KERNEL, &stack->frames[i]);

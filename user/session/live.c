@@ -21,10 +21,11 @@ static void on_mappings(void *context, uint64_t mm_id, uint32_t pid, const char 
 		recorder_write_mappings(live->recorder, mm_id, pid, executable, text, bytes);
 }
 
-void live_create_profile(struct live *live, bool cells, bool frames)
+void live_create_profile(struct live *live, enum live_purpose purpose)
 {
 	const struct profile_options options = {
-		.cells = cells, .classes_only = !frames, .live = true, .on_mappings = on_mappings, .context = live,
+		.cells = purpose == LIVE_KEEP, .classes_only = purpose == LIVE_COUNT, .mappings_only = purpose == LIVE_RECORD,
+		.live = true, .on_mappings = on_mappings, .context = live,
 	};
 
 	live->profile = profile_create(&options);

@@ -15,6 +15,14 @@
 #include "profile/profile.h"
 #include "session/recorder.h"
 
+/* What a live session's profile is for, each including those before it. */
+enum live_purpose {
+	LIVE_RECORD,		/* finding the mappings of processes: nothing is named */
+	LIVE_COUNT,		/* tallies by class */
+	LIVE_SHOW,		/* the frames of samples */
+	LIVE_KEEP,		/* cells, for pprof, folded stacks and flame graphs */
+};
+
 struct live {
 	struct ktally_session *session;
 	struct profile *profile;
@@ -26,11 +34,8 @@ struct live {
 
 typedef void live_sample(void *context, const struct profile_sample *sample);
 
-/*
- * The profile of a live session, which writes the mappings it learns through live->recorder. cells: keep what pprof, folded stacks
- * and flame graphs need; frames: keep the frames of stacks after they are classified.
- */
-void live_create_profile(struct live *live, bool cells, bool frames);
+/* The profile of a live session, which writes the mappings it learns through live->recorder. */
+void live_create_profile(struct live *live, enum live_purpose purpose);
 
 /* Gives the kernel's names to the profile and the recorder. Later: once more if modules came or went since. Says what hinders it. */
 void live_read_kernel_names(struct live *live);
