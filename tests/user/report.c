@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include "check.h"
+#include "cli/functions.h"
 #include "command.h"
 #include "fake.h"
 
@@ -135,6 +136,26 @@ static void check_options(void)
 	}
 }
 
+/* A function that calls itself has its time once. */
+static void check_recursion(void)
+{
+	struct profile *profile = fake_profile();
+	struct task *task = fake_task(profile, 1, 1, "p", "p");
+	char *text = NULL;
+	size_t bytes;
+	FILE *file = open_memstream(&text, &bytes);
+
+	fake_cell(profile, task, fake_stack(profile, "native/x", "u:again@/bin/x u:again@/bin/x u:main@/bin/x"), 1, 3000000000);
+	fake_cell(profile, task, fake_stack(profile, "native/x", "u:other@/bin/x u:again@/bin/x u:main@/bin/x"), 1, 1000000000);
+	check_number(functions_write(file, profile, 2), 0, "functions of a program with recursion");
+	fclose(file);
+	check_string(text, "\nself seconds    share   inclusive    share  FUNCTIONS\n"
+		     "        3.00   75.0 %        4.00  100.0 %  again                                 x\n"
+		     "        1.00   25.0 %        1.00   25.0 %  other                                 x\n", "recursion counts once");
+	free(text);
+	fake_free(profile);
+}
+
 /* From a pipe, in one pass. */
 static void check_pipe(void)
 {
@@ -164,6 +185,7 @@ int main(void)
 	check_failures();
 	check_options();
 	check_pipe();
+	check_recursion();
 	recording_make(path, false);
 	check_text();
 	snprintf(command, sizeof(command), "rm -rf %s", directory);
