@@ -104,9 +104,17 @@ static int check_same(int fd, const struct proc_mapped *mapped, const struct sta
 	return -ESTALE;
 }
 
+/* Since the line was read the file may have been deleted. */
+static bool is_path(const char *target, const char *path)
+{
+	size_t bytes = strlen(path);
+
+	return !strncmp(target, path, bytes) && (!target[bytes] || !strcmp(target + bytes, " (deleted)"));
+}
+
 /*
- * The kernel's own link to the mapped file needs CAP_CHECKPOINT_RESTORE or CAP_SYS_ADMIN, and works for deleted files too. The range and
- * the path must be those of the line: another process may have got the number since.
+ * The kernel's own link to the mapped file needs CAP_CHECKPOINT_RESTORE or CAP_SYS_ADMIN, and works for files that were renamed or
+ * deleted. Another process may have got the number since; the same path at the same addresses says that it is the same one.
  */
 static int open_link(uint32_t pid, const struct proc_mapped *mapped, struct stat *status)
 {
@@ -118,9 +126,7 @@ static int open_link(uint32_t pid, const struct proc_mapped *mapped, struct stat
 	if (bytes < 0)
 		return -errno;
 	target[bytes] = '\0';
-	if (strcmp(target, mapped->path))
-		return -ESTALE;
-	return check_same(open_named(open(path, O_PATH | O_CLOEXEC), status), mapped, status, true);
+	return check_same(open_named(open(path, O_PATH | O_CLOEXEC), status), mapped, status, is_path(target, mapped->path));
 }
 
 static int open_path(uint32_t pid, const struct proc_mapped *mapped, struct stat *status)
