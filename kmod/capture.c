@@ -82,10 +82,12 @@ static void unwind_user_part(struct ktally_cpu *cpu, struct ktally_capture *capt
 
 	if (!(setup->capture & KTALLY_CAPTURE_USER) || capture->who.task_flags & KTALLY_TASK_KERNEL)
 		return;
-	if (capture->task != current || !ktally_has_user_part(current)) {
+	if (capture->task != current) {
 		stack->user_end = KTALLY_END_BROKEN;
 		return;
 	}
+	if (!ktally_has_user_part(current))
+		return;
 	stack->user_frames = ktally_unwind_user(task_pt_regs(current), stack->frames + stack->kernel_frames,
 						setup->depth, &stack->user_end);
 	if (stack->user_frames)

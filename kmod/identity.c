@@ -31,11 +31,12 @@ static u32 parent_of_current(void)
 	return pid;
 }
 
+/* Not by whether there is an mm: a process on its way out has none any more, and is no kernel thread. */
 static u32 flags_of_current(void)
 {
 	u32 flags = 0;
 
-	if (!ktally_has_user_part(current))
+	if (current->flags & (PF_KTHREAD | KTALLY_PF_WORKER))
 		flags |= KTALLY_TASK_KERNEL;
 	else if (test_thread_flag(TIF_ADDR32))
 		flags |= KTALLY_TASK_COMPAT;
@@ -44,13 +45,14 @@ static u32 flags_of_current(void)
 
 /*
  * Threads share group leader and exec count, and so the mm_id. vfork shares the mm but not the id:
- * then the same mappings are known under two ids, which costs a little and confuses nobody.
+ * then the same mappings are known under two ids, which costs a little and confuses nobody. A task
+ * keeps the id to its end, beyond the mm itself, for another id would make it another task.
  */
 static u64 mm_of_current(const struct ktally_key *key)
 {
 	u64 hash = ktally_life_hash(key, current->tgid, current->group_leader->start_boottime);
 
-	if (!current->mm || current->flags & PF_KTHREAD)
+	if (current->flags & PF_KTHREAD)
 		return 0;
 	return ktally_hash_id(ktally_hash_word(key, hash, current->self_exec_id));
 }
