@@ -21,7 +21,7 @@ $(BUILD)/tests/%.o: tests/user/%.c | $(PROTO_HEADERS)
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
-COMMANDS = $(filter-out user/cli/main.c,$(wildcard user/cli/*.c))
+COMMANDS = $(filter-out %/main.c,$(wildcard user/cli/*.c user/daemon/*.c))
 
 $(BUILD)/commands.a: $(COMMANDS:user/%.c=$(BUILD)/%.o)
 	rm -f $@ && ar rcs $@ $^

@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Command lines of ktallyd, and the options that it shares with the commands. */
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "base/message.h"
+#include "check.h"
+#include "daemon/options.h"
+
+#define ARGUMENTS_MAX 16
+
+/* What options are refused with is written to standard error, which is a file here. */
+static FILE *messages;
+
+static char *last_message(void)
+{
+	static char text[4096];
+	size_t bytes;
+
+	fflush(stderr);
+	rewind(messages);
+	bytes = fread(text, 1, sizeof(text) - 1, messages);
+	text[bytes] = '\0';
+	if (ftruncate(fileno(messages), 0))
+		abort();
+	rewind(messages);
+	lseek(STDERR_FILENO, 0, SEEK_SET);
+	return text;
+}
+
+/* The words of a line, as main() gets them. */
+static int parse(struct daemon_options *options, const char *line)
+{
+	static char copy[1024];
+	char *argv[ARGUMENTS_MAX + 1] = { "ktallyd" }, *word;
+	int argc = 1, code;
+
+	snprintf(copy, sizeof(copy), "%s", line);
+	for (word = strtok(copy, " "); word && argc < ARGUMENTS_MAX; word = strtok(NULL, " "))
+		argv[argc++] = word;
+	optind = 0;
+	code = daemon_options_parse(options, argc, argv);
+	return code;
+}
+
+static void refuses(const char *line, const char *wanted)
+{
+	struct daemon_options options;
+	int code = parse(&options, line);
+	char *message = last_message();
+
+	check_number(code, EXIT_USAGE, "ktallyd %s is a usage error", line);
+	check(strstr(message, wanted), "and the message speaks of \"%s\"", wanted);
+	if (!strstr(message, wanted))
+		printf("# %s\n", message);
+}
+
+static void test_defaults(void)
+{
+	struct daemon_options options;
+
+	check_number(parse(&options, ""), -1, "no options are fine");
+	check_number(options.interval, 30000, "it exports every 30 s");
+	check_number(options.stop_timeout, 5000, "it stops within 5 s");
+	check_number(options.loop, LOOP_ANY, "on any loop");
+	check(options.session.kernel && options.session.all, "every process, with kernel frames");
+	check_number(options.session.rate, 0, "at the module's rate");
+	check(options.otlp && !options.endpoint && !options.out && !options.capture && !options.metrics_json, "and writes nothing");
+	daemon_options_release(&options);
+}
+
+static void test_all(void)
+{
+	struct daemon_options options;
+
+	check_number(parse(&options, "--rate 199 --depth 64 --no-kernel --budget-ppm 5000 --ring-bytes 1M --interval 1.5 "
+			   "--stop-timeout 500ms --loop poll"), -1, "options are taken");
+	check_number(options.session.rate, 199, "--rate");
+	check_number(options.session.depth, 64, "--depth");
+	check(!options.session.kernel, "--no-kernel");
+	check_number(options.session.budget_ppm, 5000, "--budget-ppm");
+	check_number(options.session.ring_bytes, 1 << 20, "--ring-bytes");
+	check_number(options.interval, 1500, "--interval");
+	check_number(options.stop_timeout, 500, "--stop-timeout");
+	check_number(options.loop, LOOP_POLL, "--loop");
+	daemon_options_release(&options);
+
+	check_number(parse(&options, "--out d --capture c --metrics-json m --endpoint http://h:4318"), -1, "so are places");
+	check_string(options.out, "d", "--out");
+	check_string(options.capture, "c", "--capture");
+	check_string(options.metrics_json, "m", "--metrics-json");
+	check_string(options.endpoint, "http://h:4318/v1/metrics", "--endpoint");
+	daemon_options_release(&options);
+}
+
+static void test_nonsense(void)
+{
+	refuses("--rate 0", "1 to 10000");
+	refuses("--rate 10001", "1 to 10000");
+	refuses("--rate fast", "not a number");
+	refuses("--depth 513", "1 to 512");
+	refuses("--ring-bytes 100K", "power of two");
+	refuses("--ring-bytes 8K", "16384");
+	refuses("--budget-ppm 500001", "500000");
+	refuses("--interval 0", "--interval");
+	refuses("--interval never", "never");
+	refuses("--endpoint localhost:4318", "not a URL");
+	refuses("--loop epoll", "neither io_uring nor poll");
+	refuses("--endpoint http://a --endpoint ftp://b", "not a URL");
+	refuses("now", "one word too many");
+	refuses("--unknown", "unknown");
+	refuses("-p 1", "invalid option");
+}
+
+static void test_endpoint(const char *url, const char *wanted)
+{
+	char *endpoint = daemon_endpoint(url);
+
+	check_string(endpoint, wanted, "endpoint of %s", url);
+	free(endpoint);
+}
+
+static void test_environment(void)
+{
+	struct daemon_options options;
+
+	setenv("OTEL_METRIC_EXPORT_INTERVAL", "10000", 1);
+	parse(&options, "");
+	check_number(options.interval, 10000, "OTEL_METRIC_EXPORT_INTERVAL");
+	daemon_options_release(&options);
+	parse(&options, "--interval 20");
+	check_number(options.interval, 20000, "the option goes before it");
+	daemon_options_release(&options);
+	last_message();
+	setenv("OTEL_METRIC_EXPORT_INTERVAL", "10s", 1);
+	parse(&options, "");
+	check_number(options.interval, 30000, "nonsense in it is ignored");
+	check(strstr(last_message(), "OTEL_METRIC_EXPORT_INTERVAL=10s"), "with a warning");
+	daemon_options_release(&options);
+	setenv("OTEL_METRIC_EXPORT_INTERVAL", "", 1);
+	parse(&options, "");
+	check(!last_message()[0], "an empty one is no nonsense");
+	daemon_options_release(&options);
+
+	setenv("OTEL_SDK_DISABLED", "TRUE", 1);
+	parse(&options, "");
+	check(!options.otlp, "OTEL_SDK_DISABLED");
+	daemon_options_release(&options);
+	unsetenv("OTEL_SDK_DISABLED");
+	setenv("OTEL_METRICS_EXPORTER", "none", 1);
+	parse(&options, "");
+	check(!options.otlp, "OTEL_METRICS_EXPORTER=none");
+	daemon_options_release(&options);
+	setenv("OTEL_METRICS_EXPORTER", "console", 1);
+	parse(&options, "");
+	check(options.otlp && strstr(last_message(), "console"), "an exporter that there is none of is ignored with a warning");
+	daemon_options_release(&options);
+	unsetenv("OTEL_METRICS_EXPORTER");
+	unsetenv("OTEL_METRIC_EXPORT_INTERVAL");
+}
+
+static int take(struct session_options *options, int option, const char *argument)
+{
+	session_options_init(options);
+	return session_options_take(options, option, argument);
+}
+
+static void test_whom(void)
+{
+	struct session_options options;
+	char many[8 * (KTALLY_PIDS_MAX + 1)] = "";
+	size_t bytes = 0;
+
+	check_number(take(&options, 'p', "1,22,333"), 1, "-p takes several");
+	check_number(options.pid_count, 3, "three");
+	check_number(options.pids[2], 333, "the third");
+	check_number(session_options_take(&options, 'p', "4"), 1, "-p may be given again");
+	check_number(options.pid_count, 4, "and adds to them");
+	check_number(session_options_take(&options, 'a', NULL), 1, "-a");
+	check(session_options_check(&options) < 0, "contradicts -p");
+	check(take(&options, 'p', "") < 0, "-p with nothing is refused");
+	check(take(&options, 'p', "1,,2") < 0, "so is an empty one");
+	check(take(&options, 'p', "0") < 0, "so is 0");
+	check(take(&options, 'p', "-5") < 0, "so is a group");
+	check(take(&options, 'p', "2147483648") < 0, "so is more than there can be");
+	for (int i = 0; i <= KTALLY_PIDS_MAX; i++)
+		bytes += (size_t)snprintf(many + bytes, sizeof(many) - bytes, "%s%d", i ? "," : "", i + 1);
+	check(take(&options, 'p', many) < 0, "so are more than %d", KTALLY_PIDS_MAX);
+
+	check(take(&options, 'G', "/nonexistent") < 0, "-G wants a directory that is there");
+	check(take(&options, 'G', "/proc/self/status") < 0, "and is one");
+	check_number(take(&options, 'G', "/"), 1, "which one is for the module to say");
+	check_number(options.cgroup_count, 1, "it is opened");
+	session_options_release(&options);
+	check_number(options.cgroup_count, 0, "and closed");
+	check_number(take(&options, 'x', NULL), 0, "other options are somebody else's");
+	last_message();
+}
+
+int main(void)
+{
+	message_program = "ktallyd";
+	messages = tmpfile();
+	if (!messages || dup2(fileno(messages), STDERR_FILENO) < 0)
+		return 1;
+	test_defaults();
+	test_all();
+	test_nonsense();
+	test_endpoint("http://localhost:4318", "http://localhost:4318/v1/metrics");
+	test_endpoint("http://localhost:4318/", "http://localhost:4318/v1/metrics");
+	test_endpoint("https://h/otlp/v1/metrics", "https://h/otlp/v1/metrics");
+	test_endpoint("HTTPS://h/x?token=1", "HTTPS://h/x?token=1");
+	test_endpoint("http://", NULL);
+	test_endpoint("http:///v1/metrics", NULL);
+	test_endpoint("file:///etc/passwd", NULL);
+	test_environment();
+	test_whom();
+	return check_end();
+}
