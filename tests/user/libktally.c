@@ -1,0 +1,506 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * libktally on a device of our own: a file in memory stands for /dev/ktally, and ioctl(), poll() and mmap() below answer for
+ * it as <linux/ktally.h> says, or as a broken module would.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "check.h"
+#include "lib/libktally.h"
+
+#define CPUS		8
+#define RING_BYTES	(256U << 10)
+#define AREA_BYTES	(2 * KTALLY_PAGE_BYTES + 2 * RING_BYTES)
+
+/* The device: its descriptor, an area for each CPU, and what to answer. */
+static struct {
+	int fd;
+	unsigned char *areas[CPUS];
+	bool has_ring[CPUS];
+	uint64_t head[CPUS], written[CPUS];
+	uint32_t abi_version, cpus;
+	uint64_t area_bytes;
+	uint32_t setup_size, info_size, rate, flags, state;
+	unsigned int setups, mappings;
+	int mmap_error, poll_error;
+	short events;			/* 0: POLLIN when there is something */
+	int timeout;			/* of the last poll() */
+} device;
+
+static struct ktally_ring_producer *producer_of(unsigned int cpu)
+{
+	return (void *)(device.areas[cpu] + KTALLY_PAGE_BYTES);
+}
+
+static uint64_t tail_of(unsigned int cpu)
+{
+	return __atomic_load_n(&((struct ktally_ring_consumer *)device.areas[cpu])->tail, __ATOMIC_ACQUIRE);
+}
+
+/* The number of rings as all producer pages tell it. */
+static void count_rings(void)
+{
+	uint32_t rings = 0;
+
+	for (unsigned int cpu = 0; cpu < CPUS; cpu++)
+		rings += device.has_ring[cpu];
+	for (unsigned int cpu = 0; cpu < CPUS; cpu++)
+		producer_of(cpu)->rings = rings;
+}
+
+static void add_ring(unsigned int cpu)
+{
+	*producer_of(cpu) = (struct ktally_ring_producer) {
+		.magic = KTALLY_RING_MAGIC,
+		.abi_version = KTALLY_ABI_VERSION,
+		.cpu = cpu,
+		.data_offset = 2 * KTALLY_PAGE_BYTES,
+		.data_bytes = RING_BYTES,
+		.state = KTALLY_STATE_READY,
+		.thin = 1,
+	};
+	device.has_ring[cpu] = true;
+	count_rings();
+}
+
+static void plug_in(void)
+{
+	for (unsigned int cpu = 0; cpu < CPUS && device.areas[cpu]; cpu++)
+		syscall(SYS_munmap, device.areas[cpu], AREA_BYTES);
+	close(device.fd);
+	memset(&device, 0, sizeof(device));
+	device.fd = memfd_create("ktally", MFD_CLOEXEC);
+	device.abi_version = KTALLY_ABI_VERSION;
+	device.cpus = CPUS;
+	device.area_bytes = AREA_BYTES;
+	if (ftruncate(device.fd, (off_t)CPUS * AREA_BYTES))
+		check(false, "memory for the device");
+	for (unsigned int cpu = 0; cpu < CPUS; cpu++)
+		device.areas[cpu] = (void *)syscall(SYS_mmap, NULL, AREA_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, device.fd,
+						    cpu * AREA_BYTES);
+	add_ring(0);
+	add_ring(1);
+}
+
+/* The module maps the data twice; a file cannot, so every record is written twice. Numbers a ring's records from 0. */
+static bool write_record(unsigned int cpu, uint16_t size)
+{
+	struct ktally_sample sample = {
+		.header = { .type = KTALLY_RECORD_SAMPLE, .size = size, .cpu = (uint16_t)cpu },
+		.time = device.written[cpu], .stack_id = 1, .task_id = 1, .weight = 5,
+	};
+	unsigned char *data = device.areas[cpu] + 2 * KTALLY_PAGE_BYTES;
+	uint64_t at = device.head[cpu] % RING_BYTES;
+
+	if (device.head[cpu] + size - tail_of(cpu) > RING_BYTES)
+		return false;
+	memcpy(data + at, &sample, sizeof(sample));
+	if (at + sizeof(sample) > RING_BYTES)
+		memcpy(data, data + RING_BYTES, at + sizeof(sample) - RING_BYTES);
+	else
+		memcpy(data + RING_BYTES + at, &sample, sizeof(sample));
+	device.head[cpu] += size;
+	device.written[cpu]++;
+	producer_of(cpu)->samples++;
+	__atomic_store_n(&producer_of(cpu)->head, device.head[cpu], __ATOMIC_RELEASE);
+	return true;
+}
+
+static void write_records(unsigned int cpu, unsigned int count)
+{
+	while (count--)
+		write_record(cpu, sizeof(struct ktally_sample));
+}
+
+static int answer(int error)
+{
+	if (error) {
+		errno = error;
+		return -1;
+	}
+	return 0;
+}
+
+int ioctl(int fd, unsigned long request, ...)
+{
+	struct ktally_info *info;
+	struct ktally_setup *setup;
+	va_list arguments;
+	void *argument;
+
+	va_start(arguments, request);
+	argument = va_arg(arguments, void *);
+	va_end(arguments);
+	if (fd != device.fd)
+		return answer(ENOTTY);
+	switch (request) {
+	case KTALLY_IOC_INFO:
+		info = argument;
+		device.info_size = info->size;
+		*info = (struct ktally_info) { .size = info->size, .abi_version = device.abi_version, .cpus = device.cpus, .rate_max = 10000 };
+		return 0;
+	case KTALLY_IOC_SETUP:
+		setup = argument;
+		if (device.setups++)
+			return answer(EBUSY);
+		device.setup_size = setup->size;
+		setup->cpus = device.cpus;
+		setup->area_bytes = device.area_bytes;
+		return 0;
+	case KTALLY_IOC_ENABLE:
+	case KTALLY_IOC_DISABLE:
+		device.state = request == KTALLY_IOC_ENABLE ? KTALLY_STATE_ENABLED : KTALLY_STATE_READY;
+		return argument ? answer(EINVAL) : 0;
+	case KTALLY_IOC_SET_RATE:
+		device.rate = ((struct ktally_rate *)argument)->rate;
+		return ((struct ktally_rate *)argument)->size == KTALLY_RATE_SIZE_V1 ? 0 : answer(EINVAL);
+	case KTALLY_IOC_FLUSH:
+		device.flags = ((struct ktally_flush *)argument)->flags;
+		return ((struct ktally_flush *)argument)->size == KTALLY_FLUSH_SIZE_V1 ? 0 : answer(EINVAL);
+	}
+	return answer(ENOTTY);
+}
+
+int poll(struct pollfd *written_only, nfds_t count, int timeout)
+{
+	struct pollfd *volatile fds = written_only;	/* so glibc declares it, and the compiler believes it */
+
+	device.timeout = timeout;
+	if (count != 1 || fds->fd != device.fd || fds->events != POLLIN)
+		return answer(EBADF);
+	if (device.poll_error)
+		return answer(device.poll_error);
+	fds->revents = device.events;
+	for (unsigned int cpu = 0; cpu < CPUS; cpu++) {
+		if (device.head[cpu] != tail_of(cpu))
+			fds->revents |= POLLIN;
+	}
+	return fds->revents != 0;
+}
+
+void *mmap(void *address, size_t bytes, int protection, int flags, int fd, off_t offset)
+{
+	if (fd >= 0 && fd == device.fd) {
+		uint64_t page = (uint64_t)offset % AREA_BYTES;
+		unsigned int cpu = (unsigned int)((uint64_t)offset / AREA_BYTES);
+		int error = device.mmap_error;
+
+		if (cpu >= CPUS || page + bytes > AREA_BYTES || !(flags & MAP_SHARED))
+			error = EINVAL;
+		else if (!device.has_ring[cpu])
+			error = ENXIO;
+		else if (protection & PROT_EXEC || (protection & PROT_WRITE && (page || bytes != KTALLY_PAGE_BYTES)))
+			error = EPERM;
+		if (error) {
+			answer(error);
+			return MAP_FAILED;
+		}
+		device.mappings++;
+	}
+	return (void *)syscall(SYS_mmap, address, bytes, protection, flags, fd, offset);
+}
+
+static struct ktally_session *start(void)
+{
+	struct ktally_setup setup = { .sources = KTALLY_SOURCE_ONCPU };
+	struct ktally_session *session = NULL;
+
+	if (ktally_open_fd(&session, dup(device.fd)) != -ENOTTY)
+		check(false, "a descriptor that is not the device's");
+	if (ktally_open_fd(&session, device.fd) || ktally_set_up(session, &setup)) {
+		check(false, "a session starts");
+		exit(check_end());
+	}
+	return session;
+}
+
+static uint64_t read_all(struct ktally_session *session, uint64_t *wrong)
+{
+	static uint64_t next[CPUS];
+	const struct ktally_record *record;
+	uint64_t count = 0;
+
+	while ((record = ktally_next(session))) {
+		const struct ktally_sample *sample = (const void *)record;
+
+		if (!sample->time)
+			next[record->cpu] = 0;
+		*wrong += record->cpu >= CPUS || sample->time != next[record->cpu]++;
+		count++;
+	}
+	return count;
+}
+
+static void opening(void)
+{
+	struct ktally_setup setup = { .sources = KTALLY_SOURCE_ONCPU };
+	struct ktally_session *session = NULL;
+	bool is_loaded;
+	int fd;
+
+	plug_in();
+	check_number(ktally_open_fd(&session, open("/dev/null", O_RDWR)), -ENOTTY, "another device is refused");
+	check(!session, "without a session");
+	device.abi_version = 2;
+	check_number(ktally_open_fd(&session, device.fd), -EPROTO, "so is another ABI version");
+	device.abi_version = KTALLY_ABI_VERSION;
+	check_number(fcntl(device.fd, F_GETFD), FD_CLOEXEC, "which leaves the descriptor open");
+	is_loaded = !access(KTALLY_DEVICE_PATH, F_OK);
+	errno = 12345;
+	if (!is_loaded)
+		check_number(ktally_open(&session), -ENOENT, "no device");
+	else
+		check_skip("the module is loaded", "no device");
+	check_number(ktally_open_fd(&session, device.fd), 0, "the device is taken");
+	check_number(device.info_size, KTALLY_INFO_SIZE_V1, "asked for its information as this version knows it");
+	check_number(ktally_get_info(session)->rate_max, 10000, "and gave it");
+	check_number(ktally_fd(session), device.fd, "its descriptor is handed out");
+	check_number(ktally_wait(session, 0), -EINVAL, "waiting before set-up is an error");
+	check(!ktally_next(session), "and nothing is there");
+	check_number(ktally_set_up(session, &setup), 0, "set-up");
+	check_number(device.setup_size, KTALLY_SETUP_SIZE_V1, "with a size filled in");
+	check_number(setup.area_bytes, AREA_BYTES, "and the module's answers");
+	check_number(device.mappings, 4, "two rings are mapped in two pieces each");
+	check_number(ktally_set_up(session, &setup), -EBUSY, "only once");
+	check_number(ktally_enable(session), 0, "enable");
+	check_number(device.state, KTALLY_STATE_ENABLED, "reaches the module");
+	check_number(ktally_disable(session), 0, "disable");
+	check_number(device.state, KTALLY_STATE_READY, "reaches the module");
+	check_number(ktally_set_rate(session, 499), 0, "a rate");
+	check_number(device.rate, 499, "reaches the module");
+	check_number(ktally_flush(session, KTALLY_FLUSH_RESEND), 0, "a flush");
+	check_number(device.flags, KTALLY_FLUSH_RESEND, "reaches the module with its flags");
+	check_number(errno, 12345, "errno was never touched");
+	check_string(ktally_version(), LIBKTALLY_VERSION, "the version is the header's");
+	fd = device.fd;
+	ktally_close(session);
+	check_number(fcntl(fd, F_GETFD), -1, "closing closes the descriptor");
+	ktally_close(NULL);
+
+	plug_in();
+	setup = (struct ktally_setup) { .size = sizeof(setup) + 8 };
+	ktally_open_fd(&session, device.fd);
+	ktally_set_up(session, &setup);
+	check_number(device.setup_size, sizeof(setup) + 8, "a caller's own size is passed on");
+	ktally_close(session);
+}
+
+static void bad_answers(void)
+{
+	static const struct {
+		uint32_t cpus;
+		uint64_t area_bytes;
+	} answers[] = {
+		{ 0, AREA_BYTES }, { 65537, AREA_BYTES }, { UINT32_MAX, AREA_BYTES }, { CPUS, 0 }, { CPUS, KTALLY_PAGE_BYTES },
+		{ CPUS, AREA_BYTES + 8 }, { CPUS, 1ULL << 62 }, { CPUS, -(uint64_t)KTALLY_PAGE_BYTES },
+	};
+
+	for (size_t i = 0; i < sizeof(answers) / sizeof(answers[0]); i++) {
+		struct ktally_setup setup = { .sources = KTALLY_SOURCE_ONCPU };
+		struct ktally_session *session;
+
+		plug_in();
+		device.cpus = answers[i].cpus;
+		device.area_bytes = answers[i].area_bytes;
+		ktally_open_fd(&session, device.fd);
+		check_number(ktally_set_up(session, &setup), -EPROTO, "an impossible answer to SETUP (%zu)", i);
+		check(!ktally_next(session), "leaves nothing to read (%zu)", i);
+		ktally_close(session);
+	}
+}
+
+static void reading(void)
+{
+	struct ktally_session *session;
+	struct ktally_totals totals;
+	uint64_t wrong = 0, count = 0, written = 0;
+
+	plug_in();
+	session = start();
+	check_number(ktally_wait(session, 77), 0, "nothing to read");
+	check_number(device.timeout, 77, "after the time asked for");
+	write_records(0, 100);
+	write_records(1, 50);
+	check_number(ktally_wait(session, -1), 1, "something to read");
+	check_number(read_all(session, &wrong), 150, "records of both rings");
+	check(tail_of(0) == device.head[0] && tail_of(1) == device.head[1], "their room is given back at the end of the pass");
+	check_number(ktally_wait(session, 0), 0, "nothing more");
+
+	for (unsigned int round = 0; round < 300; round++) {
+		for (unsigned int cpu = 0; cpu < 2; cpu++) {
+			while (device.written[cpu] % (61 + cpu) != 60 && write_record(cpu, (uint16_t)(48 + device.written[cpu] % 90 * 8)))
+				written++;
+			written += write_record(cpu, 48);
+		}
+		count += read_all(session, &wrong);
+	}
+	check_number(count, written, "everything that was written, many times around");
+	check_number(wrong, 0, "in each ring's order");
+	check(device.head[0] > 10 * RING_BYTES, "(%u times)", (unsigned int)(device.head[0] / RING_BYTES));
+
+	producer_of(0)->lost[KTALLY_LOST_FULL] = (struct ktally_loss) { 3, 30 };
+	producer_of(1)->lost[KTALLY_LOST_FULL] = (struct ktally_loss) { 4, 40 };
+	producer_of(1)->lost[KTALLY_LOST_NOTICE] = (struct ktally_loss) { 1, 0 };
+	producer_of(0)->thin = 4;
+	producer_of(0)->stacks = producer_of(1)->stacks = 7;
+	producer_of(1)->throttles = 2;
+	producer_of(0)->rate = producer_of(1)->rate = 19;
+	ktally_get_totals(session, &totals);
+	check_number(totals.samples, 150 + written, "totals: samples");
+	check(totals.lost[KTALLY_LOST_FULL].count == 7 && totals.lost[KTALLY_LOST_FULL].weight == 70, "totals: losses");
+	check_number(totals.lost[KTALLY_LOST_NOTICE].count, 1, "totals: losses by cause");
+	check(totals.stacks == 14 && totals.throttles == 2 && totals.rings == 2, "totals: stacks, throttles, rings");
+	check(totals.thin == 4 && totals.rate == 19 && totals.state == KTALLY_STATE_READY, "totals: thin, rate, state");
+	ktally_close(session);
+}
+
+/* Two full rings: turns of bounded size, and a pass that ends though records keep coming. */
+static void fairness(void)
+{
+	const struct ktally_record *record;
+	struct ktally_session *session;
+	unsigned int turns = 0, last = CPUS;
+	uint64_t longest = 0, turn = 0, before[2], count = 0, expected;
+
+	plug_in();
+	session = start();
+	while (write_record(0, 1024) && write_record(1, 1024))
+		;
+	before[0] = device.written[0];
+	before[1] = device.written[1];
+	expected = before[0] + before[1];
+	while ((record = ktally_next(session))) {
+		if (record->cpu != last) {
+			turns++;
+			turn = 0;
+			last = record->cpu;
+		}
+		turn += record->size;
+		longest = longest < turn ? turn : longest;
+		count++;
+		write_record(record->cpu, 1024);	/* as soon as there is room */
+	}
+	check(turns >= 6 && longest <= 65536 + 1024, "rings have turns (%u, %llu bytes at most)", turns, (unsigned long long)longest);
+	check_number(count, expected, "a pass ends with what was there when it began");
+	check(device.written[0] > before[0], "though more came meanwhile");
+	check(ktally_next(session), "and the next pass has that");
+	ktally_close(session);
+}
+
+static void holding(void)
+{
+	const struct ktally_record *record;
+	struct ktally_session *session;
+	uint64_t tail;
+
+	plug_in();
+	session = start();
+	write_records(1, 10);
+	record = ktally_next(session);
+	check(record && record->cpu == 1, "a record");
+	check_number(ktally_wait(session, 0), 1, "waiting with a record in hand");
+	check_number(tail_of(1), 0, "leaves it its room");
+	record = ktally_next(session);
+	ktally_wait(session, 0);
+	tail = tail_of(1);
+	check_number(tail, sizeof(struct ktally_sample), "and gives back that of the one before");
+	ktally_close(session);
+}
+
+static void new_cpus(void)
+{
+	struct ktally_session *session;
+	struct ktally_totals totals;
+	uint64_t wrong = 0;
+
+	plug_in();
+	session = start();
+	write_records(0, 3);
+	check_number(read_all(session, &wrong), 3, "two rings at first");
+	add_ring(5);
+	write_records(5, 4);
+	check_number(ktally_wait(session, 0), 1, "a CPU comes online");
+	check_number(read_all(session, &wrong), 4, "its ring is read");
+	check_number(device.mappings, 6, "having been mapped, it alone");
+	ktally_get_totals(session, &totals);
+	check(totals.rings == 3 && totals.samples == 7, "totals have it");
+	add_ring(2);
+	add_ring(7);
+	write_records(2, 5);
+	write_records(7, 6);
+	write_records(0, 1);
+	check_number(read_all(session, &wrong), 12, "two more");
+	check_number(wrong, 0, "in order");
+	add_ring(3);
+	device.mmap_error = ENOMEM;
+	check_number(read_all(session, &wrong), 0, "a ring that cannot be mapped");
+	check_number(ktally_wait(session, 0), -ENOMEM, "is told by the next wait");
+	check_number(ktally_wait(session, 0), -ENOMEM, "and by all that follow");
+	ktally_close(session);
+}
+
+static void endings(void)
+{
+	struct ktally_session *session;
+	uint64_t wrong = 0;
+
+	plug_in();
+	session = start();
+	device.poll_error = EINTR;
+	check_number(ktally_wait(session, 0), -EINTR, "a signal");
+	device.poll_error = 0;
+	write_records(0, 3);
+	device.events = POLLHUP;
+	check_number(ktally_wait(session, 0), 1, "the module stopped: what is left first");
+	check_number(read_all(session, &wrong), 3, "is read");
+	check_number(ktally_wait(session, 0), -ENODEV, "then it is told");
+	check_number(ktally_wait(session, 0), -ENODEV, "again and again");
+	device.events = POLLERR;
+	check_number(ktally_wait(session, 0), -EIO, "an error of the device");
+	ktally_close(session);
+
+	plug_in();
+	session = start();
+	write_records(0, 2);
+	((struct ktally_record *)(device.areas[0] + 2 * KTALLY_PAGE_BYTES + sizeof(struct ktally_sample)))->size = 12;
+	write_records(1, 2);
+	read_all(session, &wrong);
+	check(!ktally_next(session), "a broken record ends the reading");
+	check_number(ktally_wait(session, 0), -EPROTO, "and is told by the next wait");
+	check(!ktally_next(session), "and nothing more comes");
+	ktally_close(session);
+
+	plug_in();
+	session = start();
+	write_records(1, 2);
+	producer_of(0)->head = RING_BYTES + 8;
+	check(!ktally_next(session), "a ring that claims more than it has room for");
+	check_number(ktally_wait(session, 0), -EPROTO, "is told by the next wait");
+	ktally_close(session);
+
+	plug_in();
+	producer_of(1)->magic = 0;
+	check_number(ktally_open_fd(&session, device.fd), 0, "a ring that is none");
+	check_number(ktally_set_up(session, &(struct ktally_setup) { .sources = KTALLY_SOURCE_ONCPU }), -EPROTO, "is told by set-up");
+	ktally_close(session);
+}
+
+int main(void)
+{
+	opening();
+	bad_answers();
+	reading();
+	fairness();
+	holding();
+	new_cpus();
+	endings();
+	return check_end();
+}
