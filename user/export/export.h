@@ -51,9 +51,9 @@ struct otlp;	/* a connection to a collector, built on libcurl's multi interface:
 
 struct otlp_options {
 	const char *endpoint;		/* full URL, .../v1/metrics */
-	const char *headers;		/* "k=v,k2=v2" or NULL */
+	const char *headers;		/* "k=v,k2=v2", values percent-encoded, or NULL */
 	const char *certificate, *client_key, *client_certificate;	/* paths or NULL */
-	const char *compression;	/* "gzip", "none" */
+	const char *compression;	/* "gzip" (NULL too), "none" */
 	unsigned int timeout_ms;	/* of a request, 10000 by default */
 };
 
@@ -62,13 +62,21 @@ struct otlp_statistics {
 	uint64_t batches_dropped, points_dropped;	/* given up: not retryable, or the queue is full */
 	uint64_t points_rejected;			/* partial success */
 	char last_error[256];				/* "" when the last request went well */
+	char last_rejection[256];			/* what came with the last partial success, "" if none did */
 };
 
-/* From OTEL_EXPORTER_OTLP_* in the environment; what is set in options already wins. -EINVAL with a message for nonsense. */
+/*
+ * From OTEL_EXPORTER_OTLP_* in the environment, OTEL_EXPORTER_OTLP_METRICS_* first; what is set in options already wins. With no
+ * endpoint in either, options->endpoint stays NULL: nobody asked for metrics. -EINVAL with a message for nonsense.
+ *
+ * Proxies are not taken from http_proxy and the like, as OpenTelemetry has no word on them: only the endpoint is ever connected to.
+ */
 int otlp_options_from_environment(struct otlp_options *options);
 
-struct otlp *otlp_create(const struct otlp_options *options);
-int otlp_submit(struct otlp *otlp, const void *data, size_t bytes, size_t points);	/* queues a copy; -ENOBUFS: oldest was dropped to make room */
+struct otlp *otlp_create(const struct otlp_options *options);	/* NULL, with a message: the options cannot be used */
+
+/* Queues a copy. -ENOBUFS: older ones were dropped to make room; -EMSGSIZE: more than the queue can ever take, dropped itself. */
+int otlp_submit(struct otlp *otlp, const void *data, size_t bytes, size_t points);
 int otlp_timeout(struct otlp *otlp);		/* milliseconds until otlp_run() wants to be called, -1: no need */
 size_t otlp_fds(struct otlp *otlp, struct pollfd *fds, size_t most);	/* what to poll for meanwhile */
 void otlp_run(struct otlp *otlp);		/* moves things on; call when a descriptor is ready or the time is up */
