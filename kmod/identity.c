@@ -5,30 +5,40 @@
 #include <linux/rcupdate.h>
 #include <linux/string.h>
 #include <asm/processor.h>
+#include <asm/word-at-a-time.h>
 
 /*
- * The current task cannot go away, nor can what it refers to, but for its cgroup and its parent:
- * those are RCU's, and RCU watches in interrupts and NMIs. The name may be half old and half new
- * while the task is being renamed; then it simply gets one more id.
+ * The current task cannot go away, nor can what it refers to, but for its cgroup and its parent: those are
+ * RCU's, and interrupts off, or an NMI, are an RCU reader.
  */
 static u64 cgroup_of_current(void)
 {
-	u64 id;
-
-	rcu_read_lock();
-	id = cgroup_id(task_css_set(current)->dfl_cgrp);
-	rcu_read_unlock();
-	return id;
+	return cgroup_id(task_css_set(current)->dfl_cgrp);
 }
 
 static u32 parent_of_current(void)
 {
-	u32 pid;
+	return rcu_dereference_sched(current->real_parent)->tgid;
+}
 
-	rcu_read_lock();
-	pid = rcu_dereference(current->real_parent)->tgid;
-	rcu_read_unlock();
-	return pid;
+/*
+ * The bytes of a name up to its end, zeros after: what follows the end is left from an older,
+ * longer name. It may be half old and half new while the task is being renamed; then it simply gets
+ * one more id.
+ */
+static void name_of_current(u64 name[KTALLY_COMM_BYTES / sizeof(u64)])
+{
+	const struct word_at_a_time constants = WORD_AT_A_TIME_CONSTANTS;
+	unsigned long zeros;
+
+	BUILD_BUG_ON(sizeof(current->comm) != KTALLY_COMM_BYTES);
+	memcpy(name, current->comm, KTALLY_COMM_BYTES);
+	if (has_zero(name[0], &zeros, &constants)) {
+		name[0] &= zero_bytemask(create_zero_mask(prep_zero_mask(name[0], zeros, &constants)));
+		name[1] = 0;
+	} else if (has_zero(name[1], &zeros, &constants)) {
+		name[1] &= zero_bytemask(create_zero_mask(prep_zero_mask(name[1], zeros, &constants)));
+	}
 }
 
 /* Not by whether there is an mm: a process on its way out has none any more, and is no kernel thread. */
@@ -61,12 +71,7 @@ void ktally_identify_current(const struct ktally_key *key, struct ktally_task *r
 {
 	u64 hash, name[KTALLY_COMM_BYTES / sizeof(u64)];
 
-	BUILD_BUG_ON(sizeof(current->comm) != KTALLY_COMM_BYTES);
-
-	/* Bytes after the terminating zero are whatever an older, longer name left there. */
-	memset(name, 0, sizeof(name));
-	strscpy((char *)name, current->comm, sizeof(name));
-
+	name_of_current(name);
 	record->time = time;
 	record->mm_id = mm_of_current(key);
 	record->cgroup_id = cgroup_of_current();

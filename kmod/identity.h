@@ -14,7 +14,7 @@ static inline bool ktally_has_user_part(const struct task_struct *task)
 	return task->mm && !(task->flags & (PF_KTHREAD | KTALLY_PF_WORKER));
 }
 
-/* Any context, also NMI. All of the record but its header. */
+/* Interrupts off, or NMI. All of the record but its header. */
 void ktally_identify_current(const struct ktally_key *key, struct ktally_task *record, u64 time);
 
 /* Of a task in this very state of its life, whatever its name: what EXIT is matched by. */

@@ -10,9 +10,10 @@
 #include "session.h"
 
 /*
- * A capture is let in only if the largest there can be would fit. Were each record judged by its own size, a nearly full ring
- * would take samples of known stacks and never a new stack, and what is new would vanish from the profile. What is kept
- * free this way also lets losses be announced however full the ring is.
+ * A capture is let in only if the largest there can be would fit. Were each record judged by its
+ * own size, a nearly full ring would take samples of known stacks and never a new stack, and what
+ * is new would vanish from the profile. What is kept free this way also lets losses be announced
+ * however full the ring is.
  */
 static u64 largest_capture(const struct ktally_cpu *cpu)
 {
@@ -35,9 +36,9 @@ static void announce_losses(struct ktally_cpu *cpu)
 }
 
 /*
- * Pending losses go first: they are of records before those that follow. But while the ring is nearly full, a LOST record before
- * each sample would take the room that the next sample needs, and so make the next loss; so then only one in a
- * sixteenth of the ring.
+ * Pending losses go first: they are of records before those that follow. But while the ring is
+ * nearly full, a LOST record before each sample would take the room that the next sample needs, and
+ * so make the next loss; so then only one in a sixteenth of the ring.
  */
 void ktally_records_begin(struct ktally_cpu *cpu)
 {
@@ -45,8 +46,9 @@ void ktally_records_begin(struct ktally_cpu *cpu)
 
 	lockdep_assert_irqs_disabled();
 	ktally_ring_begin(&cpu->ring);
-	if (ktally_ring_room(ring) >= ring->bytes / 2 ||
-	    READ_ONCE(ring->head) - cpu->last_announcement >= ring->bytes / 16)
+	if (ktally_ring_has_losses(ring) &&
+	    (ktally_ring_room(ring) >= ring->bytes / 2 ||
+	     READ_ONCE(ring->head) - cpu->last_announcement >= ring->bytes / 16))
 		announce_losses(cpu);
 }
 

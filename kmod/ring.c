@@ -133,6 +133,20 @@ void ktally_ring_lose(struct ktally_ring *ring, u32 cause, u64 count, u64 weight
 }
 
 /**
+ * ktally_ring_has_losses() - whether there is anything to announce
+ * @ring: this CPU's
+ */
+bool ktally_ring_has_losses(const struct ktally_ring *ring)
+{
+	u32 cause;
+
+	for (cause = 0; cause < KTALLY_LOST_CAUSES; cause++)
+		if (READ_ONCE(ring->lost[cause].count) != ring->announced[cause].count)
+			return true;
+	return false;
+}
+
+/**
  * ktally_ring_announce() - write a LOST record for each cause that has losses the reader was not told of
  * @ring: this CPU's, between begin and end
  * @cpu: for the records' headers

@@ -52,6 +52,7 @@ void *ktally_ring_reserve(struct ktally_ring *ring, u32 bytes);
 void ktally_ring_end(struct ktally_ring *ring);
 
 void ktally_ring_lose(struct ktally_ring *ring, u32 cause, u64 count, u64 weight);
+bool ktally_ring_has_losses(const struct ktally_ring *ring);
 u64 ktally_ring_room(const struct ktally_ring *ring);
 
 /* One context at a time, between begin and end. Returns whether nothing remains to be announced. */

@@ -50,52 +50,29 @@ unsigned int ktally_unwind_kernel(struct pt_regs *regs, u64 *frames, unsigned in
 	return count;
 }
 
-/* What a function that keeps a frame pointer leaves on the stack. */
-struct user_link {
-	unsigned long next;
-	unsigned long return_address;
-};
-
 /*
- * Two words from user memory. Not copy_from_user_nofault(): in some kernels between 5.19 and 6.3
- * that takes a lock which an interrupted vmalloc() may hold. A page that is not there makes the
- * reads fail, for page faults are off.
+ * What a function that keeps a frame pointer leaves on the stack: the frame pointer of its caller,
+ * and where it returns to. Between user_access_begin() and user_access_end(), where no function may
+ * be called: always inline.
  */
-static bool read_link(unsigned long address, struct user_link *link)
+static __always_inline bool read_link(unsigned long pointer, bool compat, u64 *next, u64 *return_address)
 {
-	const unsigned long __user *words = (const unsigned long __user *)address;
-	bool read = false;
+	const u64 __user *words = (const u64 __user *)pointer;
+	const u32 __user *halves = (const u32 __user *)pointer;
+	u32 half_next, half_return_address;
 
-	pagefault_disable();
-	if (user_access_begin(words, sizeof(*link))) {
-		unsafe_get_user(link->next, &words[0], fault);
-		unsafe_get_user(link->return_address, &words[1], fault);
-		read = true;
-fault:
-		user_access_end();
+	if (compat) {
+		unsafe_get_user(half_next, &halves[0], fault);
+		unsafe_get_user(half_return_address, &halves[1], fault);
+		*next = half_next;
+		*return_address = half_return_address;
+	} else {
+		unsafe_get_user(*next, &words[0], fault);
+		unsafe_get_user(*return_address, &words[1], fault);
 	}
-	pagefault_enable();
-	return read;
-}
-
-static bool read_compat_link(unsigned long address, struct user_link *link)
-{
-	const u32 __user *words = (const u32 __user *)address;
-	bool read = false;
-	u32 next, return_address;
-
-	pagefault_disable();
-	if (user_access_begin(words, 2 * sizeof(u32))) {
-		unsafe_get_user(next, &words[0], fault);
-		unsafe_get_user(return_address, &words[1], fault);
-		link->next = next;
-		link->return_address = return_address;
-		read = true;
+	return true;
 fault:
-		user_access_end();
-	}
-	pagefault_enable();
-	return read;
+	return false;
 }
 
 /*
@@ -103,41 +80,50 @@ fault:
  * above the one before, so the walk ends after at most the stack's length, and after `depth` frames
  * in any case. A zero link or a zero return address is how process and thread entry code marks the
  * outermost frame.
+ *
+ * One user_access_begin() serves the whole walk, so the bounds are checked here. Not
+ * copy_from_user_nofault(): in some kernels between 5.19 and 6.3 that takes a lock which an
+ * interrupted vmalloc() may hold. Page faults are off: a page that is not there makes a read fail.
  */
 unsigned int ktally_unwind_user(const struct pt_regs *regs, u64 *frames, unsigned int depth, u8 *end)
 {
 	bool compat = regs->cs == __USER32_CS;
-	unsigned long pointer = regs->bp;
-	unsigned long above = regs->sp;
-	unsigned int count = 0;
-	struct user_link link;
+	unsigned long alignment = compat ? sizeof(u32) : sizeof(u64);
+	unsigned long pointer = regs->bp, above = regs->sp;
+	unsigned int count = 1;
+	u64 next, return_address;
+	u8 how = KTALLY_END_BROKEN;
 
-	if (!depth) {
-		*end = KTALLY_END_TRUNCATED;
-		return 0;
-	}
-	frames[count++] = user_frame(regs->ip);
+	frames[0] = user_frame(regs->ip);
 
-	while (pointer) {
-		if (pointer < above || pointer & (compat ? 3 : 7) ||
-		    !(compat ? read_compat_link(pointer, &link) : read_link(pointer, &link))) {
-			*end = KTALLY_END_BROKEN;
-			return count;
-		}
-		if (!link.return_address)
+	pagefault_disable();
+	if (!user_access_begin((const void __user *)0, TASK_SIZE_MAX))
+		goto out;
+	for (;;) {
+		if (!pointer) {
+			how = KTALLY_END_COMPLETE;
 			break;
-		if (link.return_address >= TASK_SIZE_MAX) {
-			*end = KTALLY_END_BROKEN;
-			return count;
 		}
+		if (pointer < above || pointer & (alignment - 1) || pointer >= TASK_SIZE_MAX - 2 * sizeof(u64) ||
+		    !read_link(pointer, compat, &next, &return_address))
+			break;
+		if (!return_address) {
+			how = KTALLY_END_COMPLETE;
+			break;
+		}
+		if (return_address >= TASK_SIZE_MAX)
+			break;
 		if (count == depth) {
-			*end = KTALLY_END_TRUNCATED;
-			return count;
+			how = KTALLY_END_TRUNCATED;
+			break;
 		}
-		frames[count++] = user_frame(link.return_address - 1);
+		frames[count++] = user_frame(return_address - 1);
 		above = pointer + 1;
-		pointer = link.next;
+		pointer = next;
 	}
-	*end = KTALLY_END_COMPLETE;
+	user_access_end();
+out:
+	pagefault_enable();
+	*end = how;
 	return count;
 }

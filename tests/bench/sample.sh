@@ -13,10 +13,17 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"; rmmod ktally 2>/dev/null || true' EXIT
 
 cc -O1 -fno-omit-frame-pointer -o "$work/deep" tests/bench/deep.c
+cc -O2 -Ikmod/uapi -Iuser/lib -o "$work/hold" tests/bench/hold.c build/libktally.a
 echo -1 >/proc/sys/kernel/perf_event_paranoid
 insmod "$module/ktally.ko"
 
 base() { "$work/deep" >"$work/time"; }
+hold_ktally() {
+	"$work/hold" "$rate" "$work/deep" >"$work/time" 2>"$work/held"
+	read -r held_samples held_bytes <"$work/held"
+	truncate -s "$held_bytes" "$work/records"
+}
+held_samples() { echo "$held_samples"; }
 with_ktally() {
 	build/ktally record -a -F "$rate" --budget-ppm 500000 -o "$work/capture.ktally" -- "$work/deep" >"$work/time" 2>"$work/log"
 }
@@ -43,6 +50,7 @@ base
 base
 reference=$(cat "$work/time")
 row '' 'added' 'samples' 'per sample' 'bytes'
+measure 'ktally, the module alone' held_samples "$work/records" hold_ktally
 measure 'ktally record -a' ktally_samples "$work/capture.ktally" with_ktally
 measure 'perf record -a -g' perf_samples "$work/perf.data" with_perf -g
 measure 'perf record -a' perf_samples "$work/perf.data" with_perf

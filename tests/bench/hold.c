@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Runs a command while a session samples everything, and reads the records only when the command has ended: what the module
+ * costs, without a reader. Prints the number of samples and the bytes of all records on standard error.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <libktally.h>
+
+int main(int argc, char **argv)
+{
+	struct ktally_setup setup = {
+		.sources = KTALLY_SOURCE_ONCPU,
+		.capture = KTALLY_CAPTURE_KERNEL | KTALLY_CAPTURE_USER,
+		.ring_bytes = 8 << 20,
+		.budget_ppm = KTALLY_BUDGET_PPM_MAX,
+		.latency_ms = KTALLY_LATENCY_MS_MAX,
+	};
+	unsigned long samples = 0, bytes = 0;
+	const struct ktally_record *record;
+	struct ktally_session *session;
+	pid_t child;
+	int err;
+
+	if (argc < 3)
+		return 2;
+	setup.rate = atoi(argv[1]);
+	err = ktally_open(&session);
+	if (!err)
+		err = ktally_set_up(session, &setup);
+	if (!err)
+		err = ktally_enable(session);
+	if (err)
+		return 1;
+	child = fork();
+	if (!child) {
+		execvp(argv[2], argv + 2);
+		_exit(127);
+	}
+	waitpid(child, NULL, 0);
+	ktally_disable(session);
+	while ((record = ktally_next(session))) {
+		samples += record->type == KTALLY_RECORD_SAMPLE;
+		bytes += record->size;
+	}
+	fprintf(stderr, "%lu %lu\n", samples, bytes);
+	ktally_close(session);
+	return 0;
+}
