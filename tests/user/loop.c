@@ -195,23 +195,22 @@ static void test_timers(struct loop *loop)
 	loop_timer_set(loop, &once.timer, 60);
 	loop_timer_set(loop, &never.timer, 30);
 	check(loop_timer_is_set(loop, &never.timer), "%s: a timer is set", name);
-	turn_for(loop, 20);
 	loop_timer_cancel(loop, &never.timer);
 	check(!loop_timer_is_set(loop, &never.timer), "%s: a timer is cancelled", name);
-	turn_for(loop, 100);
+	turn_for(loop, 120);
 	check_number(once.calls, 1, "%s: a timer expires once", name);
 	check(once.called - start >= 60000000, "%s: not before its time", name);
 	check_number(never.calls, 0, "%s: a cancelled one does not", name);
-	check(often.calls >= 3 && often.calls <= 12, "%s: one that sets itself again does again (%d times)", name, often.calls);
+	check(often.calls >= 2 && often.calls <= 12, "%s: one that sets itself again does again (%d times)", name, often.calls);
 	loop_timer_cancel(loop, &often.timer);
 
 	loop_timer_set(loop, &once.timer, 10);
-	loop_timer_set(loop, &once.timer, 40);
-	start = loop_now();
+	loop_timer_set(loop, &once.timer, 3600000);
 	once.calls = 0;
-	turn_for(loop, 20);
+	turn_for(loop, 40);
 	check_number(once.calls, 0, "%s: setting a timer again moves it", name);
-	turn_for(loop, 60);
+	loop_timer_set(loop, &once.timer, 10);
+	turn_for(loop, 40);
 	check_number(once.calls, 1, "%s: and it still expires once", name);
 }
 

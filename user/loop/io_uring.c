@@ -103,14 +103,12 @@ static void answer(struct loop *loop, uint64_t data, int result, unsigned int fl
 		return;
 	watch->armed = flags & IORING_CQE_F_MORE;
 	if (result == -EINVAL && watch->sort == LOOP_DRAINED && uring->multishot)
-		uring->multishot = false;	/* Linux 5.10: armed again below, for one shot at a time */
+		uring->multishot = false;	/* Linux 5.10: armed again with the next wait, for one shot at a time */
 	else
 		loop_report(loop, slot, generation, result < 0 ? POLLNVAL : (short)result);
-	if (watch->ready && watch->generation == generation && !watch->armed)
-		uring_arm(loop, watch);
 }
 
-/* Watches whose request could not be prepared when it was due, because the kernel took none. */
+/* Watches whose request was answered for good, and those whose request could not be prepared because the kernel took none. */
 static void arm_the_rest(struct loop *loop)
 {
 	for (int slot = 0; slot < LOOP_WATCHES_MAX; slot++)
