@@ -17,7 +17,7 @@
 #define SECOND			1000000000ULL
 #define RETRY_LEAST		(SECOND / 10)
 #define RETRY_MOST		(60 * SECOND)
-#define RETRY_SHARE		200		/* reading again and again takes at most one part in so many of a CPU */
+#define RETRY_SHARE		50		/* reading again and again takes at most one part in so many of a CPU */
 #define GRACE			(10 * SECOND)	/* the rings of other CPUs may still hold samples of what has ended */
 #define EXEC_READS_MOST		100		/* a second: of a thousand programs that a build starts, few are ever sampled */
 

@@ -10,7 +10,7 @@
 
 struct session_options {
 	uint32_t rate, depth, ring_bytes, budget_ppm;	/* 0: the module's default */
-	uint32_t latency_ms;				/* 0: the module's default; no option of the command line */
+	uint32_t latency_ms;				/* 0: session.c's default; no option of the command line */
 	bool kernel;					/* kernel frames; session_open() turns it off where they are not allowed */
 	bool all;					/* every process of the host, or fail */
 	__s32 pids[KTALLY_PIDS_MAX];

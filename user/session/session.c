@@ -6,6 +6,8 @@
 #include "base/message.h"
 #include "session/session.h"
 
+#define LATENCY_MS 100
+
 static int explain_open(int error)
 {
 	switch (error) {
@@ -131,7 +133,8 @@ int session_open(struct ktally_session **session, struct session_options *option
 	setup.rate = options->rate;
 	setup.depth = options->depth;
 	setup.ring_bytes = options->ring_bytes;
-	setup.latency_ms = options->latency_ms;
+	/* Mappings are read when records arrive: of a process that ended meanwhile nothing can be learnt any more. */
+	setup.latency_ms = options->latency_ms ?: LATENCY_MS;
 	setup.budget_ppm = options->budget_ppm;
 	setup.filter = options->pid_count ? KTALLY_FILTER_CHILDREN : 0;
 	setup.pids = (uintptr_t)options->pids;
