@@ -47,7 +47,7 @@ install-manuals:
 	@set -e; for page in user/man/*.[1-8]; do \
 		section=$${page##*.}; name=$$(basename $$page .$$section); directory='$(DESTDIR)$(MANDIR)'/man$$section; \
 		$(INSTALL) -D -m 0644 $$page $$directory/$$name.$$section; \
-		for other in $$(sed -n '/^\.Sh NAME/,/^\.Nd/s/^\.Nm \([a-z_]*\).*/\1/p' $$page); do \
+		for other in $$(sed -n '/^\.Sh NAME/,/^\.Nd/s/^\.Nm \([a-z_-]*\).*/\1/p' $$page); do \
 			[ $$other = $$name ] || ln -sf $$name.$$section $$directory/$$other.$$section; \
 		done; \
 	done
