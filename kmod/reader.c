@@ -129,6 +129,12 @@ ssize_t ktally_read(struct file *file, char __user *buffer, size_t bytes, loff_t
 	if (!ktally_session_state(session))
 		return -EINVAL;
 	for (;;) {
+		if (bytes && !(file->f_flags & O_NONBLOCK)) {
+			err = wait_event_interruptible(session->wait, any_ready(session) ||
+						       READ_ONCE(session->state) != KTALLY_STATE_ENABLED);
+			if (err)
+				return err;
+		}
 		err = mutex_lock_interruptible(&session->read_lock);
 		if (err)
 			return err;
@@ -139,10 +145,6 @@ ssize_t ktally_read(struct file *file, char __user *buffer, size_t bytes, loff_t
 			return done;
 		if (file->f_flags & O_NONBLOCK)
 			return -EAGAIN;
-		err = wait_event_interruptible(session->wait, any_ready(session) ||
-					       READ_ONCE(session->state) != KTALLY_STATE_ENABLED);
-		if (err)
-			return err;
 	}
 }
 
