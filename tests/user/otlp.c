@@ -12,7 +12,7 @@
 #include "fake.h"
 
 static char directory[] = "/tmp/ktally-otlp-XXXXXX";
-static char log_path[64], certificate[64], key[64];
+static char log_path[64], certificate[64], key[64], stranger[64];
 static int ports[3];
 
 static uint64_t milliseconds(void)
@@ -307,23 +307,32 @@ static void tls(void)
 		check_skip("no openssl program", "TLS");
 		return;
 	}
-	for (unsigned int i = 0; i < 4; i++) {
-		static const char *const names[] = {
-			"a certificate that nobody vouches for: not sent", "a certificate that the given authority vouches for: sent",
-			"no client certificate where one is wanted: not sent", "a client certificate: sent",
+	for (unsigned int i = 0; i < 6; i++) {
+		static const struct {
+			const char *host, *authority, *client_certificate, *name;
+			int port;
+			bool sent;
+		} cases[] = {
+			{ "localhost", NULL, NULL, "a certificate that nobody vouches for", 1, false },
+			{ "localhost", certificate, NULL, "one that the given authority vouches for", 1, true },
+			{ "localhost", stranger, NULL, "one that the given authority does not vouch for", 1, false },
+			{ "127.0.0.1", certificate, NULL, "one for another host", 1, false },
+			{ "localhost", certificate, NULL, "no client certificate where one is wanted", 2, false },
+			{ "localhost", certificate, certificate, "a client certificate", 2, true },
 		};
 
-		options.certificate = i ? certificate : NULL;
-		options.client_certificate = i == 3 ? certificate : NULL;
-		options.client_key = i == 3 ? key : NULL;
-		snprintf(endpoint, sizeof(endpoint), "https://localhost:%d/v1/metrics", ports[i < 2 ? 1 : 2]);
+		options.certificate = cases[i].authority;
+		options.client_certificate = cases[i].client_certificate;
+		options.client_key = cases[i].client_certificate ? key : NULL;
+		snprintf(endpoint, sizeof(endpoint), "https://%s:%d/v1/metrics", cases[i].host, ports[cases[i].port]);
 		options.endpoint = endpoint;
 		otlp = otlp_create(&options);
 		otlp_submit(otlp, "hello", 5, 1);
 		drive(otlp, 1500);
 		idle = otlp_idle(otlp);
 		otlp_get_statistics(otlp, &statistics);
-		check(idle == (i % 2 == 1) && statistics.failures == (i % 2 == 0), "%s: %s", names[i], statistics.last_error);
+		check(idle == cases[i].sent && statistics.failures == !cases[i].sent, "%s: %s%s", cases[i].name,
+		      cases[i].sent ? "sent" : "not sent, ", statistics.last_error);
 		otlp_destroy(otlp);
 	}
 }
@@ -408,6 +417,16 @@ static void environment(void)
 	check(!otlp_create(&options), "no connection with options that cannot be used");
 }
 
+/* The key of the last one made is kept. */
+static bool make_certificate(const char *path)
+{
+	char command[512];
+
+	snprintf(command, sizeof(command), "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext "
+		 "subjectAltName=DNS:localhost -out %s -keyout %s >/dev/null 2>&1", path, key);
+	return system(command) == 0;
+}
+
 int main(void)
 {
 	char command[512], path[] = __FILE__;
@@ -426,9 +445,8 @@ int main(void)
 	snprintf(log_path, sizeof(log_path), "%s/log", directory);
 	snprintf(certificate, sizeof(certificate), "%s/certificate.pem", directory);
 	snprintf(key, sizeof(key), "%s/key.pem", directory);
-	snprintf(command, sizeof(command), "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext "
-		 "subjectAltName=DNS:localhost -out %s -keyout %s >/dev/null 2>&1", certificate, key);
-	if (fake_have("openssl") && !system(command))
+	snprintf(stranger, sizeof(stranger), "%s/stranger.pem", directory);
+	if (fake_have("openssl") && make_certificate(stranger) && make_certificate(certificate))
 		snprintf(command, sizeof(command), "exec python3 %s/collector.py %s %s %s", dirname(path), log_path, certificate, key);
 	else
 		snprintf(command, sizeof(command), "exec python3 %s/collector.py %s", dirname(path), log_path);
