@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Fuzzers of what parses other people's bytes: make -f tests/fuzz/build.mk check-fuzz [FUZZ_SECONDS=20] [FUZZERS="elf"]
+#
+# Each tests/fuzz/NAME.c is a libFuzzer target, built by clang with the sanitizers. tests/fuzz/seed/seed.c writes inputs to begin with into
+# $(BUILD)/fuzz/corpus/NAME, where what is found stays for the next run; an input that fails is left in $(BUILD)/fuzz.
+
+BUILD ?= build
+override BUILD := $(BUILD)/fuzz
+override CC := clang
+SANITIZE ?= -fsanitize=address,undefined -fno-sanitize-recover=all
+.DEFAULT_GOAL := check-fuzz
+
+include user/build.mk
+
+override CFLAGS += -fsanitize=fuzzer-no-link
+
+FUZZERS ?= $(basename $(notdir $(wildcard tests/fuzz/*.c)))
+FUZZ_SECONDS ?= 20
+FUZZ_OBJECTS = $(patsubst user/%.c,$(BUILD)/%.o,$(wildcard user/base/*.c user/symbols/*.c))
+FUZZ_LIBS = -lz -llzma -liberty
+
+$(BUILD)/fuzzers/%.o: tests/fuzz/%.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/fuzzers/%: $(BUILD)/fuzzers/%.o $(FUZZ_OBJECTS)
+	$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(FUZZ_LIBS)
+
+$(BUILD)/seed: tests/fuzz/seed/seed.c $(FUZZ_OBJECTS)
+	$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -Itests/user -o $@ $^ $(FUZZ_LIBS)
+
+fuzzers: $(FUZZERS:%=$(BUILD)/fuzzers/%) $(BUILD)/seed
+
+check-fuzz: fuzzers
+	@$(BUILD)/seed $(BUILD)/corpus
+	@number=0; failed=; echo "TAP version 13"; \
+	for fuzzer in $(FUZZERS); do \
+		number=$$((number + 1)); mkdir -p $(BUILD)/corpus/$$fuzzer; \
+		if $(BUILD)/fuzzers/$$fuzzer -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=2048 -max_len=65536 \
+			-artifact_prefix=$(BUILD)/$$fuzzer- $(BUILD)/corpus/$$fuzzer >$(BUILD)/$$fuzzer.log 2>&1; then \
+			echo "ok $$number fuzz $$fuzzer: $$(grep -o 'Done [0-9]* runs' $(BUILD)/$$fuzzer.log)"; \
+		else \
+			failed=1; tail -40 $(BUILD)/$$fuzzer.log | sed 's/^/# /'; echo "not ok $$number fuzz $$fuzzer"; \
+		fi; \
+	done; \
+	echo "1..$$number"; test -z "$$failed"
+
+.PHONY: fuzzers check-fuzz
