@@ -50,12 +50,14 @@ static void check_page(void)
 		"  write                           2.00    20.0 %  ###############  kernel/network/tcp/write 100 %\n"
 		"  read                            1.00    10.0 %  ########         kernel/network/tcp/read 100 %\n";
 	struct profile *profile = fake_profile();
-	struct task *openssl = fake_task(profile, 10, 10, "openssl", "openssl"), *xz = fake_task(profile, 11, 11, "xz", "xz");
+	struct task *openssl = fake_task(profile, 10, 10, "openssl", "openssl"),
+		    *xz = fake_task(profile, 11, 11, "xz", "xz");
 	struct task *worker = fake_task(profile, 5, 5, "kworker/0:1", "kworker/0:1");
 	struct stack *stack;
 	char *text;
 
-	fake_cell(profile, openssl, fake_stack(profile, "native/libcrypto", "u:aes@/usr/lib/libcrypto.so.3"), 40, 4000000000);
+	fake_cell(profile, openssl, fake_stack(profile, "native/libcrypto", "u:aes@/usr/lib/libcrypto.so.3"), 40,
+		  4000000000);
 	stack = fake_stack(profile, "kernel/network/tcp/write", "k:tcp_sendmsg u:write@/usr/lib/libc.so.6");
 	stack->class.syscall_name = intern("write");
 	fake_cell(profile, openssl, stack, 20, 2000000000);
@@ -63,7 +65,8 @@ static void check_page(void)
 	stack->class.syscall_name = intern("read");
 	stack->user_end = KTALLY_END_TRUNCATED;
 	fake_cell(profile, openssl, stack, 10, 1000000000);
-	fake_cell(profile, openssl, fake_stack(profile, "kernel/memory", "k:clear_page u:main@/usr/bin/openssl"), 10, 1000000000);
+	fake_cell(profile, openssl, fake_stack(profile, "kernel/memory", "k:clear_page u:main@/usr/bin/openssl"), 10,
+		  1000000000);
 	stack = fake_stack(profile, "native/liblzma", "u:@/usr/lib/liblzma.so.5");
 	stack->user_end = KTALLY_END_BROKEN;
 	fake_cell(profile, xz, stack, 10, 1000000000);
@@ -81,9 +84,13 @@ static void check_page(void)
 	profile->bad_records = 6;
 	profile->throttles = 7;
 	text = breakdown(profile);
-	check(strstr(text, "  lost                     3  2.65 % of the samples, 0.03 s: interrupts were off for long\n"), "the other loss of samples");
-	check(strstr(text, "  lost                     4  announcements of exec and exit, not samples\n"), "lost announcements");
-	check(strstr(text, "  orphans                  5  samples of a task or stack that was not announced"), "orphans");
+	check(strstr(text,
+		     "  lost                     3  2.65 % of the samples, 0.03 s: interrupts were off for long\n"),
+	      "the other loss of samples");
+	check(strstr(text, "  lost                     4  announcements of exec and exit, not samples\n"),
+	      "lost announcements");
+	check(strstr(text, "  orphans                  5  samples of a task or stack that was not announced"),
+	      "orphans");
 	check(strstr(text, "  left out                 6  records that cannot be understood\n"), "bad records");
 	check(strstr(text, "  thinned                  7  times"), "throttling");
 	free(text);
@@ -110,7 +117,8 @@ static void check_limits(void)
 		char name[400], area[200], frames[64];
 		struct task *task;
 
-		snprintf(name, sizeof(name), "%s%u-\xc3\xbc\xe2\x82\xac\n\x1b[31m-%0*u", i % 2 ? "a process with a long name " : "", i, i, i);
+		snprintf(name, sizeof(name), "%s%u-\xc3\xbc\xe2\x82\xac\n\x1b[31m-%0*u",
+			 i % 2 ? "a process with a long name " : "", i, i, i);
 		snprintf(area, sizeof(area), "%s/%0*u", i % 3 ? "kernel/subsystem" : "native", i % 150 + 1, i % 20);
 		snprintf(frames, sizeof(frames), "u:f%u@/usr/lib/l%u.so", i, i);
 		task = fake_task(profile, i, i, name, "x");
@@ -142,7 +150,8 @@ static void check_sum(void)
 		char name[16];
 
 		snprintf(name, sizeof(name), "p%u", i);
-		fake_cell(profile, fake_task(profile, i, i, name, name), fake_stack(profile, "native/x", "u:f@/x"), 1, i * 1000000000ULL);
+		fake_cell(profile, fake_task(profile, i, i, name, name), fake_stack(profile, "native/x", "u:f@/x"), 1,
+			  i * 1000000000ULL);
 	}
 	text = breakdown(profile);
 	at = strstr(text, "PROCESSES");
@@ -166,7 +175,8 @@ static void check_empty(void)
 
 	profile->last_time = profile->first_time;
 	text = breakdown(profile);
-	check(strstr(text, "CPU time            0.00 s\n") && strstr(text, "lost                  none\n"), "nothing sampled");
+	check(strstr(text, "CPU time            0.00 s\n") && strstr(text, "lost                  none\n"),
+	      "nothing sampled");
 	check(!strstr(text, "nan") && !strstr(text, "inf") && !strstr(text, "WHERE"), "nothing is divided by it");
 	free(text);
 	fake_free(profile);

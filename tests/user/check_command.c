@@ -38,7 +38,8 @@ static void check_empty_host(void)
 	struct host host;
 
 	host_read(&host, directory);
-	check(!host.release[0] && !host.module_loaded && !host.takes_modules && !host.hardware_counters, "of no files nothing is known");
+	check(!host.release[0] && !host.module_loaded && !host.takes_modules && !host.hardware_counters,
+	      "of no files nothing is known");
 	check_number(host.kernel_names_error, -ENOENT, "no /proc/kallsyms");
 	check_number(host.secure_boot, SECURE_BOOT_OFF, "no EFI, so no Secure Boot");
 	check_number(host.kptr_restrict, -1, "an unknown setting");
@@ -65,7 +66,8 @@ static void check_full_host(void)
 	put_text("/proc/kallsyms", "0000000000000000 T a\n0000000000000000 T b\n");
 	put_text("/proc/sys/kernel/kptr_restrict", "2\n");
 	put_text("/proc/sys/kernel/io_uring_disabled", "1\n");
-	put_text("/proc/self/mountinfo", "24 30 0:22 / /proc rw - proc proc rw\n36 35 0:31 / /sys/fs/cgroup/unified rw,nosuid shared:5 - cgroup2 cgroup2 rw\n");
+	put_text("/proc/self/mountinfo", "24 30 0:22 / /proc rw - proc proc rw\n"
+		 "36 35 0:31 / /sys/fs/cgroup/unified rw,nosuid shared:5 - cgroup2 cgroup2 rw\n");
 	host_read(&host, directory);
 	check_string(host.release, "6.1.0-44-amd64", "release");
 	check(host.takes_modules && host.modules_disabled, "modules can be loaded, but no more");
@@ -101,13 +103,22 @@ static void check_full_host(void)
 static struct host good_host(void)
 {
 	struct host host = {
-		.release = "6.12.1", .takes_modules = true, .module_loaded = true, .module_version = LIBKTALLY_VERSION, .lockdown = "none",
-		.secure_boot = SECURE_BOOT_OFF, .hardware_counters = true, .capabilities = ~0ULL, .io_uring_disabled = -1,
-		.cgroup2 = "/sys/fs/cgroup", .memlock = UINT64_MAX,
+		.release = "6.12.1",
+		.takes_modules = true,
+		.module_loaded = true,
+		.module_version = LIBKTALLY_VERSION,
+		.lockdown = "none",
+		.secure_boot = SECURE_BOOT_OFF,
+		.hardware_counters = true,
+		.capabilities = ~0ULL,
+		.io_uring_disabled = -1,
+		.cgroup2 = "/sys/fs/cgroup",
+		.memlock = UINT64_MAX,
 	};
 
 	host.info = (struct ktally_info){
-		.abi_version = KTALLY_ABI_VERSION, .allowed = KTALLY_ALLOWED_ALL_PROCESSES | KTALLY_ALLOWED_KERNEL_FRAMES,
+		.abi_version = KTALLY_ABI_VERSION,
+		.allowed = KTALLY_ALLOWED_ALL_PROCESSES | KTALLY_ALLOWED_KERNEL_FRAMES,
 		.clock = KTALLY_CLOCK_CYCLES,
 	};
 	return host;
@@ -140,14 +151,18 @@ static void check_judgement(void)
 	host.module_loaded = false;
 	host.device_error = -ENOENT;
 	host.module_installed = true;
-	judge(&host, EXIT_UNAVAILABLE, "!!  module           not loaded\n                     -> modprobe ktally", "a module that is not loaded");
+	judge(&host, EXIT_UNAVAILABLE, "!!  module           not loaded\n                     -> modprobe ktally",
+	      "a module that is not loaded");
 	host.secure_boot = SECURE_BOOT_ON;
-	judge(&host, EXIT_UNAVAILABLE, "-> mokutil --import /var/lib/dkms/mok.pub", "that Secure Boot may be in the way of");
+	judge(&host, EXIT_UNAVAILABLE, "-> mokutil --import /var/lib/dkms/mok.pub",
+	      "that Secure Boot may be in the way of");
 	host.module_installed = false;
-	judge(&host, EXIT_UNAVAILABLE, "-> it is not built for this kernel, whose headers are missing: apt-get install linux-headers-6.12.1\n",
+	judge(&host, EXIT_UNAVAILABLE,
+	      "-> it is not built for this kernel, whose headers are missing: apt-get install linux-headers-6.12.1\n",
 	      "that cannot be built");
 	host.kernel_headers = true;
-	judge(&host, EXIT_UNAVAILABLE, "-> it is not installed: install the package ktally-dkms", "that was never installed");
+	judge(&host, EXIT_UNAVAILABLE, "-> it is not installed: make install-dkms",
+	      "that was never installed");
 	host.dkms_registered = true;
 	judge(&host, EXIT_UNAVAILABLE, "-> it is not built for this kernel: dkms autoinstall", "that was not built");
 	host.modules_disabled = true;
@@ -157,23 +172,27 @@ static void check_judgement(void)
 
 	host = good_host();
 	host.module_off = true;
-	judge(&host, EXIT_UNAVAILABLE, "-> echo N > /sys/module/ktally/parameters/disabled\n", "a module that is turned off");
+	judge(&host, EXIT_UNAVAILABLE, "-> echo N > /sys/module/ktally/parameters/disabled\n",
+	      "a module that is turned off");
 	host = good_host();
 	strcpy(host.module_version, "0.0.9");
 	judge(&host, EXIT_OK, "--  module           version 0.0.9, this program is ", "a module of another release");
 	host = good_host();
 	host.device_error = -EPROTO;
-	judge(&host, EXIT_UNAVAILABLE, "!!  device           the module does not speak interface version 1\n", "a module of another interface");
+	judge(&host, EXIT_UNAVAILABLE, "!!  device           the module does not speak interface version 1\n",
+	      "a module of another interface");
 	host.device_error = -ENOENT;
 	judge(&host, EXIT_UNAVAILABLE, "--device /dev/ktally", "a container without the device");
 	host.device_error = -EACCES;
-	judge(&host, EXIT_PERMISSION, "!!  device           not allowed to open /dev/ktally\n", "a device that may not be opened");
+	judge(&host, EXIT_PERMISSION, "!!  device           not allowed to open /dev/ktally\n",
+	      "a device that may not be opened");
 
 	host = good_host();
 	host.info.allowed = 0;
 	host.capabilities = 0;
 	judge(&host, EXIT_OK, "--  processes        only those of this user may be sampled\n", "an ordinary user");
-	judge(&host, EXIT_OK, "--  capabilities     without CAP_PERFMON other users' processes", "who lacks capabilities");
+	judge(&host, EXIT_OK, "--  capabilities     without CAP_PERFMON other users' processes",
+	      "who lacks capabilities");
 	host.capabilities = 1ULL << 21 | 1ULL << 34 | 1ULL << 19 | 1ULL << 2;
 	judge(&host, EXIT_OK, "OK  capabilities     CAP_PERFMON, CAP_SYSLOG", "CAP_SYS_ADMIN stands for CAP_PERFMON");
 	host = good_host();
@@ -201,8 +220,8 @@ static void check_judgement(void)
 static void check_this_host(void)
 {
 	static const char *const titles[] = {
-		"kernel ", "module ", "Secure Boot ", "lockdown ", "device ", "clock ", "capabilities ", "kernel names ", "io_uring ",
-		"cgroup v2 ", "locked memory ",
+		"kernel ", "module ", "Secure Boot ", "lockdown ", "device ", "clock ", "capabilities ", "kernel names ",
+		"io_uring ", "cgroup v2 ", "locked memory ",
 	};
 	struct result result = command_run(command_check, "check");
 	unsigned int missing = 0;
@@ -214,7 +233,8 @@ static void check_this_host(void)
 		missing += !strstr(result.out, wanted);
 	}
 	check_number(missing, 0, "this host is judged in all points");
-	check(result.code == EXIT_OK || result.code == EXIT_UNAVAILABLE || result.code == EXIT_PERMISSION, "exit code %d", result.code);
+	check(result.code == EXIT_OK || result.code == EXIT_UNAVAILABLE || result.code == EXIT_PERMISSION,
+	      "exit code %d", result.code);
 	check((result.code == EXIT_OK) == !strstr(result.out, "\n!!"), "which fits what it says");
 	result_free(&result);
 	result = command_run(command_check, "check --help");

@@ -75,7 +75,7 @@ static inline void result_free(struct result *result)
 	free(result->err);
 }
 
-/* ---- a capture of two CPUs: openssl in a library and in the kernel, a kernel thread, a broken and an unannounced stack ---- */
+/* ---- a capture of two CPUs: openssl, a kernel thread, a broken stack and one that was never announced ---- */
 
 #define RECORD(type_, struct_, cpu_, ...) \
 	(struct struct_){ .header = { .type = (type_), .size = sizeof(struct struct_), .cpu = (cpu_) }, __VA_ARGS__ }
@@ -95,7 +95,9 @@ static inline void recording_write_stack(struct capture_writer *writer, const ui
 	} record = { 0 };
 	size_t count = stack[1] + stack[2];
 
-	record.head.header = (struct ktally_record){ .type = KTALLY_RECORD_STACK, .size = (uint16_t)(sizeof(record.head) + 8 * count) };
+	record.head.header = (struct ktally_record){
+		.type = KTALLY_RECORD_STACK, .size = (uint16_t)(sizeof(record.head) + 8 * count),
+	};
 	record.head.stack_id = stack[0];
 	record.head.mm_id = stack[2] ? mm_id : 0;
 	record.head.kernel_frames = (uint16_t)stack[1];
@@ -106,10 +108,11 @@ static inline void recording_write_stack(struct capture_writer *writer, const ui
 	capture_write_record(writer, &record, record.head.header.size);
 }
 
-static inline void recording_write_task(struct capture_writer *writer, uint64_t id, uint32_t pid, uint32_t tid, const char *comm)
+static inline void recording_write_task(struct capture_writer *writer, uint64_t id, uint32_t pid, uint32_t tid,
+					const char *comm)
 {
-	struct ktally_task task = RECORD(KTALLY_RECORD_TASK, ktally_task, 0, .time = 1000, .task_id = id, .cgroup_id = 77, .start_time = 5,
-					 .pid = pid, .tid = tid, .parent = 1);
+	struct ktally_task task = RECORD(KTALLY_RECORD_TASK, ktally_task, 0, .time = 1000, .task_id = id,
+					 .cgroup_id = 77, .start_time = 5, .pid = pid, .tid = tid, .parent = 1);
 
 	task.mm_id = pid == 2 ? 0 : 0x9000000000000001;
 	task.task_flags = pid == 2 ? KTALLY_TASK_KERNEL : 0;
@@ -117,11 +120,11 @@ static inline void recording_write_task(struct capture_writer *writer, uint64_t 
 	capture_write_record(writer, &task, sizeof(task));
 }
 
-static inline void recording_write_sample(struct capture_writer *writer, uint16_t cpu, uint64_t time, uint64_t stack, uint64_t task,
-					  uint32_t tid, int syscall)
+static inline void recording_write_sample(struct capture_writer *writer, uint16_t cpu, uint64_t time, uint64_t stack,
+					  uint64_t task, uint32_t tid, int syscall)
 {
-	struct ktally_sample sample = RECORD(KTALLY_RECORD_SAMPLE, ktally_sample, cpu, .time = time, .stack_id = stack, .task_id = task,
-					     .weight = 5000000, .tid = tid, .syscall = syscall);
+	struct ktally_sample sample = RECORD(KTALLY_RECORD_SAMPLE, ktally_sample, cpu, .time = time, .stack_id = stack,
+					     .task_id = task, .weight = 5000000, .tid = tid, .syscall = syscall);
 
 	capture_write_record(writer, &sample, sizeof(sample));
 }
@@ -129,17 +132,19 @@ static inline void recording_write_sample(struct capture_writer *writer, uint16_
 /* mappings: written before the records that need them, or after. */
 static inline void recording_make(const char *path, bool mappings_first)
 {
-	static const char names[] = "ffffffff81000000 T start_of_text\nffffffff81000100 t tcp_sendmsg\nffffffff81000200 T do_syscall_64\n"
-				    "ffffffff81000300 T worker_thread\nffffffff81000400 T end_of_text\n";
+	static const char names[] =
+		"ffffffff81000000 T start_of_text\nffffffff81000100 t tcp_sendmsg\nffffffff81000200 T do_syscall_64\n"
+		"ffffffff81000300 T worker_thread\nffffffff81000400 T end_of_text\n";
 	static const char maps[] = "00400000-00401000 r-xp 00000000 08:01 11 /nonexistent/openssl\n"
 				   "7f0000001000-7f0000002000 r-xp 00001000 08:01 12 /nonexistent/libcrypto.so.3\n";
 	static const char host[] = "hostname=recorded\nrelease=6.1.0-test\nmachine=0123\nclock=1\nrate=199\ncpus=2\n"
 				   "realtime=1700000100000000000\nmonotonic=100000000000\ncommand=openssl speed\n";
-	struct ktally_lost lost = RECORD(KTALLY_RECORD_LOST, ktally_lost, 1, .time = 30000000000, .cause = KTALLY_LOST_FULL,
-					 .loss = { .count = 3, .weight = 15000000 });
-	struct ktally_throttle throttle = RECORD(KTALLY_RECORD_THROTTLE, ktally_throttle, 0, .time = 31000000000, .thin = 4, .spent = 7,
-						 .window = 9);
-	struct ktally_exit ended = RECORD(KTALLY_RECORD_EXIT, ktally_exit, 0, .time = 32000000000, .start_time = 5, .pid = 10, .tid = 11);
+	struct ktally_lost lost = RECORD(KTALLY_RECORD_LOST, ktally_lost, 1, .time = 30000000000,
+					 .cause = KTALLY_LOST_FULL, .loss = { .count = 3, .weight = 15000000 });
+	struct ktally_throttle throttle = RECORD(KTALLY_RECORD_THROTTLE, ktally_throttle, 0, .time = 31000000000,
+						 .thin = 4, .spent = 7, .window = 9);
+	struct ktally_exit ended =
+		RECORD(KTALLY_RECORD_EXIT, ktally_exit, 0, .time = 32000000000, .start_time = 5, .pid = 10, .tid = 11);
 	struct { struct ktally_record header; uint64_t what; } unknown = { { .type = 999, .size = 16 }, 0xfeedULL };
 	struct capture_writer *writer;
 
@@ -156,7 +161,8 @@ static inline void recording_make(const char *path, bool mappings_first)
 		recording_write_stack(writer, recording_stacks[i], 0x9000000000000001);
 	recording_write_sample(writer, 0, 20000001000, 0x51, 0xa1, 10, -1);
 	recording_write_sample(writer, 0, 24000001000, 0x52, 0xa2, 11, 1);
-	recording_write_sample(writer, 1, 21000001000, 0x53, 0xa3, 2, -1);	/* ring after ring: earlier than the one before */
+	/* Ring after ring: earlier than the one before. */
+	recording_write_sample(writer, 1, 21000001000, 0x53, 0xa3, 2, -1);
 	recording_write_sample(writer, 1, 23000001000, 0x51, 0xa1, 10, -1);
 	recording_write_sample(writer, 1, 23500001000, 0x99, 0xa1, 10, -1);	/* of no announced stack */
 	capture_write_record(writer, &lost, sizeof(lost));
@@ -175,8 +181,8 @@ static inline void recording_cut(const char *from, const char *to, size_t bytes)
 	struct buffer whole = { 0 };
 	FILE *file = fopen(to, "w");
 
-	if (!file || buffer_read_file(&whole, from, 1 << 20) || bytes > whole.bytes || fwrite(whole.data, 1, bytes, file) != bytes ||
-	    fclose(file))
+	if (!file || buffer_read_file(&whole, from, 1 << 20) || bytes > whole.bytes ||
+	    fwrite(whole.data, 1, bytes, file) != bytes || fclose(file))
 		message_fatal(EXIT_FAILED, "cannot cut %s", from);
 	buffer_free(&whole);
 }

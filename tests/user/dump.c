@@ -84,7 +84,8 @@ static void check_whole(void)
 	result = command_run_to(command_dump, command, full);
 	result_free(&result);
 	close(full);
-	snprintf(command, sizeof(command), "jq -s 'map(select(.type==\"sample\").weight) | add' %s/dump.json", directory);
+	snprintf(command, sizeof(command), "jq -s 'map(select(.type==\"sample\").weight) | add' %s/dump.json",
+		 directory);
 	text = fake_output(command, &status);
 	check_string(text, "25000000\n", "jq reads it");
 	free(text);
@@ -125,7 +126,8 @@ static void check_options(void)
 	check_number(result.code, EXIT_USAGE, "an argument");
 	result_free(&result);
 	result = command_run(command_dump, "dump -i /etc/passwd");
-	check(result.code == EXIT_FAILED && strstr(result.err, "/etc/passwd is not a capture"), "a file that is no capture");
+	check(result.code == EXIT_FAILED && strstr(result.err, "/etc/passwd is not a capture"),
+	      "a file that is no capture");
 	result_free(&result);
 }
 

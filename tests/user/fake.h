@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Profiles made by hand, for the tests of what goes out. Frames are written as one string, innermost first, separated by
- * blanks: "k:tcp_sendmsg" kernel, "k:nft_do_chain@[nf_tables]" a module's, "u:main@/usr/bin/foo" user, "u:@/usr/lib/libz.so.1" without
- * a name, "a:" without a file, "x:" unknown. Addresses follow from the place in the string unless given as "#HEX" at its end.
+ * Profiles made by hand, for the tests of what goes out. Frames are written as one string, innermost first, separated
+ * by blanks: "k:tcp_sendmsg" kernel, "k:nft_do_chain@[nf_tables]" a module's, "u:main@/usr/bin/foo" user,
+ * "u:@/usr/lib/libz.so.1" without a name, "a:" without a file, "x:" unknown. Addresses follow from the place in the
+ * string unless given as "#HEX" at its end.
  */
 #ifndef KTALLY_FAKE_H
 #define KTALLY_FAKE_H
@@ -18,8 +19,16 @@
 #include "profile/profile.h"
 
 static const struct export_host fake_host = {
-	.name = "testhost", .id = "", .release = "6.1.0-44-amd64", .os_name = "Debian GNU/Linux", .os_version = "12",
-	.realtime = 1700000100000000000ULL, .monotonic = 100000000000ULL, .rate = 199, .clock = KTALLY_CLOCK_CPU, .cpus = 4,
+	.name = "testhost",
+	.id = "",
+	.release = "6.1.0-44-amd64",
+	.os_name = "Debian GNU/Linux",
+	.os_version = "12",
+	.realtime = 1700000100000000000ULL,
+	.monotonic = 100000000000ULL,
+	.rate = 199,
+	.clock = KTALLY_CLOCK_CPU,
+	.cpus = 4,
 };
 
 static inline struct profile *fake_profile(void)
@@ -52,7 +61,8 @@ static inline void fake_free(struct profile *profile)
 	free(profile);
 }
 
-static inline struct task *fake_task(struct profile *profile, uint32_t pid, uint32_t tid, const char *process, const char *comm)
+static inline struct task *fake_task(struct profile *profile, uint32_t pid, uint32_t tid, const char *process,
+				     const char *comm)
 {
 	struct task *task = memory_zeroed(1, sizeof(*task));
 
@@ -78,7 +88,9 @@ static inline void fake_frame(struct frame *frame, const char *text, size_t byte
 	object = strrchr(copy, '@');
 	if (object)
 		*object++ = '\0';
-	*frame = (struct frame){ .kind = FRAME_NATIVE, .address = 0x7f0000001000 + 16 * place, .object_address = 0x1000 + 16 * place };
+	*frame = (struct frame){
+		.kind = FRAME_NATIVE, .address = 0x7f0000001000 + 16 * place, .object_address = 0x1000 + 16 * place,
+	};
 	frame->function = copy[2] ? intern(copy + 2) : NULL;
 	frame->function_offset = frame->function ? 4 : 0;
 	frame->object = object ? intern(object) : NULL;
@@ -122,8 +134,8 @@ static inline struct stack *fake_stack(struct profile *profile, const char *area
 	return stack;
 }
 
-static inline void fake_cell(struct profile *profile, const struct task *task, const struct stack *stack, uint64_t samples,
-			     uint64_t weight)
+static inline void fake_cell(struct profile *profile, const struct task *task, const struct stack *stack,
+			     uint64_t samples, uint64_t weight)
 {
 	struct profile_cell *cell = memory_zeroed(1, sizeof(*cell));
 

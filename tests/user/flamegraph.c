@@ -12,15 +12,27 @@ static char directory[] = "/tmp/ktally-test-flamegraph-XXXXXX";
 static struct profile *small_profile(void)
 {
 	struct profile *profile = fake_profile();
-	struct task *openssl = fake_task(profile, 10, 10, "openssl", "openssl"), *iperf = fake_task(profile, 20, 20, "iperf3", "iperf3");
+	struct task *openssl = fake_task(profile, 10, 10, "openssl", "openssl"),
+		    *iperf = fake_task(profile, 20, 20, "iperf3", "iperf3");
 	struct task *xz = fake_task(profile, 30, 30, "xz", "xz");
 	struct stack *stack;
 
-	fake_cell(profile, openssl, fake_stack(profile, "native/libcrypto", "u:aes_gcm@/usr/lib/libcrypto.so.3 u:main@/usr/bin/openssl"), 30, 3000000000);
-	fake_cell(profile, openssl, fake_stack(profile, "kernel/disk/write", "k:ext4_file_write_iter k:do_syscall_64 u:write@/usr/lib/libc.so.6 "
-					       "u:main@/usr/bin/openssl"), 20, 2000000000);
-	fake_cell(profile, iperf, fake_stack(profile, "kernel/network/tcp/write", "k:tcp_sendmsg k:do_syscall_64 u:main@/usr/bin/iperf3"), 25, 2500000000);
-	fake_cell(profile, iperf, fake_stack(profile, "kernel/network/tcp/read", "k:tcp_recvmsg k:do_syscall_64 u:main@/usr/bin/iperf3"), 15, 1500000000);
+	fake_cell(profile, openssl,
+		  fake_stack(profile, "native/libcrypto", "u:aes_gcm@/usr/lib/libcrypto.so.3 u:main@/usr/bin/openssl"),
+		  30, 3000000000);
+	fake_cell(profile, openssl,
+		  fake_stack(profile, "kernel/disk/write",
+			     "k:ext4_file_write_iter k:do_syscall_64 u:write@/usr/lib/libc.so.6 "
+			     "u:main@/usr/bin/openssl"),
+		  20, 2000000000);
+	fake_cell(
+		profile, iperf,
+		fake_stack(profile, "kernel/network/tcp/write", "k:tcp_sendmsg k:do_syscall_64 u:main@/usr/bin/iperf3"),
+		25, 2500000000);
+	fake_cell(
+		profile, iperf,
+		fake_stack(profile, "kernel/network/tcp/read", "k:tcp_recvmsg k:do_syscall_64 u:main@/usr/bin/iperf3"),
+		15, 1500000000);
 	stack = fake_stack(profile, "native/liblzma", "u:@/usr/lib/liblzma.so.5#10 u:@/usr/lib/liblzma.so.5#20");
 	stack->user_end = KTALLY_END_BROKEN;
 	fake_cell(profile, xz, stack, 10, 1000000000);
@@ -45,9 +57,12 @@ static char *browse(const char *name, const char *hash)
 	int status;
 	char *text;
 
-	snprintf(command, sizeof(command), "cd %s && timeout 60 chromium --headless --no-sandbox --disable-gpu --disable-background-networking "
-		 "--no-first-run --user-data-dir=%s/browser --window-size=1200,800 --virtual-time-budget=2000 --dump-dom "
-		 "'file://%s/%s%s' 2>%s/browser.log", directory, directory, directory, name, hash, directory);
+	snprintf(
+		command, sizeof(command),
+		"cd %s && timeout 60 chromium --headless --no-sandbox --disable-gpu --disable-background-networking "
+		"--no-first-run --user-data-dir=%s/browser --window-size=1200,800 --virtual-time-budget=2000 --dump-dom "
+		"'file://%s/%s%s' 2>%s/browser.log",
+		directory, directory, directory, name, hash, directory);
 	text = fake_output(command, &status);
 	if (status == 0 && text)
 		return text;
@@ -95,10 +110,12 @@ static void check_file(const char *page)
 	static const char *const outside[] = { "http://", "https://", "src=", "@import", "url(", "fetch(", "import(" };
 	char *data = data_of(page);
 
-	check(data && strstr(data, expected), "labels: text, kind and object of each function, a name in two files twice");
+	check(data && strstr(data, expected),
+	      "labels: text, kind and object of each function, a name in two files twice");
 	check(data && strstr(data, "\"nodes\":[0,0,1,1,2,2,3,3,3,8,4,6,5,9,1,4,2,5,3,6,4,7,4,10,1,11,2,12,3,13,4,13]"),
 	      "the tree in preorder, heaviest first, the broken stack marked");
-	check(data && strstr(data, "\"selfs\":[3,0,3000000000,30,6,1,2000000000,20,10,2,2500000000,25,11,3,1500000000,15,15,4,1000000000,10]"),
+	check(data && strstr(data,
+			     "\"selfs\":[3,0,3000000000,30,6,1,2000000000,20,10,2,2500000000,25,11,3,1500000000,15,15,4,1000000000,10]"),
 	      "samples by leaf and area");
 	free(data);
 	for (size_t i = 0; i < sizeof(outside) / sizeof(outside[0]); i++)
@@ -149,10 +166,15 @@ static void check_small(void)
 
 	document = browse("small.html", "");
 	check(shows(document, "data-frames=\"16\""), "the program in the page comes to its end");
-	check(shows(document, "<title>ktally: testhost, Linux 6.1.0-44-amd64: 20.0 s, 10.00 s of CPU time in 100 samples</title>"), "the title");
-	check(shows(document, "<span>network</span><data value=\"4000000000\">40.00 %</data>"), "an area of the legend is the sum of its parts");
-	check(shows(document, "<span>libcrypto</span><data value=\"3000000000\">30.00 %</data>"), "a library in the legend");
-	check(shows(document, "all — 100.00 % · 10.000 s · 100 samples — self 0.00 % · 0 ns"), "the status line tells about everything");
+	check(shows(document,
+		    "<title>ktally: testhost, Linux 6.1.0-44-amd64: 20.0 s, 10.00 s of CPU time in 100 samples</title>"),
+	      "the title");
+	check(shows(document, "<span>network</span><data value=\"4000000000\">40.00 %</data>"),
+	      "an area of the legend is the sum of its parts");
+	check(shows(document, "<span>libcrypto</span><data value=\"3000000000\">30.00 %</data>"),
+	      "a library in the legend");
+	check(shows(document, "all — 100.00 % · 10.000 s · 100 samples — self 0.00 % · 0 ns"),
+	      "the status line tells about everything");
 	free(document);
 	document = browse("small.html", "#search=^tcp_|lzma");
 	check(shows(document, ">matched 50.00 %<"), "search by regular expression, nested matches once");
@@ -161,12 +183,17 @@ static void check_small(void)
 	check(shows(document, ">not a regular expression<"), "what is not a regular expression is told");
 	free(document);
 	document = browse("small.html", "#zoom=openssl;main;write&theme=dark&view=icicle");
-	check(shows(document, "write — /usr/lib/libc.so.6 — 20.00 % · 2.000 s · 20 samples — self 0.00 % · 0 ns — 100.00 % of what is shown — native/libc<"),
+	check(shows(document,
+		    "write — /usr/lib/libc.so.6 — 20.00 % · 2.000 s · 20 samples — self 0.00 % · 0 ns — 100.00 % of what is shown — native/libc<"),
 	      "zoom by the address");
-	check(shows(document, "data-theme=\"dark\"") && shows(document, "<button id=\"view\" title=\"i\" aria-pressed=\"true\">"), "theme and view too");
+	check(shows(document, "data-theme=\"dark\"") &&
+		      shows(document, "<button id=\"view\" title=\"i\" aria-pressed=\"true\">"),
+	      "theme and view too");
 	free(document);
 	document = browse("small.html", "#area=kernel/disk");
-	check(shows(document, "<button data-area=\"kernel/disk\" style=\"padding-left: 1.5rem;\" aria-pressed=\"true\">"), "an area by the address");
+	check(shows(document,
+		    "<button data-area=\"kernel/disk\" style=\"padding-left: 1.5rem;\" aria-pressed=\"true\">"),
+	      "an area by the address");
 	free(document);
 
 	document = browse("hands.html", "");
@@ -177,7 +204,8 @@ static void check_small(void)
 	check(shows(document, "data-escaped=\"0\""), "Escape shows everything again");
 	check(shows(document, "data-icicle=\"0 19\""), "i turns it upside down");
 	check(shows(document, "data-search=\"search\""), "Ctrl-F goes to the search");
-	check(shows(document, "data-area=\"kernel 60.0 20.0\""), "a click in the legend picks the area out of all frames");
+	check(shows(document, "data-area=\"kernel 60.0 20.0\""),
+	      "a click in the legend picks the area out of all frames");
 	free(document);
 }
 
@@ -202,15 +230,19 @@ static void check_hostile_names(void)
 	check_number(count_of(page, "</script>"), 2, "no name ends the script element");
 	check(data && !strstr(data, "</") && !strstr(data, "<!"), "what begins a tag is escaped");
 	free(data);
-	write_page("hostile.html", page, bytes, "<script>document.body.setAttribute('data-made', document.querySelectorAll('img, b, body i i').length);</script>");
+	write_page(
+		"hostile.html", page, bytes,
+		"<script>document.body.setAttribute('data-made', document.querySelectorAll('img, b, body i i').length);</script>");
 	free(page);
 	fake_free(profile);
 	if (!fake_have("chromium")) {
 		check_skip("no chromium: apt-get install chromium", "a browser takes hostile names for text");
 		return;
 	}
-	document = browse("hostile.html", "#zoom=%3C%2Fscript%3E%3Cscript%3Edocument.title%3D'taken'%3C%2Fscript%3E;%5B%3Cb%3E");
-	check(shows(document, "data-frames=\"6\"") && !strstr(document, "<title>taken"), "a browser takes hostile names for text");
+	document = browse("hostile.html",
+			  "#zoom=%3C%2Fscript%3E%3Cscript%3Edocument.title%3D'taken'%3C%2Fscript%3E;%5B%3Cb%3E");
+	check(shows(document, "data-frames=\"6\"") && !strstr(document, "<title>taken"),
+	      "a browser takes hostile names for text");
 	check(shows(document, "data-made=\"0\""), "and makes no elements of them");
 	free(document);
 }
@@ -227,13 +259,15 @@ static void check_large(void)
 	for (unsigned int i = 0; i < 20000; i++) {
 		buffer_clear(&frames);
 		for (unsigned int depth = 0; depth < 30; depth++)
-			buffer_format(&frames, "u:function_%u@/usr/lib/lib%u.so.1 ", (i >> (depth / 2)) % 1000 + depth * 7, depth % 5);
+			buffer_format(&frames, "u:function_%u@/usr/lib/lib%u.so.1 ",
+				      (i >> (depth / 2)) % 1000 + depth * 7, depth % 5);
 		fake_cell(profile, task, fake_stack(profile, "native/lib", frames.data), 1, 1000000 + i);
 	}
 	buffer_free(&frames);
 	page = fake_export(export_flamegraph, profile, &bytes, &error);
 	check(!error && bytes < 8 << 20, "20 000 stacks take %zu bytes", bytes);
-	write_page("large.html", page, bytes, "<script>const t = performance.now(); for (let i = 0; i < 10; i++) draw();\n"
+	write_page("large.html", page, bytes,
+		   "<script>const t = performance.now(); for (let i = 0; i < 10; i++) draw();\n"
 		   "document.body.setAttribute('data-slow', (performance.now() - t) / 10 > 100);</script>");
 	free(page);
 	fake_free(profile);

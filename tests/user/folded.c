@@ -8,7 +8,8 @@
 static void check_lines(void)
 {
 	struct profile *profile = fake_profile();
-	struct task *openssl = fake_task(profile, 10, 10, "openssl", "openssl"), *worker = fake_task(profile, 10, 11, "openssl", "worker");
+	struct task *openssl = fake_task(profile, 10, 10, "openssl", "openssl"),
+		    *worker = fake_task(profile, 10, 11, "openssl", "worker");
 	struct task *thread = fake_task(profile, 2, 2, "kworker/0:1", "kworker/0:1");
 	struct stack *stack;
 	size_t bytes;
@@ -18,7 +19,8 @@ static void check_lines(void)
 	stack = fake_stack(profile, "native/libcrypto", "u:aes@/usr/lib/libcrypto.so.3 u:main@/usr/bin/openssl");
 	fake_cell(profile, openssl, stack, 2, 2000);
 	fake_cell(profile, worker, stack, 1, 500);
-	stack = fake_stack(profile, "kernel/disk/write", "k:ext4_file_write_iter k:do_syscall_64 u:write@/usr/lib/libc.so.6 u:main@/usr/bin/openssl");
+	stack = fake_stack(profile, "kernel/disk/write",
+			   "k:ext4_file_write_iter k:do_syscall_64 u:write@/usr/lib/libc.so.6 u:main@/usr/bin/openssl");
 	fake_cell(profile, openssl, stack, 1, 700);
 	stack = fake_stack(profile, "native/libcrypto", "u:@/usr/lib/libcrypto.so.3#1f2e a: x:");
 	stack->user_end = KTALLY_END_BROKEN;
@@ -28,7 +30,8 @@ static void check_lines(void)
 	fake_cell(profile, openssl, stack, 1, 42);
 	stack = fake_stack(profile, "kernel/other", "k:process_one_work k:worker_thread");
 	fake_cell(profile, thread, stack, 1, 43);
-	stack = fake_stack(profile, "kernel/other", "k:@[kernel]#ffffffff81234567 k:nft_do_chain@[nf_tables] u:main@/usr/bin/openssl");
+	stack = fake_stack(profile, "kernel/other",
+			   "k:@[kernel]#ffffffff81234567 k:nft_do_chain@[nf_tables] u:main@/usr/bin/openssl");
 	stack->kernel_end = KTALLY_END_TRUNCATED;
 	fake_cell(profile, openssl, stack, 1, 44);
 	stack = fake_stack(profile, "unknown", "");
@@ -65,7 +68,8 @@ static void check_hostile_names(void)
 	stack->frames[1].object = intern("/tmp/l;ib\n.so");
 	fake_cell(profile, task, stack, 1, 7);
 	text = fake_export(export_folded, profile, &bytes, &error);
-	check_string(text, "evil:proc 5?fake:line 99999;[l:ib?.so+0x1010];a:b??[2J? 7\n", "hostile names stay within their frames");
+	check_string(text, "evil:proc 5?fake:line 99999;[l:ib?.so+0x1010];a:b??[2J? 7\n",
+		     "hostile names stay within their frames");
 	free(text);
 	fake_free(profile);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Captures that somebody damaged, by chance or on purpose, through everything that reads them. The sanitizers are the judges;
- * beyond that each command has to end with an exit code of its own.
+ * Captures that somebody damaged, by chance or on purpose, through everything that reads them. The sanitizers are the
+ * judges; beyond that each command has to end with an exit code of its own.
  */
 #include <getopt.h>
 #include <sys/stat.h>
@@ -130,8 +130,10 @@ int main(void)
 		exit(read_damaged(&whole));
 	}
 	waitpid(child, &status, 0);
-	if (!check(WIFEXITED(status) && !WEXITSTATUS(status), "%d damaged captures are read, each to an exit code of the command", CAPTURES)) {
-		snprintf(command, sizeof(command), "tail -n 30 %s | sed 's/^/# /'; cp %s /tmp/ktally-hostile-capture", said, damaged_path);
+	if (!check(WIFEXITED(status) && !WEXITSTATUS(status),
+		   "%d damaged captures are read, each to an exit code of the command", CAPTURES)) {
+		snprintf(command, sizeof(command), "tail -n 30 %s | sed 's/^/# /'; cp %s /tmp/ktally-hostile-capture",
+			 said, damaged_path);
 		status = system(command);
 	}
 	buffer_free(&whole);

@@ -27,8 +27,9 @@ static char *script(const struct ktally_sample *record, const struct task *task,
 }
 
 /*
- * What stackcollapse-perf.pl makes of it, written from its description: an event line is "NAME PID/TID [CPU] TIME: PERIOD EVENT:"
- * (the name may have blanks), a frame line is blanks, hexadecimal address, function, "(object)"; an empty line ends the sample.
+ * What stackcollapse-perf.pl makes of it, written from its description: an event line is "NAME PID/TID [CPU] TIME:
+ * PERIOD EVENT:" (the name may have blanks), a frame line is blanks, hexadecimal address, function, "(object)"; an
+ * empty line ends the sample.
  */
 static char *collapse(const char *text)
 {
@@ -51,8 +52,9 @@ static char *collapse(const char *text)
 
 			while (at > line && isdigit((unsigned char)at[-1]))
 				at--;
-			if (sscanf(at, "%u/%u [%u] %u.%6u: %lu cpu-clock:%n", &pid, &tid, &cpu, &seconds, &microseconds, &period,
-				   &used) != 6 || !used)
+			if (sscanf(at, "%u/%u [%u] %u.%6u: %lu cpu-clock:%n", &pid, &tid, &cpu, &seconds, &microseconds,
+				   &period, &used) != 6 ||
+			    !used)
 				continue;
 			while (at > line && at[-1] == ' ')
 				at--;
@@ -78,9 +80,11 @@ int main(void)
 	struct profile *profile = fake_profile();
 	struct task *task = fake_task(profile, 3921, 3922, "openssl", "ssl worker");
 	struct ktally_sample record = fake_record(2133931830456ULL, 10101010, 3, 3922);
-	struct stack *stack = fake_stack(profile, "kernel/other", "k:nft_do_chain@[nf_tables]#ffffffffc0a01234 k:do_syscall_64 "
-					 "u:write@/usr/lib/x86_64-linux-gnu/libc.so.6#155507 u:@/usr/bin/dash#9e90 a:#7f0012345678 "
-					 "x:#56486ec82aa0");
+	struct stack *stack =
+		fake_stack(profile, "kernel/other",
+			   "k:nft_do_chain@[nf_tables]#ffffffffc0a01234 k:do_syscall_64 "
+			   "u:write@/usr/lib/x86_64-linux-gnu/libc.so.6#155507 u:@/usr/bin/dash#9e90 a:#7f0012345678 "
+			   "x:#56486ec82aa0");
 	static const char expected[] =
 		"ssl worker  3921/3922  [003]  2133.931830:   10101010 cpu-clock: \n"
 		"\tffffffffc0a01234 nft_do_chain+0x4 ([nf_tables])\n"

@@ -27,7 +27,8 @@ static char *pprof(const char *options, const char *name)
 	int status;
 	char *text;
 
-	snprintf(command, sizeof(command), "cd %s && TZ=UTC PPROF_TMPDIR=. go tool pprof -symbolize=local %s %s 2>&1", directory, options, name);
+	snprintf(command, sizeof(command), "cd %s && TZ=UTC PPROF_TMPDIR=. go tool pprof -symbolize=local %s %s 2>&1",
+		 directory, options, name);
 	text = fake_output(command, &status);
 	if (status == 0)
 		return text;
@@ -64,16 +65,26 @@ static struct profile *small_profile(void)
 {
 	struct profile *profile = fake_profile();
 	struct task *main_thread = fake_task(profile, 10, 10, "openssl", "openssl");
-	struct task *worker = fake_task(profile, 10, 11, "openssl", "worker"), *python = fake_task(profile, 20, 20, "python3.11", "python3");
-	struct stack *stack = fake_stack(profile, "native/libcrypto", "u:aes_gcm@/usr/lib/libcrypto.so.3#aa10 u:main@/usr/bin/openssl#1200");
+	struct task *worker = fake_task(profile, 10, 11, "openssl", "worker"),
+		    *python = fake_task(profile, 20, 20, "python3.11", "python3");
+	struct stack *stack = fake_stack(profile, "native/libcrypto",
+					 "u:aes_gcm@/usr/lib/libcrypto.so.3#aa10 u:main@/usr/bin/openssl#1200");
 
 	fake_cell(profile, main_thread, stack, 20, 2000000000);
 	fake_cell(profile, worker, stack, 10, 1000000000);
-	stack = fake_stack(profile, "kernel/disk/write", "k:ext4_file_write_iter k:do_syscall_64 u:write@/usr/lib/libc.so.6 u:main@/usr/bin/openssl#1234");
+	stack = fake_stack(
+		profile, "kernel/disk/write",
+		"k:ext4_file_write_iter k:do_syscall_64 u:write@/usr/lib/libc.so.6 u:main@/usr/bin/openssl#1234");
 	stack->class.syscall_name = intern("write");
 	fake_cell(profile, main_thread, stack, 5, 500000000);
-	fake_cell(profile, python, fake_stack(profile, "native/libz", "u:@/usr/lib/libz.so.1#5010 u:@/usr/lib/libz.so.1#6020 a:#7f1234567000"), 3, 300000000);
-	fake_cell(profile, python, fake_stack(profile, "kernel/other", "k:nft_do_chain@[nf_tables]#ffffffffc0001000 k:@[kernel]#ffffffff81555000"), 2, 150000000);
+	fake_cell(profile, python,
+		  fake_stack(profile, "native/libz",
+			     "u:@/usr/lib/libz.so.1#5010 u:@/usr/lib/libz.so.1#6020 a:#7f1234567000"),
+		  3, 300000000);
+	fake_cell(profile, python,
+		  fake_stack(profile, "kernel/other",
+			     "k:nft_do_chain@[nf_tables]#ffffffffc0001000 k:@[kernel]#ffffffff81555000"),
+		  2, 150000000);
 	fake_cell(profile, python, fake_stack(profile, "unknown", ""), 1, 50000000);
 	profile->lost[KTALLY_LOST_FULL] = (struct ktally_loss){ .count = 12, .weight = 60000000 };
 	return profile;
@@ -102,13 +113,15 @@ static void check_small(void)
 	}
 
 	text = pprof("-top -unit=ms", "small.pb.gz");
-	check(has_line(text, "\nType: cpu\nTime: 2023-11-14 22:14:10 UTC\nDuration: 20s, Total samples = 4000ms (20.00%)\n"),
+	check(has_line(text,
+		       "\nType: cpu\nTime: 2023-11-14 22:14:10 UTC\nDuration: 20s, Total samples = 4000ms (20.00%)\n"),
 	      "pprof -top shows cpu by default, when it was, how long, and the total");
 	check(text && !strstr(text, "File:"), "and takes no file for the program");
 	check(has_line(text, "\n3000ms 75.00% 75.00% 3000ms 75.00% aes_gcm\n"), "self time and share of a function");
 	check(has_line(text, " 3500ms 87.50% main\n"), "inclusive time of another");
 	check(has_line(text, "\n500ms 12.50% 87.50% 500ms 12.50% ext4_file_write_iter\n"), "a kernel function");
-	check(has_line(text, "\n300ms 7.50% 95.00% 300ms 7.50% [libz.so.1]\n"), "frames without a name by their object");
+	check(has_line(text, "\n300ms 7.50% 95.00% 300ms 7.50% [libz.so.1]\n"),
+	      "frames without a name by their object");
 	free(text);
 	text = pprof("-top -sample_index=samples", "small.pb.gz");
 	check(has_line(text, "\n30 73.17% 73.17% 30 73.17% aes_gcm\n"), "numbers of samples");
@@ -121,25 +134,33 @@ static void check_small(void)
 	check(has_line(text, "\n1s 25.00% 25.00% 1s 25.00% aes_gcm\n"), "labels select");
 	free(text);
 	text = pprof("-comments", "small.pb.gz");
-	check(has_line(text, "199 samples per second and CPU; lost: 12; without a known task or stack: 0\n"), "comments tell the losses");
+	check(has_line(text, "199 samples per second and CPU; lost: 12; without a known task or stack: 0\n"),
+	      "comments tell the losses");
 	free(text);
 	text = pprof("-raw", "small.pb.gz");
 	check(has_line(text, "\nPeriodType: cpu nanoseconds\nPeriod: 5025125\n"), "period by the rate");
-	check(has_line(text, "\nsamples/count cpu/nanoseconds[dflt]\n20 2000000000: 1 2\narea:[native/libcrypto] process:[openssl] "
-		       "thread:[openssl]\npid:[10] tid:[10]\n"), "sample types, the first sample, its stack and labels");
-	check(has_line(text, "\n5 500000000: 3 4 5 6\narea:[kernel/disk/write] process:[openssl] syscall:[write] thread:[openssl]\n"),
+	check(has_line(
+		      text,
+		      "\nsamples/count cpu/nanoseconds[dflt]\n20 2000000000: 1 2\narea:[native/libcrypto] process:[openssl] "
+		      "thread:[openssl]\npid:[10] tid:[10]\n"),
+	      "sample types, the first sample, its stack and labels");
+	check(has_line(
+		      text,
+		      "\n5 500000000: 3 4 5 6\narea:[kernel/disk/write] process:[openssl] syscall:[write] thread:[openssl]\n"),
 	      "a sample in a system call");
 	check(has_line(text, " 0x0/0xffffffffffffffff/0x0 [kernel.kallsyms] [FN]\n"), "the kernel's mapping");
 	check(has_line(text, " 0x0/0xffffffffffffffff/0x0 /usr/lib/libcrypto.so.3 [FN]\n"), "a library's mapping");
 	check(has_line(text, "\n1 50000000:\n"), "an empty stack");
 	free(text);
 	text = pprof("-traces", "small.pb.gz");
-	check(has_line(text, "500ms ext4_file_write_iter\ndo_syscall_64\nwrite\nmain\n"), "pprof -traces has the stack, innermost first");
+	check(has_line(text, "500ms ext4_file_write_iter\ndo_syscall_64\nwrite\nmain\n"),
+	      "pprof -traces has the stack, innermost first");
 	free(text);
 	text = pprof("-proto -output=again.pb.gz", "small.pb.gz");
 	free(text);
 	text = pprof("-top -diff_base=again.pb.gz", "small.pb.gz");
-	check(has_line(text, "\nShowing nodes accounting for 0, 0% of 4s total\n"), "what pprof writes again is the same");
+	check(has_line(text, "\nShowing nodes accounting for 0, 0% of 4s total\n"),
+	      "what pprof writes again is the same");
 	free(text);
 }
 
@@ -165,7 +186,8 @@ static void check_hostile_names(void)
 		return;
 	}
 	text = pprof("-raw", "hostile.pb.gz");
-	check(text && strstr(text, "??") && !strstr(text, "\xff") && !strstr(text, "\xc0"), "bytes that are not UTF-8 are replaced");
+	check(text && strstr(text, "??") && !strstr(text, "\xff") && !strstr(text, "\xc0"),
+	      "bytes that are not UTF-8 are replaced");
 	check(text && strstr(text, "std::map<int, f\xc3\xbcr>::operator[](int&&)"), "and what is, is kept");
 	free(text);
 }
@@ -184,7 +206,8 @@ static void check_large(void)
 	for (unsigned int i = 0; i < 20000; i++) {
 		buffer_clear(&frames);
 		for (unsigned int depth = 0; depth < 30; depth++)
-			buffer_format(&frames, "u:function_%u@/usr/lib/lib%u.so.1 ", (i >> (depth / 2)) + depth * 7, depth % 5);
+			buffer_format(&frames, "u:function_%u@/usr/lib/lib%u.so.1 ", (i >> (depth / 2)) + depth * 7,
+				      depth % 5);
 		fake_cell(profile, task, fake_stack(profile, "native/lib", frames.data), 1, 1000000 + i);
 		total += 1000000 + i;
 	}

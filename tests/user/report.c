@@ -41,16 +41,21 @@ static void check_text(void)
 	struct result result = report("%s", ""), short_result = report(" --top 1"), none = report(" -n 0");
 
 	check(result.code == EXIT_OK && !*result.err, "the text needs no format named, and tells all by itself");
-	check(says(result.out, "recorded, Linux 6.1.0-test: 4.0 s at 199 samples per second and CPU, by timer\n"), "where it was recorded");
+	check(says(result.out, "recorded, Linux 6.1.0-test: 4.0 s at 199 samples per second and CPU, by timer\n"),
+	      "where it was recorded");
 	check(says(result.out, "  CPU time            0.03 s  0.01 of 2 CPUs were busy\n"), "how busy it was");
 	check(says(result.out, "  samples                  5  of 3 stacks in 2 processes\n"), "how much was sampled");
 	check(says(result.out, "  lost                     3  37.50 % of the samples, 0.01 s"), "what was lost");
 	check(says(result.out, "  orphans                  1  samples"), "what cannot be resolved");
 	check(says(result.out, "  openssl                         0.01    60.0 %"), "processes");
 	check(says(result.out, "  write                           0.01    20.0 %"), "system calls, by number");
-	check(says(result.out, "\nself seconds    share   inclusive    share  FUNCTIONS\n"
-		   "        0.01   50.0 %        0.01   75.0 %  [libcrypto.so.3]                      libcrypto.so.3\n"), "functions by self time");
-	check(says(result.out, "        0.00    0.0 %        0.01   50.0 %  [openssl]                             openssl\n"), "and inclusive");
+	check(says(result.out,
+		   "\nself seconds    share   inclusive    share  FUNCTIONS\n"
+		   "        0.01   50.0 %        0.01   75.0 %  [libcrypto.so.3]                      libcrypto.so.3\n"),
+	      "functions by self time");
+	check(says(result.out,
+		   "        0.00    0.0 %        0.01   50.0 %  [openssl]                             openssl\n"),
+	      "and inclusive");
 	check(says(short_result.out, "FUNCTIONS") && !strstr(short_result.out, "tcp_sendmsg"), "as many as asked for");
 	check(!strstr(none.out, "FUNCTIONS"), "or none");
 	result_free(&result);
@@ -68,7 +73,8 @@ static void check_formats(void)
 		     "kthreadd;worker_thread_[k] 5000000\n"
 		     "openssl;[broken];[libcrypto.so.3+0x1020];do_syscall_64_[k];tcp_sendmsg_[k] 5000000\n"
 		     "openssl;[openssl+0x100];[libcrypto.so.3+0x1010] 10000000\n", "folded stacks on standard output");
-	check(says(result.err, "3 of 8 samples were lost while recording") && says(result.err, "1 samples are left out"),
+	check(says(result.err, "3 of 8 samples were lost while recording") &&
+		      says(result.err, "1 samples are left out"),
 	      "a format without room for losses has them told beside");
 	result_free(&result);
 	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
@@ -77,8 +83,9 @@ static void check_formats(void)
 
 		snprintf(name, sizeof(name), "%s/%s", directory, files[i]);
 		result = report(" -o %s", name);
-		check(result.code == EXIT_OK && !buffer_read_file(&file, name, 1 << 24) && file.bytes > strlen(starts[i]) &&
-		      !memcmp(file.data, starts[i], strlen(starts[i])), "the format follows from the name %s", files[i]);
+		check(result.code == EXIT_OK && !buffer_read_file(&file, name, 1 << 24) &&
+			      file.bytes > strlen(starts[i]) && !memcmp(file.data, starts[i], strlen(starts[i])),
+		      "the format follows from the name %s", files[i]);
 		buffer_free(&file);
 		result_free(&result);
 	}
@@ -92,17 +99,20 @@ static void check_failures(void)
 
 	snprintf(line, sizeof(line), "report -f folded -i %s", path);
 	result = command_run_to(command_report, line, full);
-	check(result.code == EXIT_FAILED && says(result.err, "cannot write standard output: No space left on device"), "a full disk is told");
+	check(result.code == EXIT_FAILED && says(result.err, "cannot write standard output: No space left on device"),
+	      "a full disk is told");
 	result_free(&result);
 	close(full);
 	result = report(" -o /nonexistent/x.html");
-	check(result.code == EXIT_FAILED && says(result.err, "cannot write /nonexistent/x.html: No such file"), "no such directory");
+	check(result.code == EXIT_FAILED && says(result.err, "cannot write /nonexistent/x.html: No such file"),
+	      "no such directory");
 	result_free(&result);
 	snprintf(cut, sizeof(cut), "%s.cut", path);
 	recording_cut(path, cut, recording_bytes(path) - 300);
 	snprintf(line, sizeof(line), "report -i %s", cut);
 	result = command_run(command_report, line);
-	check(result.code == EXIT_FAILED && says(result.err, "ends in the middle") && says(result.out, "WHERE CPU TIME WENT"),
+	check(result.code == EXIT_FAILED && says(result.err, "ends in the middle") &&
+		      says(result.out, "WHERE CPU TIME WENT"),
 	      "a cut capture is shown, and told as such");
 	result_free(&result);
 	result = command_run(command_report, "report -i /nonexistent");
@@ -145,13 +155,17 @@ static void check_recursion(void)
 	size_t bytes;
 	FILE *file = open_memstream(&text, &bytes);
 
-	fake_cell(profile, task, fake_stack(profile, "native/x", "u:again@/bin/x u:again@/bin/x u:main@/bin/x"), 1, 3000000000);
-	fake_cell(profile, task, fake_stack(profile, "native/x", "u:other@/bin/x u:again@/bin/x u:main@/bin/x"), 1, 1000000000);
+	fake_cell(profile, task, fake_stack(profile, "native/x", "u:again@/bin/x u:again@/bin/x u:main@/bin/x"), 1,
+		  3000000000);
+	fake_cell(profile, task, fake_stack(profile, "native/x", "u:other@/bin/x u:again@/bin/x u:main@/bin/x"), 1,
+		  1000000000);
 	check_number(functions_write(file, profile, 2), 0, "functions of a program with recursion");
 	fclose(file);
-	check_string(text, "\nself seconds    share   inclusive    share  FUNCTIONS\n"
+	check_string(text,
+		     "\nself seconds    share   inclusive    share  FUNCTIONS\n"
 		     "        3.00   75.0 %        4.00  100.0 %  again                                 x\n"
-		     "        1.00   25.0 %        1.00   25.0 %  other                                 x\n", "recursion counts once");
+		     "        1.00   25.0 %        1.00   25.0 %  other                                 x\n",
+		     "recursion counts once");
 	free(text);
 	fake_free(profile);
 }
@@ -167,7 +181,8 @@ static void check_pipe(void)
 	dup2(kept, STDIN_FILENO);
 	close(kept);
 	close(file);
-	check(result.code == EXIT_OK && says(result.out, "openssl;[openssl+0x100];[libcrypto.so.3+0x1010] 10000000\n"), "standard input");
+	check(result.code == EXIT_OK && says(result.out, "openssl;[openssl+0x100];[libcrypto.so.3+0x1010] 10000000\n"),
+	      "standard input");
 	result_free(&result);
 }
 

@@ -93,7 +93,9 @@ static void check_order(void)
 	recording_write_stack(writer, recording_stacks[2], 0);
 	for (int cpu = 0; cpu < 2; cpu++)
 		for (int i = 0; i < 20000; i++)
-			recording_write_sample(writer, (uint16_t)cpu, 1000000000ULL + (uint64_t)i * 10000 + (uint64_t)cpu * 5000, 0x53, 0xa3, 2, -1);
+			recording_write_sample(writer, (uint16_t)cpu,
+					       1000000000ULL + (uint64_t)i * 10000 + (uint64_t)cpu * 5000, 0x53, 0xa3,
+					       2, -1);
 	capture_close(writer);
 	result = script(path);
 	for (const char *at = result.out; at && *at; at = strchr(at, '\n'), at += at != NULL) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * ktally check: what this host has and lacks for sampling. "OK" is as it should be, "--" makes profiles poorer, "!!" means that
- * nothing can be sampled; each lack is followed by its cure.
+ * ktally check: what this host has and lacks for sampling. "OK" is as it should be, "--" makes profiles poorer, "!!"
+ * means that nothing can be sampled; each lack is followed by its cure.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -94,18 +94,20 @@ static void check_kernel(struct report *report, const struct host *host)
 static void cure_absence(struct report *report, const struct host *host)
 {
 	if (!host->takes_modules)
-		cure(report, "this kernel takes no modules (CONFIG_MODULES is off): boot one that does, or try it in a VM: scripts/vm");
+		cure(report, "this kernel takes no modules (CONFIG_MODULES): boot one that does, or use scripts/vm");
 	else if (host->modules_disabled)
 		cure(report, "kernel.modules_disabled is 1: no module can be loaded until the next boot");
 	else if (host->module_installed)
 		cure(report, "modprobe ktally; `journalctl -k` tells why if it refuses");
 	else if (!host->kernel_headers)
-		cure(report, "it is not built for this kernel, whose headers are missing: apt-get install linux-headers-%s", host->release);
+		cure(report,
+		     "it is not built for this kernel, whose headers are missing: apt-get install linux-headers-%s",
+		     host->release);
 	else if (host->dkms_registered)
 		cure(report, "it is not built for this kernel: dkms autoinstall, then modprobe ktally");
 	else
-		cure(report, "it is not installed: install the package ktally-dkms or, from the sources, make install-dkms && dkms install "
-			     "ktally/%s; then modprobe ktally", ktally_version());
+		cure(report, "it is not installed: make install-dkms, dkms install ktally/%s, modprobe ktally",
+		     ktally_version());
 }
 
 static void check_module(struct report *report, const struct host *host)
@@ -128,7 +130,8 @@ static void check_secure_boot(struct report *report, const struct host *host)
 {
 	if (host->secure_boot == SECURE_BOOT_ON && !host->module_loaded) {
 		say(report, POORER, "Secure Boot", "on: the module has to be signed by a key that this machine knows");
-		cure(report, "mokutil --import /var/lib/dkms/mok.pub, then reboot and confirm it; dkms signs with that key");
+		cure(report,
+		     "mokutil --import /var/lib/dkms/mok.pub, then reboot and confirm it; dkms signs with that key");
 	} else if (host->secure_boot == SECURE_BOOT_ON) {
 		say(report, GOOD, "Secure Boot", "on, and the module is accepted");
 	} else if (host->secure_boot == SECURE_BOOT_OFF) {
@@ -144,7 +147,8 @@ static void check_lockdown(struct report *report, const struct host *host)
 		say(report, POORER, "lockdown", "confidentiality: the kernel keeps its own frames to itself");
 		cure(report, "lockdown=integrity on the kernel's command line would let them be seen");
 	} else if (!host->lockdown[0]) {
-		say(report, GOOD, "lockdown", "none: this kernel has no lockdown, or /sys/kernel/security is not mounted");
+		say(report, GOOD, "lockdown",
+		    "none: this kernel has no lockdown, or /sys/kernel/security is not mounted");
 	} else {
 		say(report, GOOD, "lockdown", "%s", host->lockdown);
 	}
@@ -161,8 +165,8 @@ static void check_device(struct report *report, const struct host *host)
 	case -ENODEV:
 		say(report, IMPOSSIBLE, "device", "there is no " KTALLY_DEVICE_PATH);
 		if (host->module_loaded)
-			cure(report, "the module is loaded, so the node is missing: in a container pass it in (--device "
-				     KTALLY_DEVICE_PATH "), else see whether udev or devtmpfs runs");
+			cure(report, "the module is loaded, its node is missing: in a container pass it in (--device "
+				     KTALLY_DEVICE_PATH "), else see whether devtmpfs is mounted");
 		else
 			cure(report, "it comes with the module");
 		break;
@@ -190,7 +194,7 @@ static void check_rights(struct report *report, const struct host *host)
 		say(report, GOOD, "processes", "all of this host may be sampled");
 	} else {
 		say(report, POORER, "processes", "only those of this user may be sampled");
-		cure(report, "run as root, or setcap cap_perfmon,cap_syslog,cap_sys_ptrace,cap_dac_read_search+ep on the program");
+		cure(report, "run as root, or give the program CAP_PERFMON: see setcap(8)");
 	}
 	if (host->info.allowed & KTALLY_ALLOWED_KERNEL_FRAMES) {
 		say(report, GOOD, "kernel frames", "allowed");
@@ -209,11 +213,13 @@ static void check_clock(struct report *report, const struct host *host)
 	} else if (host->hardware_counters && !clock) {
 		say(report, GOOD, "clock", "this CPU has hardware counters");
 	} else if (host->hardware_counters) {
-		say(report, POORER, "clock", "a timer, though this CPU has counters: code that runs with interrupts off is not seen in place");
-		cure(report, "the module's parameter pmu may be off, or something else holds the counters (the NMI watchdog, say)");
+		say(report, POORER, "clock",
+		    "a timer, though this CPU has counters: code that runs with interrupts off is not seen in place");
+		cure(report, "the module's parameter pmu is off, or something holds the counters: the NMI watchdog?");
 	} else {
 		say(report, POORER, "clock", "a timer: code that runs with interrupts off is not seen in place");
-		cure(report, "there are no hardware counters; in a virtual machine ask for them (KVM: -cpu host, pmu=on)");
+		cure(report,
+		     "there are no hardware counters; in a virtual machine ask for them (KVM: -cpu host, pmu=on)");
 	}
 }
 
@@ -225,7 +231,7 @@ static void check_capabilities(struct report *report, const struct host *host)
 	} wanted[] = {
 		{ CAP_PERFMON, "CAP_PERFMON", "other users' processes and kernel frames are not sampled" },
 		{ CAP_SYSLOG, "CAP_SYSLOG", "functions of the kernel have no names" },
-		{ CAP_SYS_PTRACE, "CAP_SYS_PTRACE", "mappings of other users' processes cannot be read: their functions have no names" },
+		{ CAP_SYS_PTRACE, "CAP_SYS_PTRACE", "functions of other users' processes have no names" },
 		{ CAP_DAC_READ_SEARCH, "CAP_DAC_READ_SEARCH", "programs that this user cannot read have no names" },
 	};
 	unsigned int lacking = 0;
@@ -250,8 +256,10 @@ static void check_kernel_names(struct report *report, const struct host *host)
 	if (!host->kernel_names_error) {
 		say(report, GOOD, "kernel names", "/proc/kallsyms has addresses");
 	} else if (host->kernel_names_error == -EPERM) {
-		say(report, POORER, "kernel names", "/proc/kallsyms hides its addresses: functions of the kernel have no names");
-		cure(report, host->kptr_restrict == 2 ? "sysctl kernel.kptr_restrict=1, and CAP_SYSLOG" : "that needs CAP_SYSLOG: run as root");
+		say(report, POORER, "kernel names",
+		    "/proc/kallsyms hides its addresses: functions of the kernel have no names");
+		cure(report, host->kptr_restrict == 2 ? "sysctl kernel.kptr_restrict=1, and CAP_SYSLOG"
+						      : "that needs CAP_SYSLOG: run as root");
 	} else {
 		say(report, POORER, "kernel names", "/proc/kallsyms: %s", strerror(-host->kernel_names_error));
 		cure(report, "the kernel needs CONFIG_KALLSYMS, and /proc has to be mounted");
@@ -264,9 +272,11 @@ static void check_io_uring(struct report *report, const struct host *host)
 		say(report, GOOD, "io_uring", "works");
 		return;
 	}
-	say(report, POORER, "io_uring", "%s: ktallyd uses poll instead, at a little more cost", strerror(-host->io_uring_error));
+	say(report, POORER, "io_uring", "%s: ktallyd uses poll instead, at a little more cost",
+	    strerror(-host->io_uring_error));
 	if (host->io_uring_disabled > 0)
-		cure(report, "kernel.io_uring_disabled is %d: sysctl kernel.io_uring_disabled=0 allows it", host->io_uring_disabled);
+		cure(report, "kernel.io_uring_disabled is %d: sysctl kernel.io_uring_disabled=0 allows it",
+		     host->io_uring_disabled);
 	else if (host->io_uring_error == -ENOMEM)
 		cure(report, "ulimit -l is too low for this kernel: raise it, or give the program CAP_IPC_LOCK");
 	else
@@ -284,7 +294,8 @@ static void check_rest(struct report *report, const struct host *host)
 	if (host->memlock == UINT64_MAX)
 		say(report, GOOD, "locked memory", "no limit");
 	else
-		say(report, GOOD, "locked memory", "limit of %" PRIu64 " KiB; only io_uring before Linux 5.12 is under it", host->memlock >> 10);
+		say(report, GOOD, "locked memory",
+		    "limit of %" PRIu64 " KiB; only io_uring before Linux 5.12 is under it", host->memlock >> 10);
 }
 
 int check_write(struct buffer *text, const struct host *host)

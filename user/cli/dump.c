@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * ktally dump: the records of a capture as they are, one JSON object a line, in the file's order. Fields have the names of
- * <linux/ktally.h>. Ids and addresses are strings in hexadecimal, since they use all 64 bits and readers of JSON
+ * ktally dump: the records of a capture as they are, one JSON object a line, in the file's order. Fields have the names
+ * of <linux/ktally.h>. Ids and addresses are strings in hexadecimal, since they use all 64 bits and readers of JSON
  * commonly keep 53; all other numbers are numbers. What is in a capture beside records has lines of its own.
  */
 #include <errno.h>
@@ -77,7 +77,8 @@ static const char *const cause_names[] = {
 
 static const char *const state_names[] = {
 	[KTALLY_OFFCPU_SLEEP] = "sleep", [KTALLY_OFFCPU_DISK] = "disk", [KTALLY_OFFCPU_IOWAIT] = "iowait",
-	[KTALLY_OFFCPU_STOPPED] = "stopped", [KTALLY_OFFCPU_PREEMPTED] = "preempted", [KTALLY_OFFCPU_YIELDED] = "yielded",
+	[KTALLY_OFFCPU_STOPPED] = "stopped", [KTALLY_OFFCPU_PREEMPTED] = "preempted",
+	[KTALLY_OFFCPU_YIELDED] = "yielded",
 };
 
 static void write_task(struct buffer *line, const struct ktally_task *task)

@@ -25,7 +25,8 @@ static struct function *find(struct map *functions, const struct frame *frame)
 	uint64_t key = hash_words((uintptr_t)frame->function, (uintptr_t)frame->object);
 	struct function *function;
 
-	while ((function = map_get(functions, key)) && (function->name != frame->function || function->object != frame->object))
+	while ((function = map_get(functions, key)) &&
+	       (function->name != frame->function || function->object != frame->object))
 		key++;
 	if (!function) {
 		function = memory_zeroed(1, sizeof(*function));
@@ -52,7 +53,8 @@ static void add(struct map *functions, const struct profile_cell *cell, size_t n
 
 static int compare(const void *a_place, const void *b_place)
 {
-	const struct function *a = *(const struct function *const *)a_place, *b = *(const struct function *const *)b_place;
+	const struct function *a = *(const struct function *const *)a_place;
+	const struct function *b = *(const struct function *const *)b_place;
 	int difference;
 
 	if (a->self != b->self)
@@ -69,8 +71,9 @@ static void write_function(struct buffer *text, const struct function *function,
 	const char *object = function->object ? label_base_name(function->object) : "";
 
 	label_frame(&name, function->frame, false, NULL);
-	buffer_format(text, "%12.2f  %5.1f %%  %10.2f  %5.1f %%  ", (double)function->self / 1e9, table_percent(function->self, total),
-		      (double)function->inclusive / 1e9, table_percent(function->inclusive, total));
+	buffer_format(text, "%12.2f  %5.1f %%  %10.2f  %5.1f %%  ", (double)function->self / 1e9,
+		      table_percent(function->self, total), (double)function->inclusive / 1e9,
+		      table_percent(function->inclusive, total));
 	label_padded(text, name.data, NAME_COLUMNS);
 	buffer_string(text, "  ");
 	label_padded(text, object, TABLE_COLUMNS - 44 - NAME_COLUMNS - 2);
@@ -99,7 +102,8 @@ int functions_write(FILE *file, const struct profile *profile, size_t most)
 		sorted[count++] = slot->value;
 	qsort(sorted, count, sizeof(*sorted), compare);
 	if (count && most)
-		buffer_format(&output.buffer, "\n%12s  %7s  %10s  %7s  FUNCTIONS\n", "self seconds", "share", "inclusive", "share");
+		buffer_format(&output.buffer, "\n%12s  %7s  %10s  %7s  FUNCTIONS\n", "self seconds", "share",
+			      "inclusive", "share");
 	for (size_t i = 0; i < count; i++) {
 		if (i < most)
 			write_function(&output.buffer, sorted[i], total);

@@ -78,7 +78,8 @@ static void read_module(struct host *host, const char *root)
 	host->modules_disabled = read_setting(root, "/proc/sys/kernel/modules_disabled") == 1;
 	host->module_loaded = exists(root, "/sys/module/ktally");
 	read_line(root, "/sys/module/ktally/version", host->module_version, sizeof(host->module_version));
-	host->module_off = read_line(root, "/sys/module/ktally/parameters/disabled", line, sizeof(line)) && line[0] == 'Y';
+	host->module_off =
+		read_line(root, "/sys/module/ktally/parameters/disabled", line, sizeof(line)) && line[0] == 'Y';
 	snprintf(path, sizeof(path), "/lib/modules/%s/modules.dep", host->release);
 	host->module_installed = has_text(root, path, "/ktally.ko");
 	snprintf(path, sizeof(path), "/lib/modules/%s/build", host->release);

@@ -34,7 +34,8 @@ struct host {
 };
 
 /*
- * Files are read below `root`, "" for the host itself; the device, io_uring and the limits are always those of this process.
+ * Files are read below `root`, "" for the host itself; the device, io_uring and the limits are always those of this
+ * process.
  */
 void host_read(struct host *host, const char *root);
 

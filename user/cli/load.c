@@ -29,8 +29,8 @@ int load_explain_end(const char *path, int error)
 	if (!error)
 		return EXIT_OK;
 	if (error == -ENODATA)
-		message_error("%s ends in the middle: its recorder was killed, still runs, or had no room on the disk; this is what came before",
-			      path);
+		message_error("%s ends in the middle: its recorder was killed, still runs, or had no room on the disk; "
+			      "this is what came before", path);
 	else if (error == -EBADMSG)
 		message_error("%s is damaged; this is what came before", path);
 	else
@@ -182,9 +182,11 @@ void load_warn_of_losses(const struct load *load)
 	uint64_t lost = profile->lost[KTALLY_LOST_FULL].count + profile->lost[KTALLY_LOST_BUSY].count;
 
 	if (lost)
-		message_warning("%" PRIu64 " of %" PRIu64 " samples were lost while recording", lost, lost + profile->samples);
+		message_warning("%" PRIu64 " of %" PRIu64 " samples were lost while recording", lost,
+				lost + profile->samples);
 	if (profile->orphans)
-		message_warning("%" PRIu64 " samples are left out: their task or stack is not in the capture", profile->orphans);
+		message_warning("%" PRIu64 " samples are left out: their task or stack is not in the capture",
+				profile->orphans);
 	if (profile->bad_records)
 		message_warning("%" PRIu64 " records are left out: they cannot be understood", profile->bad_records);
 }

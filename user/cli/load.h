@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A capture, read into a profile. A recorder learns the mappings of a process from its records, and those of a library when it is
- * first seen to run: so what names frames is read first, and records in a second pass over the file. From a pipe there is one
- * pass: a stack that came before the mappings it needs has no names then.
+ * A capture, read into a profile. A recorder learns the mappings of a process from its records, and those of a library
+ * when it is first seen to run: so what names frames is read first, and records in a second pass over the file. From a
+ * pipe there is one pass: a stack that came before the mappings it needs has no names then.
  */
 #ifndef KTALLY_LOAD_H
 #define KTALLY_LOAD_H
@@ -20,15 +20,15 @@ struct load {
 	struct export_host host;		/* where and when it was recorded */
 	const char *command;			/* that was recorded, NULL: none */
 
-	/* To be set before, or zero: takes each sample as it comes. What it refers to stays valid, but for the record. */
+	/* To be set before, or zero: takes each sample. What it refers to stays valid, but for the record. */
 	void (*on_sample)(void *context, const struct profile_sample *sample);
 	void *context;
 	bool cells;				/* as in struct profile_options */
 };
 
 /*
- * An exit code: EXIT_OK; EXIT_FAILED for a file that is cut or damaged; else there is no profile. All but the first with a
- * message. After EXIT_FAILED too there may be a profile, of what could be read.
+ * An exit code: EXIT_OK; EXIT_FAILED for a file that is cut or damaged; else there is no profile. All but the first
+ * with a message. After EXIT_FAILED too there may be a profile, of what could be read.
  */
 int load_capture(struct load *load, const char *path);
 void load_release(struct load *load);

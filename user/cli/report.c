@@ -106,7 +106,8 @@ static int parse(struct report *report, int argc, char **argv)
 		case 'f':
 			report->format = format_named(optarg);
 			if (!report->format) {
-				message_error("-f: there is no format \"%s\": take text, pprof, folded, flame or metrics", optarg);
+				message_error("-f: there is no format \"%s\": take text, pprof, folded, flame or "
+					      "metrics", optarg);
 				return EXIT_USAGE;
 			}
 			break;
@@ -173,7 +174,8 @@ int command_report(int argc, char **argv)
 	if (!load.profile)
 		return code;
 	if (!load.profile->samples)
-		message_warning("there are no samples in %s: what was recorded did not run on a CPU meanwhile", report.input);
+		message_warning("there are no samples in %s: what was recorded did not run on a CPU meanwhile",
+				report.input);
 	if (!report.format->tells_losses)
 		load_warn_of_losses(&load);
 	written = write_report(&report, &load);

@@ -2,9 +2,9 @@
 /*
  * ktally script: a capture as the text of perf script, in the order of time.
  *
- * Each CPU's records are in order, those of all CPUs are not: they were read ring after ring. So samples are kept until many
- * more have come, and the older half of them is written. Where a reader was so late that even that is not enough, samples
- * come out of order, which the readers of this text can live with; none is left out.
+ * Each CPU's records are in order, those of all CPUs are not: they were read ring after ring. So samples are kept until
+ * many more have come, and the older half of them is written. Where a reader was so late that even that is not enough,
+ * samples come out of order, which the readers of this text can live with; none is left out.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -66,7 +66,8 @@ static void write_header(struct script *script)
 	label_text(&text, host->name, NULL);
 	buffer_string(&text, "\n# os release : ");
 	label_text(&text, host->release, NULL);
-	buffer_format(&text, "\n# ktally version : %s\n# arch : x86_64\n# nrcpus online : %u\n", ktally_version(), host->cpus);
+	buffer_format(&text, "\n# ktally version : %s\n# arch : x86_64\n# nrcpus online : %u\n", ktally_version(),
+		      host->cpus);
 	if (script->load.command) {
 		buffer_string(&text, "# cmdline : ");
 		label_text(&text, script->load.command, NULL);
@@ -80,7 +81,8 @@ static void write_header(struct script *script)
 
 static int compare(const void *a_place, const void *b_place)
 {
-	const struct ktally_sample *a = &((const struct kept *)a_place)->record, *b = &((const struct kept *)b_place)->record;
+	const struct ktally_sample *a = &((const struct kept *)a_place)->record;
+	const struct ktally_sample *b = &((const struct kept *)b_place)->record;
 
 	if (a->time != b->time)
 		return a->time < b->time ? -1 : 1;
@@ -98,7 +100,7 @@ static void write_oldest(struct script *script, size_t count)
 	qsort(script->kept, script->count, sizeof(*script->kept), compare);
 	for (size_t i = 0; i < count && !script->error; i++) {
 		const struct kept *kept = &script->kept[i];
-		const struct profile_sample sample = { .record = &kept->record, .stack = kept->stack, .task = kept->task };
+		const struct profile_sample sample = { &kept->record, kept->stack, kept->task, NULL };
 
 		script->error = export_perf_script(stdout, &sample);
 	}

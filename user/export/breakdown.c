@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The breakdown: what a profile says, on one page, for people. First what was measured and how much of it can be trusted, then
- * where CPU time went. Shares are of the time that samples stand for, never of their number.
+ * The breakdown: what a profile says, on one page, for people. First what was measured and how much of it can be
+ * trusted, then where CPU time went. Shares are of the time that samples stand for, never of their number.
  */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -81,31 +81,40 @@ static size_t count_processes(const struct profile *profile)
 	return count;
 }
 
-/* Nothing may be missing without a word. Each line: what, how much, what to do about it. */
+static void write_count(struct buffer *text, const char *title, uint64_t count, const char *remark)
+{
+	buffer_format(text, "  %-14s%12" PRIu64 "  %s\n", title, count, remark);
+}
+
+static void write_loss(struct buffer *text, const struct ktally_loss *loss, uint64_t all, const char *cause)
+{
+	if (loss->count)
+		buffer_format(text, "  %-14s%12" PRIu64 "  %.2f %% of the samples, %.2f s: %s\n", "lost",
+			      (uint64_t)loss->count, table_percent(loss->count, all), (double)loss->weight / 1e9,
+			      cause);
+}
+
+/* Nothing may be missing without a word. Each line: what, how much, why or what to do about it. */
 static void write_losses(struct buffer *text, const struct profile *profile)
 {
 	const struct ktally_loss *full = &profile->lost[KTALLY_LOST_FULL], *busy = &profile->lost[KTALLY_LOST_BUSY];
+	const struct ktally_loss *notices = &profile->lost[KTALLY_LOST_NOTICE];
 	uint64_t all = profile->samples + full->count + busy->count;
 
 	if (!full->count && !busy->count)
 		buffer_format(text, "  %-14s%12s\n", "lost", "none");
-	if (full->count)
-		buffer_format(text, "  %-14s%12" PRIu64 "  %.2f %% of the samples, %.2f s: the reader was late; larger rings help\n", "lost",
-			      (uint64_t)full->count, table_percent(full->count, all), (double)full->weight / 1e9);
-	if (busy->count)
-		buffer_format(text, "  %-14s%12" PRIu64 "  %.2f %% of the samples, %.2f s: interrupts were off for long\n", "lost",
-			      (uint64_t)busy->count, table_percent(busy->count, all), (double)busy->weight / 1e9);
-	if (profile->lost[KTALLY_LOST_NOTICE].count)
-		buffer_format(text, "  %-14s%12" PRIu64 "  announcements of exec and exit, not samples\n", "lost",
-			      (uint64_t)profile->lost[KTALLY_LOST_NOTICE].count);
+	write_loss(text, full, all, "the reader was late; larger rings help");
+	write_loss(text, busy, all, "interrupts were off for long");
+	if (notices->count)
+		write_count(text, "lost", notices->count, "announcements of exec and exit, not samples");
 	if (profile->orphans)
-		buffer_format(text, "  %-14s%12" PRIu64 "  samples of a task or stack that was not announced: below as \"unknown\"\n",
-			      "orphans", profile->orphans);
+		write_count(text, "orphans", profile->orphans,
+			    "samples of a task or stack that was not announced: below as \"unknown\"");
 	if (profile->bad_records)
-		buffer_format(text, "  %-14s%12" PRIu64 "  records that cannot be understood\n", "left out", profile->bad_records);
+		write_count(text, "left out", profile->bad_records, "records that cannot be understood");
 	if (profile->throttles)
-		buffer_format(text, "  %-14s%12" PRIu64 "  times, to stay within the time budget; totals stay right\n", "thinned",
-			      profile->throttles);
+		write_count(text, "thinned", profile->throttles,
+			    "times, to stay within the time budget; totals stay right");
 }
 
 static void write_quality(struct buffer *text, const struct profile *profile)
@@ -114,15 +123,15 @@ static void write_quality(struct buffer *text, const struct profile *profile)
 
 	if (!quality.all)
 		return;
-	buffer_format(text, "  %-14s%10.1f %%  of the time the function that ran is known; else its file counts\n", "named",
-		      100 - table_percent(quality.unnamed, quality.all));
+	buffer_format(text, "  %-14s%10.1f %%  of the time the function that ran is known; else its file counts\n",
+		      "named", 100 - table_percent(quality.unnamed, quality.all));
 	if (!quality.user)
 		return;
 	buffer_format(text, "  %-14s%10.1f %%  of the time in processes the user stack is whole", "whole stacks",
 		      100 - table_percent(quality.truncated + quality.broken, quality.user));
 	if (quality.broken)
-		buffer_format(text, ";\n  %-14s%10.1f %%  breaks off: code without frame pointers hides its callers", "",
-			      table_percent(quality.broken, quality.user));
+		buffer_format(text, ";\n  %-14s%10.1f %%  breaks off: code without frame pointers hides its callers",
+			      "", table_percent(quality.broken, quality.user));
 	if (quality.truncated)
 		buffer_format(text, ";\n  %-14s%10.1f %%  is deeper than was asked for (--depth)", "",
 			      table_percent(quality.truncated, quality.user));
@@ -133,8 +142,9 @@ static void write_head(struct buffer *text, const struct profile *profile, const
 {
 	double seconds = (double)(profile->last_time - profile->first_time) / 1e9, busy = (double)profile->weight / 1e9;
 
-	buffer_format(text, "%s, Linux %s: %.1f s at %u samples per second and CPU, %s\n\n", host->name ? host->name : "?",
-		      host->release ? host->release : "?", seconds, host->rate, clock_name(host->clock));
+	buffer_format(text, "%s, Linux %s: %.1f s at %u samples per second and CPU, %s\n\n",
+		      host->name ? host->name : "?", host->release ? host->release : "?", seconds, host->rate,
+		      clock_name(host->clock));
 	buffer_format(text, "  %-14s%10.2f s", "CPU time", busy);
 	if (seconds > 0)
 		buffer_format(text, "  %.2f of %u CPUs were busy", busy / seconds, host->cpus);
@@ -157,8 +167,8 @@ static void write_areas(struct buffer *text, const struct profile *profile, uint
 	free(areas);
 }
 
-static void write_shares(struct buffer *text, const struct profile *profile, uint64_t total, shares_dimension *dimension,
-			 const char *title, const char *remark)
+static void write_shares(struct buffer *text, const struct profile *profile, uint64_t total,
+			 shares_dimension *dimension, const char *title, const char *remark)
 {
 	size_t count, shown;
 	struct share *shares = shares_of(profile->tally, dimension, &count);
@@ -197,7 +207,8 @@ int export_breakdown(FILE *file, const struct profile *profile, const struct exp
 		write_shares(&output.buffer, profile, total, shares_by_syscall, "SYSTEM CALLS", "mostly");
 	}
 	if (tally_overflow(profile->tally))
-		buffer_format(&output.buffer, "\n%" PRIu64 " samples of too many different kinds are under the process \"other\".\n",
+		buffer_format(&output.buffer,
+			      "\n%" PRIu64 " samples of too many different kinds are under the process \"other\".\n",
 			      tally_overflow(profile->tally));
 	return output_finish(&output);
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * A flame graph as one HTML file: the page (flamegraph.html), its scripts and the profile as JSON, written one after the other.
- * Page and scripts are files of their own, taken in by the assembler: no generated source, and tools for their languages see them.
+ * A flame graph as one HTML file: the page (flamegraph.html), its scripts and the profile as JSON, written one after
+ * the other. Page and scripts are files of their own, taken in by the assembler: no generated source, and tools for
+ * their languages see them.
  *
  * The JSON has numbers where it can, since there may be 100 000s of frames:
  *
@@ -78,9 +79,10 @@ static void write_summary(struct buffer *json, const struct profile *profile, co
 	uint64_t lost = profile->lost[KTALLY_LOST_FULL].count + profile->lost[KTALLY_LOST_BUSY].count;
 	struct buffer text = { 0 };
 
-	buffer_format(&text, "%s, Linux %s: %.1f s, %.2f s of CPU time in %" PRIu64 " samples", host->name ? host->name : "?",
-		      host->release ? host->release : "?", (double)(profile->last_time - profile->first_time) / 1e9,
-		      (double)profile->weight / 1e9, profile->samples);
+	buffer_format(&text, "%s, Linux %s: %.1f s, %.2f s of CPU time in %" PRIu64 " samples",
+		      host->name ? host->name : "?", host->release ? host->release : "?",
+		      (double)(profile->last_time - profile->first_time) / 1e9, (double)profile->weight / 1e9,
+		      profile->samples);
 	if (lost)
 		buffer_format(&text, ", %" PRIu64 " lost", lost);
 	buffer_string(json, "\"summary\":");
@@ -103,7 +105,8 @@ static void write_labels(struct output *output, const struct tree *tree, struct 
 
 		buffer_string(&output->buffer, i ? "," : "");
 		buffer_json_string(&output->buffer, label->text);
-		buffer_format(&output->buffer, ",%d,%zd", label->kind, label->object ? (ssize_t)place(objects, label->object) : -1);
+		buffer_format(&output->buffer, ",%d,%zd", label->kind,
+			      label->object ? (ssize_t)place(objects, label->object) : -1);
 		output_relieve(output);
 	}
 	buffer_string(&output->buffer, "]");
@@ -136,7 +139,8 @@ static void write_nodes(struct output *output, const struct tree *tree, const ui
 
 		if (i)
 			levels[walk[i]] = levels[node->parent] + 1;
-		buffer_format(&output->buffer, "%s%" PRIu32 ",%" PRIu32, i ? "," : "", levels[walk[i]], node->label->number);
+		buffer_format(&output->buffer, "%s%" PRIu32 ",%" PRIu32, i ? "," : "", levels[walk[i]],
+			      node->label->number);
 		output_relieve(output);
 	}
 	buffer_string(&output->buffer, "]");
@@ -199,7 +203,8 @@ static const char *write_until(struct buffer *text, const char *page, const char
 	const char *found = strstr(page, mark);
 
 	if (!found)
-		message_fatal(EXIT_FAILED, "the page of the flame graph was built without %s: build ktally again", mark);
+		message_fatal(EXIT_FAILED, "the page of the flame graph was built without %s: build ktally again",
+			      mark);
 	buffer_append(text, page, (size_t)(found - page));
 	return found + strlen(mark);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The flame graph of flamegraph.html: drawn on a canvas of the window's size, only what is wide enough to be seen, so that the
- * number of stacks does not matter. What is shown stands in the address too, so that it can be passed on:
+ * The flame graph of flamegraph.html: drawn on a canvas of the window's size, only what is wide enough to be seen, so
+ * that the number of stacks does not matter. What is shown stands in the address too, so that it can be passed on:
  *
  *	#search=REGEX&zoom=PROCESS;FRAME;...&area=AREA&view=icicle&theme=dark
  */
@@ -30,8 +30,10 @@ function describe(node, separator) {
 	if (kind === USER && object >= 0)
 		lines.push(objects[object][0]);
 	if (kind === MARK)
-		lines.push(text === "[broken]" ? "callers are missing: the chain of frames breaks off here" : "callers are missing: deeper than was asked for");
-	lines.push(`${percent(total[node], total[0])} · ${duration(total[node])} · ${samples[node].toLocaleString("en")} samples`);
+		lines.push("callers are missing: " +
+			(text === "[broken]" ? "the chain of frames breaks off here" : "deeper than was asked for"));
+	const sampled = samples[node].toLocaleString("en");
+	lines.push(`${percent(total[node], total[0])} · ${duration(total[node])} · ${sampled} samples`);
 	lines.push(`self ${percent(self[node], total[0])} · ${duration(self[node])}`);
 	if (zoom)
 		lines.push(`${percent(total[node], total[zoom])} of what is shown`);
@@ -52,8 +54,10 @@ function applySearch() {
 		isMatch = null;
 		return;
 	}
-	isMatch = pattern && labels.map(({ text, kind, object }) =>
-		kind !== ROOT && (pattern.test(text) || (kind === USER && object >= 0 && pattern.test(objects[object][0].replace(/.*\//, "")))));
+	const fileOf = ({ kind, object }) => kind === USER && object >= 0 ? objects[object][0].replace(/.*\//, "") : "";
+	const matches = one => one.kind !== ROOT &&
+		(pattern.test(one.text) || (fileOf(one) && pattern.test(fileOf(one))));
+	isMatch = pattern && labels.map(matches);
 	let matched = 0;
 	for (let i = 0; pattern && i < count;) {
 		if (isMatch[label[i]]) {
@@ -93,6 +97,8 @@ function nodeAt(path) {
 	return node;
 }
 
+const usualTheme = () => matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
+
 function readAddress() {
 	const wanted = new Map(location.hash.slice(1).split("&").map(part => {
 		const at = part.indexOf("=");
@@ -103,7 +109,7 @@ function readAddress() {
 	area = text("area");
 	try { zoom = nodeAt(wanted.get("zoom")); } catch { zoom = 0; }
 	icicle = wanted.get("view") === "icicle";
-	theme = wanted.get("theme") ?? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
+	theme = wanted.get("theme") ?? usualTheme();
 	focused = zoom;
 	applyTheme();
 	applySearch();
@@ -117,7 +123,7 @@ function writeAddress(replace) {
 	if (zoom) parts.push("zoom=" + pathOf(zoom));
 	if (area) parts.push("area=" + encodeURIComponent(area));
 	if (icicle) parts.push("view=icicle");
-	if (theme !== (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light")) parts.push("theme=" + theme);
+	if (theme !== usualTheme()) parts.push("theme=" + theme);
 	const address = location.href.replace(/#.*/, "") + (parts.length ? "#" + parts.join("&") : "#");
 	replace ? history.replaceState(null, "", address) : history.pushState(null, "", address);
 }
@@ -173,7 +179,8 @@ function fit(text, width) {
 }
 
 function drawNode(node, fills, dark) {
-	const [left, width] = box(node), top = rowTop(level[node]), key = colorOf[node], { text, kind } = labels[label[node]];
+	const [left, width] = box(node), top = rowTop(level[node]);
+	const key = colorOf[node], { text, kind } = labels[label[node]];
 	const drawn = Math.max(width - (width > 3 ? 1 : 0), NARROWEST), height = ROW - 1;
 	const fill = fills.get(key) ?? fills.set(key, fillOf(key)).get(key);
 	const matched = isMatch && isMatch[label[node]], dim = (isMatch && !matched) || areaSums;
@@ -199,8 +206,8 @@ function drawNode(node, fills, dark) {
 }
 
 function draw() {
-	const width = scroll.clientWidth, height = scroll.clientHeight, ratio = devicePixelRatio || 1, dark = theme === "dark";
-	const fills = new Map(), scale = width / (total[zoom] || 1);
+	const width = scroll.clientWidth, height = scroll.clientHeight, ratio = devicePixelRatio || 1;
+	const fills = new Map(), scale = width / (total[zoom] || 1), dark = theme === "dark";
 
 	if (canvas.width !== Math.round(width * ratio) || canvas.height !== Math.round(height * ratio)) {
 		canvas.width = Math.round(width * ratio);
@@ -317,10 +324,16 @@ function listen() {
 		if (node < 0)
 			return;
 		tip.textContent = describe(node, "\n");
+		const below = event.clientY + 18, above = event.clientY - tip.offsetHeight - 10;
 		tip.style.left = Math.max(0, Math.min(event.clientX + 14, innerWidth - tip.offsetWidth - 8)) + "px";
-		tip.style.top = (event.clientY + 18 + tip.offsetHeight < innerHeight ? event.clientY + 18 : event.clientY - tip.offsetHeight - 10) + "px";
+		tip.style.top = (below + tip.offsetHeight < innerHeight ? below : above) + "px";
 	});
-	canvas.addEventListener("mouseleave", () => { hovered = -1; element("tip").hidden = true; status(focused); redraw(); });
+	canvas.addEventListener("mouseleave", () => {
+		hovered = -1;
+		element("tip").hidden = true;
+		status(focused);
+		redraw();
+	});
 	canvas.addEventListener("click", event => { const node = nodeUnder(event); if (node >= 0) zoomTo(node); });
 	canvas.addEventListener("focus", redraw);
 	canvas.addEventListener("blur", redraw);
@@ -348,7 +361,12 @@ function listen() {
 			toggleTheme();
 		}
 	});
-	element("search").addEventListener("input", event => { search = event.target.value; writeAddress(true); applySearch(); redraw(); });
+	element("search").addEventListener("input", event => {
+		search = event.target.value;
+		writeAddress(true);
+		applySearch();
+		redraw();
+	});
 	element("reset").addEventListener("click", reset);
 	element("view").addEventListener("click", toggleView);
 	element("theme").addEventListener("click", toggleTheme);
@@ -368,18 +386,26 @@ function fillLegend() {
 			sums.set(name, (sums.get(name) ?? 0) + selfWeight[i]);
 		}
 	});
+	const make = tag => document.createElement(tag);
 	const add = (prefix, depth) => {
-		const children = [...sums.keys()].filter(name => prefix ? name.startsWith(prefix + "/") && name.split("/").length === depth + 1 : !name.includes("/"));
+		const inside = prefix && prefix + "/";
+		const isChild = name => name.startsWith(inside) && name.split("/").length === depth + 1;
+		const children = [...sums.keys()].filter(isChild);
 		for (const name of children.sort((a, b) => sums.get(b) - sums.get(a) || (a < b ? -1 : 1))) {
-			const item = document.createElement("li"), button = document.createElement("button");
-			const swatch = document.createElement("i"), text = document.createElement("span"), share = document.createElement("data");
+			const item = make("li"), button = make("button");
+			const swatch = make("i"), text = make("span"), share = make("data");
 			button.dataset.area = name;
 			button.style.paddingLeft = 0.4 + 1.1 * depth + "rem";
 			text.textContent = name.split("/").pop();
 			share.textContent = percent(sums.get(name), total[0]);
 			share.value = sums.get(name);
 			button.append(swatch, text, share);
-			button.addEventListener("click", () => { area = area === name ? "" : name; writeAddress(true); applyArea(); redraw(); });
+			button.addEventListener("click", () => {
+				area = area === name ? "" : name;
+				writeAddress(true);
+				applyArea();
+				redraw();
+			});
 			item.append(button);
 			element("legend").append(item);
 			add(name, depth + 1);
@@ -396,4 +422,4 @@ document.title = "ktally: " + profile.summary;
 listen();
 readAddress();
 draw();
-document.documentElement.dataset.frames = count;	// everything is there: says so to whoever drives this page by a program
+document.documentElement.dataset.frames = count;	// all is there: for whoever drives this page by a program

@@ -10,8 +10,10 @@ const ROOT = 0, PROCESS = 1, KERNEL = 2, USER = 3, MARK = 4;	// enum tree_kind
 // ---- the tree: nodes in preorder; a node's descendants are those from the one after it up to end[node]
 
 const count = profile.nodes.length / 2;
-const level = new Uint16Array(count), label = new Uint32Array(count), parent = new Uint32Array(count), end = new Uint32Array(count);
-const self = new Float64Array(count), total = new Float64Array(count), samples = new Float64Array(count), start = new Float64Array(count);
+const level = new Uint16Array(count), label = new Uint32Array(count);
+const parent = new Uint32Array(count), end = new Uint32Array(count);
+const self = new Float64Array(count), total = new Float64Array(count), samples = new Float64Array(count);
+const start = new Float64Array(count);		// ns to the left of it
 const labels = [], objects = profile.objects;
 const selfNode = [], selfArea = [], selfWeight = [];
 
@@ -61,8 +63,9 @@ function totalsWhere(test) {
 // ---- colours: one for each kind of kernel work, one for each library, program and language
 
 const KERNEL_HUES = {
-	network: 212, netfilter: 235, disk: 28, filesystem: 48, memory: 130, ipc: 178, poll: 192, crypto: 95, security: 8,
-	process: 322, synchronization: 285, scheduler: 300, timer: 262, irq: 350, softirq: 338, io_uring: 160, bpf: 72, virtualization: 112,
+	network: 212, netfilter: 235, disk: 28, filesystem: 48, memory: 130, ipc: 178, poll: 192, crypto: 95,
+	security: 8, process: 322, synchronization: 285, scheduler: 300, timer: 262, irq: 350, softirq: 338,
+	io_uring: 160, bpf: 72, virtualization: 112,
 };
 const colorOf = [];		// of each node, the area it has its colour from
 
@@ -89,10 +92,11 @@ function fillOf(area) {
 	if (!top || top === "unknown" || top === "kernel" || area === "native")
 		return dark ? "hsl(220 6% 32%)" : "hsl(220 6% 82%)";
 	const bits = mixed(area), hue = bits % 360, tone = (bits >>> 24) % 3;
-	return dark ? `hsl(${hue} ${24 + 6 * tone}% ${29 + 3 * tone}%)` : `hsl(${hue} ${48 + 10 * tone}% ${80 + 3 * tone}%)`;
+	const [saturation, lightness] = dark ? [24 + 6 * tone, 29 + 3 * tone] : [48 + 10 * tone, 80 + 3 * tone];
+	return `hsl(${hue} ${saturation}% ${lightness}%)`;
 }
 
-// A user frame has the area of its object, as seen where it is a leaf; a kernel frame the kernel area that is most of it.
+// A user frame has the area of its object, as seen where it is a leaf; a kernel frame the area that is most of it.
 function chooseColors() {
 	const seen = new Map();
 	selfNode.forEach((node, i) => {
@@ -104,7 +108,8 @@ function chooseColors() {
 	});
 	const ofObject = objects.map(([, name], object) =>
 		seen.has(object) ? [...seen.get(object)].reduce((a, b) => b[1] > a[1] ? b : a)[0] : "native/" + name);
-	const most = new Float64Array(count), kernelAreas = new Set(profile.areas.map(colorArea).filter(area => within(area, "kernel")));
+	const most = new Float64Array(count);
+	const kernelAreas = new Set(profile.areas.map(colorArea).filter(area => within(area, "kernel")));
 	for (let i = 0; i < count; i++) {
 		const { kind, object } = labels[label[i]];
 		colorOf[i] = kind === USER && object >= 0 ? ofObject[object] : kind === USER ? "unknown" : "";

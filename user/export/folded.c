@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Folded stacks, as flamegraph.pl, inferno, speedscope and a dozen others read them: "process;outermost;...;innermost WEIGHT",
- * nanoseconds of CPU time. Kernel frames end in _[k]. Stacks are in the order of their names, so two files can be compared by diff.
+ * Folded stacks, as flamegraph.pl, inferno, speedscope and a dozen others read them: "process;outermost;...;innermost
+ * WEIGHT", nanoseconds of CPU time. Kernel frames end in _[k]. Stacks are in the order of their names, so two files can
+ * be compared by diff.
  */
 #include <inttypes.h>
 #include <stdlib.h>

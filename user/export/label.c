@@ -67,6 +67,7 @@ void label_frame(struct buffer *buffer, const struct frame *frame, bool addresse
 	if (bracketed)
 		buffer->data[--buffer->bytes] = '\0';
 	if (addresses)
-		buffer_format(buffer, "+0x%" PRIx64, frame->kind == FRAME_KERNEL ? frame->address : frame->object_address);
+		buffer_format(buffer, "+0x%" PRIx64,
+			      frame->kind == FRAME_KERNEL ? frame->address : frame->object_address);
 	buffer_append(buffer, "]", 1);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The text of `perf script -F comm,pid,tid,cpu,time,period,event,ip,sym,symoff,dso`, to the blank: scripts for it are older than
- * most profilers. The event is always cpu-clock, whose period is in nanoseconds, as our weights are.
+ * The text of `perf script -F comm,pid,tid,cpu,time,period,event,ip,sym,symoff,dso`, to the blank: scripts for it are
+ * older than most profilers. The event is always cpu-clock, whose period is in nanoseconds, as our weights are.
  */
 #include <inttypes.h>
 #include <string.h>
@@ -42,8 +42,8 @@ int export_perf_script(FILE *file, const struct profile_sample *sample)
 
 	label_text(&output.buffer, sample->task->comm, NULL);
 	buffer_format(&output.buffer, " %5u/%-5u [%03u] %5" PRIu64 ".%06" PRIu64 ": %10" PRIu64 " cpu-clock: \n",
-		      sample->task->pid, record->tid, record->header.cpu, microseconds / 1000000, microseconds % 1000000,
-		      (uint64_t)record->weight);
+		      sample->task->pid, record->tid, record->header.cpu, microseconds / 1000000,
+		      microseconds % 1000000, (uint64_t)record->weight);
 	for (unsigned int i = 0; i < (unsigned int)stack->kernel_frames + stack->user_frames; i++)
 		write_frame(&output.buffer, &stack->frames[i]);
 	buffer_string(&output.buffer, "\n");

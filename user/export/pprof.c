@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * profile.proto of github.com/google/pprof, gzipped, in one pass. The fields of a protobuf message may come in any order, so
- * strings, mappings, functions and locations are written when a sample first needs them, and only their numbers are kept:
- * a library that builds the message in memory first would need it all twice, and there can be 100 000 stacks.
+ * profile.proto of github.com/google/pprof, gzipped, in one pass. The fields of a protobuf message may come in any
+ * order, so strings, mappings, functions and locations are written when a sample first needs them, and only their
+ * numbers are kept: a library that builds the message in memory first would need it all twice, and there can be 100 000
+ * stacks.
  *
- * Addresses are those of the file's own symbol table, the same in every process and run. pprof has a convention for that,
- * a mapping from 0 to the end of the address space: then `-disasm` and `-list` work, and profiles of different runs compare
- * (`-diff_base`). Every mapping says that its functions are known, so that pprof does not go looking for symbols in whatever
- * file of that name it finds. A frame whose function is not known is named after its object, "[libfoo.so]", with its address: `-top`
- * adds those of an object up, `-addresses` takes them apart, and readers that show only functions do not lose the frame.
+ * Addresses are those of the file's own symbol table, the same in every process and run. pprof has a convention for
+ * that, a mapping from 0 to the end of the address space: then `-disasm` and `-list` work, and profiles of different
+ * runs compare (`-diff_base`). Every mapping says that its functions are known, so that pprof does not go looking for
+ * symbols in whatever file of that name it finds. A frame whose function is not known is named after its object,
+ * "[libfoo.so]", with its address: `-top` adds those of an object up, `-addresses` takes them apart, and readers that
+ * show only functions do not lose the frame.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -107,8 +109,8 @@ static uint64_t name_number(struct writer *writer, const char *name)
 }
 
 /*
- * Number 1 is what is in no object, and has no name. pprof takes the first mapping for the program that was profiled and
- * puts its name above its reports; a profile of a whole host has no such program.
+ * Number 1 is what is in no object, and has no name. pprof takes the first mapping for the program that was profiled
+ * and puts its name above its reports; a profile of a whole host has no such program.
  */
 static uint64_t mapping_id(struct writer *writer, const char *object)
 {
@@ -118,7 +120,8 @@ static uint64_t mapping_id(struct writer *writer, const char *object)
 	if (!object)
 		file = string_number(writer, "");
 	else
-		file = strcmp(object, "[kernel]") ? name_number(writer, object) : string_number(writer, "[kernel.kallsyms]");
+		file = strcmp(object, "[kernel]") ? name_number(writer, object)
+						  : string_number(writer, "[kernel.kallsyms]");
 	id = (uintptr_t)map_get(&writer->mappings, file);
 	if (id)
 		return id;
@@ -177,7 +180,8 @@ static uint64_t location_id(struct writer *writer, const struct frame *frame)
 	struct location *location;
 
 	while ((location = map_get(&writer->locations, key)) &&
-	       (location->address != address || location->object != frame->object || location->function != frame->function))
+	       (location->address != address || location->object != frame->object ||
+		location->function != frame->function))
 		key++;
 	if (!location) {
 		location = memory_zeroed(1, sizeof(*location));
@@ -250,10 +254,12 @@ static void write_comments(struct writer *writer, const struct profile *profile,
 	uint64_t lost = profile->lost[KTALLY_LOST_FULL].count + profile->lost[KTALLY_LOST_BUSY].count;
 	struct buffer text = { 0 };
 
-	buffer_format(&text, "ktally on %s, Linux %s", host->name ? host->name : "an unknown host", host->release ? host->release : "?");
+	buffer_format(&text, "ktally on %s, Linux %s", host->name ? host->name : "an unknown host",
+		      host->release ? host->release : "?");
 	protobuf_integer(&writer->plain, PROFILE_COMMENT, name_number(writer, text.data));
 	buffer_clear(&text);
-	buffer_format(&text, "%u samples per second and CPU; lost: %" PRIu64 "; without a known task or stack: %" PRIu64,
+	buffer_format(&text,
+		      "%u samples per second and CPU; lost: %" PRIu64 "; without a known task or stack: %" PRIu64,
 		      host->rate, lost, profile->orphans);
 	protobuf_integer(&writer->plain, PROFILE_COMMENT, string_number(writer, text.data));
 	buffer_free(&text);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The wire format of protocol buffers, written straight into a buffer: all that a streaming writer needs of it. A message
- * within a message is built in a buffer of its own and appended with its length.
+ * The wire format of protocol buffers, written straight into a buffer: all that a streaming writer needs of it. A
+ * message within a message is built in a buffer of its own and appended with its length.
  */
 #ifndef KTALLY_PROTOBUF_H
 #define KTALLY_PROTOBUF_H

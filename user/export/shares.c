@@ -167,7 +167,8 @@ static const struct part *only_part_of(const struct part *parts, size_t count, c
 	return found;
 }
 
-static size_t list_parts(struct area *areas, size_t filled, const struct part *parts, size_t count, const char *parent, unsigned int level)
+static size_t list_parts(struct area *areas, size_t filled, const struct part *parts, size_t count, const char *parent,
+			 unsigned int level)
 {
 	for (size_t i = 0; i < count; i++) {
 		const struct part *part = &parts[i], *only;
@@ -178,7 +179,8 @@ static size_t list_parts(struct area *areas, size_t filled, const struct part *p
 		name = part->path + (*parent ? strlen(parent) + 1 : 0);
 		while (level && !part->own && (only = only_part_of(parts, count, part->path)))
 			part = only;
-		areas[filled++] = (struct area){ .name = intern(part->path + (name - parts[i].path)), .level = level, .weight = part->weight };
+		name = intern(part->path + (name - parts[i].path));
+		areas[filled++] = (struct area){ .name = name, .level = level, .weight = part->weight };
 		filled = list_parts(areas, filled, parts, count, part->path, level + 1);
 	}
 	return filled;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A tally added up along one dimension: by process, by library, by system call, by area and the areas that it is part of. */
+/* A tally added up along one dimension: by process, by library, by system call, by area and what that is part of. */
 #ifndef KTALLY_SHARES_H
 #define KTALLY_SHARES_H
 
@@ -26,12 +26,12 @@ shares_dimension shares_by_syscall;	/* details: areas */
 struct share *shares_of(const struct tally *tally, shares_dimension *dimension, size_t *count);
 
 struct area {
-	const char *name;		/* the last part of it, or several where an area has only one part: "network/tcp"; interned */
+	const char *name;		/* its last part, or several if there is no other: "network/tcp"; interned */
 	unsigned int level;
 	uint64_t weight;
 };
 
-/* Areas in the order of a tree: heaviest first, each before its parts; only those of the kernel are taken apart. To be freed. */
+/* Areas in the order of a tree: heaviest first, each before its parts; only the kernel is taken apart. To be freed. */
 struct area *shares_of_areas(const struct tally *tally, size_t *count);
 
 #endif

@@ -64,8 +64,8 @@ void table_heading(struct buffer *text, const char *title, const char *remark)
 	end_line(text);
 }
 
-void table_row(struct buffer *text, unsigned int indent, const char *name, uint64_t weight, uint64_t total, uint64_t most,
-	       const char *remark, unsigned int remark_percent)
+void table_row(struct buffer *text, unsigned int indent, const char *name, uint64_t weight, uint64_t total,
+	       uint64_t most, const char *remark, unsigned int remark_percent)
 {
 	buffer_format(text, "%*s", 2 + (int)indent, "");
 	label_padded(text, name, NAME_COLUMNS - indent);

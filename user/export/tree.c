@@ -89,8 +89,8 @@ static void add_self(struct tree *tree, uint32_t node, const struct profile_cell
 }
 
 /* From the outermost of the frames down to the innermost. */
-static uint32_t descend(struct tree *tree, struct buffer *text, uint32_t node, enum tree_kind kind, const struct frame *frames,
-			unsigned int count)
+static uint32_t descend(struct tree *tree, struct buffer *text, uint32_t node, enum tree_kind kind,
+			const struct frame *frames, unsigned int count)
 {
 	while (count--) {
 		const struct frame *frame = &frames[count];
@@ -154,6 +154,11 @@ struct sorting {
 	enum tree_order order;
 };
 
+static const char *object_of(const struct tree_node *node)
+{
+	return node->label->object ? node->label->object : "";
+}
+
 /* By parent, so that siblings stand together; then as asked for. */
 static int compare(const void *a_place, const void *b_place, void *context)
 {
@@ -169,14 +174,14 @@ static int compare(const void *a_place, const void *b_place, void *context)
 	difference = strcmp(a->label->text, b->label->text);
 	if (!difference)
 		difference = (int)a->label->kind - (int)b->label->kind;
-	return difference ? difference : strcmp(a->label->object ? a->label->object : "", b->label->object ? b->label->object : "");
+	return difference ? difference : strcmp(object_of(a), object_of(b));
 }
 
 uint32_t *tree_walk(const struct tree *tree, enum tree_order order)
 {
 	struct sorting sorting = { tree, order };
 	uint32_t *siblings = memory_zeroed(tree->node_count, sizeof(*siblings));	/* of each parent, together */
-	uint32_t *first = memory_zeroed(tree->node_count + 1, sizeof(*first));		/* of each parent's children in siblings */
+	uint32_t *first = memory_zeroed(tree->node_count + 1, sizeof(*first));		/* of each parent's children */
 	uint32_t *walk = memory_zeroed(tree->node_count, sizeof(*walk));
 	uint32_t *waiting = memory_zeroed(tree->node_count, sizeof(*waiting));
 	size_t count = tree->node_count - 1, walked = 0, waits = 0;

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The calls of a profile as one tree: a root, below it processes by name, below them frames from the outermost inwards. Folded
- * stacks are its paths, a flame graph its picture.
+ * The calls of a profile as one tree: a root, below it processes by name, below them frames from the outermost inwards.
+ * Folded stacks are its paths, a flame graph its picture.
  *
- * A stack that is not whole says so in the tree, by a frame of that name where the missing ones belong ("[truncated]": deeper
- * than was asked for; "[broken]": the chain of callers breaks off), so that a cut stack never looks like a complete one.
+ * A stack that is not whole says so in the tree, by a frame of that name where the missing ones belong ("[truncated]":
+ * deeper than was asked for; "[broken]": the chain of callers breaks off), so that a cut stack never looks like a
+ * complete one.
  */
 #ifndef KTALLY_TREE_H
 #define KTALLY_TREE_H
@@ -24,7 +25,7 @@ enum tree_kind {
 };
 
 enum tree_style {
-	TREE_OF_TEXT,		/* calls are told apart by what they are called: frames without a name by object and address */
+	TREE_OF_TEXT,		/* told apart by what they are called: frames without a name by object and address */
 	TREE_OF_FRAMES,		/* by name and object; frames without a name are those of their object */
 };
 
