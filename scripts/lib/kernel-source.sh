@@ -40,6 +40,20 @@ fetch_selftests() {
 	point_at selftests "$entry"
 }
 
+fetch_checkpatch() {
+	local tarball entry work
+	tarball=$(with_lock kernel-source source_tarball) || return 1
+	entry=$kernels/checkpatch-$(basename "$(dirname "$tarball")")
+	if [[ ! -d $entry ]]; then
+		work=$(mktemp -d -p "$kernels" .work.XXXXXX)
+		tar -xf "$tarball" -C "$work" --strip-components=2 "$SOURCE_PACKAGE/scripts/checkpatch.pl" \
+			"$SOURCE_PACKAGE/scripts/spelling.txt" "$SOURCE_PACKAGE/scripts/const_structs.checkpatch"
+		chmod 755 "$work"
+		mv -T "$work" "$entry"
+	fi
+	point_at checkpatch "$entry"
+}
+
 # config_stamp CONFIG: names a recipe: the options without their comments, and the commands.
 config_stamp() {
 	{
