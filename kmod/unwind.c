@@ -90,11 +90,14 @@ unsigned int ktally_unwind_user(const struct pt_regs *regs, u64 *frames, unsigne
 	bool compat = regs->cs == __USER32_CS;
 	unsigned long alignment = compat ? sizeof(u32) : sizeof(u64);
 	unsigned long pointer = regs->bp, above = regs->sp;
-	unsigned int count = 1;
+	unsigned int count = 0;
 	u64 next, return_address;
 	u8 how = KTALLY_END_BROKEN;
 
-	frames[0] = user_frame(regs->ip);
+	/* A process can put anything there as well, by sigreturn() or by a jump to nowhere. */
+	if (regs->ip >= TASK_SIZE_MAX)
+		goto out_nowhere;
+	frames[count++] = user_frame(regs->ip);
 
 	pagefault_disable();
 	if (!user_access_begin((const void __user *)0, TASK_SIZE_MAX))
@@ -124,6 +127,7 @@ unsigned int ktally_unwind_user(const struct pt_regs *regs, u64 *frames, unsigne
 	user_access_end();
 out:
 	pagefault_enable();
+out_nowhere:
 	*end = how;
 	return count;
 }
