@@ -16,7 +16,7 @@
 #include <kselftest_harness.h>
 
 #undef TEST_TIMEOUT_DEFAULT
-#define TEST_TIMEOUT_DEFAULT 150
+#define TEST_TIMEOUT_DEFAULT 600
 
 /* A checked kernel runs everything a few times slower: tests last shorter there. */
 static inline bool is_slow(void)

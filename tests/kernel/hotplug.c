@@ -58,7 +58,7 @@ static uint64_t samples_on(unsigned int cpu)
 	return session.rings[cpu].tally.samples;
 }
 
-TEST_F_TIMEOUT(hotplug, off_and_on_while_sampling, 150)
+TEST_F_TIMEOUT(hotplug, off_and_on_while_sampling, 600)
 {
 	int round;
 
@@ -106,7 +106,7 @@ static int map_producer(unsigned int cpu)
 	return 0;
 }
 
-TEST_F_TIMEOUT(hotplug, a_cpu_that_was_offline_at_setup, 150)
+TEST_F_TIMEOUT(hotplug, a_cpu_that_was_offline_at_setup, 600)
 {
 	ASSERT_EQ(0, set_online(false));
 	ASSERT_EQ(0, session_open(&session, &everybody, true));
@@ -130,7 +130,7 @@ TEST_F_TIMEOUT(hotplug, a_cpu_that_was_offline_at_setup, 150)
 }
 
 /* A CPU that comes while the session is not enabled is sampled from the next ENABLE on. */
-TEST_F_TIMEOUT(hotplug, a_cpu_that_comes_between, 150)
+TEST_F_TIMEOUT(hotplug, a_cpu_that_comes_between, 600)
 {
 	ASSERT_EQ(0, set_online(false));
 	ASSERT_EQ(0, session_open(&session, &everybody, false));
@@ -144,7 +144,7 @@ TEST_F_TIMEOUT(hotplug, a_cpu_that_comes_between, 150)
 }
 
 /* No memory for its ring must not keep a CPU from coming online. */
-TEST_F_TIMEOUT(hotplug, a_cpu_without_room_for_a_ring, 150)
+TEST_F_TIMEOUT(hotplug, a_cpu_without_room_for_a_ring, 600)
 {
 	ASSERT_EQ(0, set_online(false));
 	ASSERT_EQ(0, session_open(&session, &everybody, true));

@@ -7,6 +7,9 @@
 #include <time.h>
 #include <unistd.h>
 
+/* gcc leaves out the frame pointer of a function that calls nothing, whatever it is told, unless that is used. */
+#define KEEP_FRAME_POINTER() __asm__ volatile("" : : "r"(__builtin_frame_address(0)))
+
 /* A section for each function: the linker gives its bounds. Nothing may be inlined, cloned or called as a tail. */
 #define ALONE(name) __attribute__((noipa, noinline, section("at_" #name)))
 #define BOUNDS_OF(name) extern const char __start_at_##name[], __stop_at_##name[]
@@ -17,6 +20,7 @@
 	static ALONE(inner_##name) uint64_t inner_##name(uint64_t rounds) \
 	{ \
 		uint64_t x = rounds; \
+		KEEP_FRAME_POINTER(); \
 		while (rounds--) \
 			__asm__ volatile("imul $77, %0, %0" : "+r"(x)); \
 		return x; \

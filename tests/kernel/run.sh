@@ -11,7 +11,7 @@ here=$(dirname "$(readlink -f "$0")")
 
 # NOTE (remove when all are here): gate, fuzz and nmi are being written by a second engineer right now; add rate, lost,
 # hotplug, lifecycle and abi here.
-TESTS=(shares rate lost hotplug lifecycle)
+TESTS=(ioctl mapping reading stacks shares rate lost hotplug lifecycle gate module nmi fuzz lockdown)
 
 if (($# < 1)) || [[ ! -e $1/ktally.ko ]]; then
 	echo "usage: $0 MODULE_DIRECTORY [TEST...]: there must be a ktally.ko in MODULE_DIRECTORY" >&2
@@ -24,7 +24,8 @@ programs=$(readlink -f "${BUILD:-build}/tests/kernel")
 
 # Modules come once from a slow file system, without what only a debugger reads.
 mkdir -p /tmp/modules
-find "$modules" -name '*.ko' -exec cp -t /tmp/modules {} + && strip --strip-debug /tmp/modules/*.ko
+(cd "$modules" && find . -name '*.ko' -exec cp --parents -t /tmp/modules {} +)
+find /tmp/modules -name '*.ko' -exec strip --strip-debug {} +
 export KTALLY_MODULES=/tmp/modules KTALLY_PROGRAMS=$programs
 
 # One sum over all tests: the lines of each get its name, and one more says whether it left the kernel as it found it.
@@ -57,7 +58,7 @@ for test in "${TESTS[@]}"; do
 		failed+=("$test")
 		continue
 	fi
-	timeout 400 "$program" >/tmp/output 2>&1
+	timeout 700 "$program" >/tmp/output 2>&1
 	status=$?
 	flatten "$test" </tmp/output
 	result=ok

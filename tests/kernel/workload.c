@@ -227,3 +227,20 @@ long read_number(const char *path)
 	fclose(file);
 	return number;
 }
+
+long available_kb(void)
+{
+	char line[128];
+	long kb = 0;
+	FILE *file;
+
+	sync();
+	write_file("/proc/sys/vm/drop_caches", "3");
+	file = fopen("/proc/meminfo", "r");
+	while (file && fgets(line, sizeof(line), file))
+		if (!strncmp(line, "MemAvailable:", 13))
+			kb = atol(line + 13);
+	if (file)
+		fclose(file);
+	return kb;
+}

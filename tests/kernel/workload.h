@@ -35,6 +35,8 @@ uint64_t cpu_time(pid_t pid);
 int write_file(const char *path, const char *text);
 /* Reads a number from a file, -1 if that fails. */
 long read_number(const char *path);
+/* What the kernel could allot, its caches emptied first. */
+long available_kb(void);
 
 /*
  * Three functions that use 50, 30 and 20 % of the CPU time, in slices of random length. Each has an address range of its own

@@ -1,0 +1,382 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Who may see what: the unprivileged see their own processes, and nothing of the kernel; it matters who opened the device, not
+ * who uses the descriptor.
+ */
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/capability.h>
+#include <sched.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#include "device.h"
+#include "harness.h"
+#include "workload.h"
+
+#ifndef CAP_PERFMON
+#define CAP_PERFMON 38
+#endif
+
+#define NOBODY 65534
+#define SETUID_PROGRAM "/usr/local/lib/ktally-setuid-test"
+
+static struct session session;
+
+/* ------------------------------------------------------------------------------------------------ identities */
+
+static void set_capabilities(uint64_t capabilities)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[2] = {};
+	int i;
+
+	for (i = 0; i < 2; i++)
+		data[i].effective = data[i].permitted = (uint32_t)(capabilities >> 32 * i);
+	if (syscall(SYS_capset, &header, data))
+		exit(101);
+}
+
+/* All ids are those of nobody, and only these capabilities are left. */
+static void become_nobody(uint64_t capabilities)
+{
+	prctl(PR_SET_KEEPCAPS, 1);
+	if (setgroups(0, NULL) || setresgid(NOBODY, NOBODY, NOBODY) || setresuid(NOBODY, NOBODY, NOBODY))
+		exit(102);
+	set_capabilities(capabilities);
+	/* Who has changed ids may not dump core, until he says so. */
+	prctl(PR_SET_DUMPABLE, 1);
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+}
+
+/**
+ * struct identity - a process to be seen or not
+ * @name: for messages
+ * @ids: real, effective and saved user ids, then group ids
+ * @undumpable: whether it may not dump core
+ * @user_namespace: whether it has one of its own
+ * @seen: whether nobody may see it
+ */
+struct identity {
+	const char *name;
+	uid_t ids[6];
+	bool undumpable;
+	bool user_namespace;
+	bool seen;
+};
+
+#define ALL_NOBODY { NOBODY, NOBODY, NOBODY, NOBODY, NOBODY, NOBODY }
+
+static const struct identity identities[] = {
+	{ "own", ALL_NOBODY, .seen = true },
+	{ "root's", {} },
+	{ "own but may not dump core", ALL_NOBODY, .undumpable = true },
+	{ "own in another user namespace", ALL_NOBODY, .user_namespace = true },
+	{ "with root as its real user", { 0, NOBODY, NOBODY, NOBODY, NOBODY, NOBODY } },
+	{ "with root as its effective user", { NOBODY, 0, NOBODY, NOBODY, NOBODY, NOBODY } },
+	{ "with root as its saved user", { NOBODY, NOBODY, 0, NOBODY, NOBODY, NOBODY } },
+	{ "with root as its real group", { NOBODY, NOBODY, NOBODY, 0, NOBODY, NOBODY } },
+	{ "with root as its effective group", { NOBODY, NOBODY, NOBODY, NOBODY, 0, NOBODY } },
+	{ "with root as its saved group", { NOBODY, NOBODY, NOBODY, NOBODY, NOBODY, 0 } },
+};
+
+static int run_identity(void *argument)
+{
+	const struct identity *identity = argument;
+
+	if (setgroups(0, NULL) || setresgid(identity->ids[3], identity->ids[4], identity->ids[5]) ||
+	    setresuid(identity->ids[0], identity->ids[1], identity->ids[2]))
+		return 1;
+	prctl(PR_SET_DUMPABLE, 1);
+	if (identity->user_namespace && unshare(CLONE_NEWUSER))
+		return 2;
+	prctl(PR_SET_DUMPABLE, !identity->undumpable);
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	for (;;)
+		spin(1000000);
+}
+
+static const struct ktally_setup users = {
+	.sources = KTALLY_SOURCE_ONCPU,
+	.capture = KTALLY_CAPTURE_USER,
+	.rate = 997,
+	.budget_ppm = KTALLY_BUDGET_PPM_MAX,
+	.ring_bytes = 1 << 20,
+};
+
+static uint32_t seen_pids[100];
+static unsigned int seen_count;
+
+static void note_pid(struct session *from, const struct ktally_record *record)
+{
+	const struct ktally_task *task = (const void *)record;
+
+	(void)from;
+	if (record->type == KTALLY_RECORD_TASK && seen_count < ARRAY_SIZE(seen_pids))
+		seen_pids[seen_count++] = task->pid;
+	if (record->type == KTALLY_RECORD_EXIT && seen_count < ARRAY_SIZE(seen_pids))
+		seen_pids[seen_count++] = ((const struct ktally_exit *)record)->pid;
+}
+
+static bool was_seen(pid_t pid)
+{
+	unsigned int i;
+
+	for (i = 0; i < seen_count; i++)
+		if (seen_pids[i] == (uint32_t)pid)
+			return true;
+	return false;
+}
+
+TEST(nobody_sees_only_his_own)
+{
+	pid_t pids[ARRAY_SIZE(identities)];
+	struct ktally_setup setup = users;
+	struct ktally_info info;
+	size_t i;
+	int fd;
+
+	ASSERT_EQ(0, chmod(KTALLY_DEVICE_PATH, 0666));
+	for (i = 0; i < ARRAY_SIZE(identities); i++)
+		pids[i] = start_child(run_identity, (void *)(uintptr_t)&identities[i]);
+	become_nobody(0);
+
+	fd = device_open();
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, device_info(fd, &info));
+	EXPECT_EQ(0, info.allowed);
+	EXPECT_EQ(1 << 20, info.ring_bytes_max);
+	setup.capture |= KTALLY_CAPTURE_KERNEL;
+	EXPECT_EQ(-EPERM, device_setup(fd, &setup));
+	setup = users;
+	setup.ring_bytes = 2 << 20;
+	EXPECT_EQ(-EINVAL, device_setup(fd, &setup));
+
+	ASSERT_EQ(0, session_adopt(&session, fd, &users, true));
+	session.on_record = note_pid;
+	ASSERT_EQ(0, device_enable(session.fd));
+	ASSERT_EQ(0, session_run(&session, is_slow() ? 6 : 4));
+	ASSERT_EQ(0, device_disable(session.fd));
+	ASSERT_EQ(0, session_settle(&session));
+	EXPECT_TRUE(session_is_exact(&session));
+	EXPECT_STREQ("", session.error);
+	for (i = 0; i < ARRAY_SIZE(identities); i++) {
+		EXPECT_EQ(identities[i].seen, was_seen(pids[i]))
+			TH_LOG("it is the process %s", identities[i].name);
+		/* That it runs is what makes not seeing it mean something. */
+		EXPECT_LT(10000000, cpu_time(pids[i]))
+			TH_LOG("it is the process %s", identities[i].name);
+	}
+	for (i = 0; i < seen_count; i++)
+		EXPECT_TRUE(seen_pids[i] == (uint32_t)pids[0] || seen_pids[i] == (uint32_t)getpid());
+	session_close(&session);
+}
+
+/* A program that gains rights by exec: the ids are in the file, not in who starts it. */
+TEST(a_setuid_program_is_not_seen)
+{
+	struct ktally_setup setup = users;
+	char command[256];
+	pid_t child;
+
+	snprintf(command, sizeof(command), "cp /usr/bin/perl %s && chmod 4755 %s", SETUID_PROGRAM, SETUID_PROGRAM);
+	if (access("/usr/bin/perl", X_OK) || system(command))
+		SKIP(return, "no perl to make setuid");
+	ASSERT_EQ(0, chmod(KTALLY_DEVICE_PATH, 0666));
+	become_nobody(0);
+	ASSERT_EQ(0, session_open(&session, &setup, true));
+	session.on_record = note_pid;
+	ASSERT_EQ(0, device_enable(session.fd));
+	child = fork();
+	if (!child) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		execl(SETUID_PROGRAM, "perl", "-e", "$> == 0 or exit 3; $end = time + 3; 1 while time < $end", NULL);
+		_exit(127);
+	}
+	ASSERT_EQ(0, wait_for_child(child));
+	ASSERT_EQ(0, device_disable(session.fd));
+	ASSERT_EQ(0, session_settle(&session));
+	EXPECT_STREQ("", session.error);
+	/* Itself before the exec may be seen; perl may not. */
+	for (size_t i = 0; i < session.tasks.size; i++) {
+		const struct ktally_task *task = session.tasks.slots[i].record;
+
+		EXPECT_FALSE(task && task->pid == (uint32_t)child &&
+			     !strcmp((const char *)task->comm, "ktally-setuid-t"));
+		EXPECT_FALSE(task && task->task_flags & KTALLY_TASK_EXEC);
+	}
+	session_close(&session);
+}
+
+TEST(four_sessions_for_the_unprivileged)
+{
+	struct ktally_setup setup = users;
+	int fds[5], i;
+
+	ASSERT_EQ(0, chmod(KTALLY_DEVICE_PATH, 0666));
+	become_nobody(0);
+	setup.ring_bytes = KTALLY_RING_BYTES_MIN;
+	for (i = 0; i < 5; i++) {
+		fds[i] = device_open();
+		EXPECT_EQ(i < 4 ? 0 : -EBUSY, device_setup(fds[i], &setup));
+	}
+	close(fds[0]);
+	EXPECT_EQ(0, device_setup(fds[4], &setup));
+}
+
+/* ------------------------------------------------------------------------------------------------ rights */
+
+static int allowed_when_opened(uint64_t *allowed)
+{
+	struct ktally_info info;
+	int error, fd = device_open();
+
+	if (fd < 0)
+		return fd;
+	error = device_info(fd, &info);
+	*allowed = info.allowed;
+	close(fd);
+	return error;
+}
+
+TEST(the_device_is_for_root_by_default)
+{
+	struct stat status;
+
+	ASSERT_EQ(0, stat(KTALLY_DEVICE_PATH, &status));
+	TH_LOG("mode %o", status.st_mode);
+	/* The test before made it 0666; a module that was just loaded has it 0660 or stricter, see module.sh. */
+	EXPECT_TRUE(S_ISCHR(status.st_mode));
+	ASSERT_EQ(0, chmod(KTALLY_DEVICE_PATH, 0600));
+	become_nobody(0);
+	EXPECT_EQ(-EACCES, device_open());
+}
+
+TEST(cap_perfmon_alone_suffices)
+{
+	struct ktally_setup setup = users;
+	uint64_t allowed;
+
+	ASSERT_EQ(0, chmod(KTALLY_DEVICE_PATH, 0666));
+	become_nobody(1ULL << CAP_PERFMON);
+	ASSERT_EQ(0, allowed_when_opened(&allowed));
+	EXPECT_EQ(KTALLY_ALLOWED_ALL_PROCESSES | KTALLY_ALLOWED_KERNEL_FRAMES, allowed);
+	setup.capture |= KTALLY_CAPTURE_KERNEL;
+	ASSERT_EQ(0, session_open(&session, &setup, true));
+	ASSERT_EQ(0, device_enable(session.fd));
+	session_close(&session);
+}
+
+TEST(cap_sys_admin_suffices)
+{
+	uint64_t allowed;
+
+	ASSERT_EQ(0, chmod(KTALLY_DEVICE_PATH, 0666));
+	become_nobody(1ULL << CAP_SYS_ADMIN);
+	ASSERT_EQ(0, allowed_when_opened(&allowed));
+	EXPECT_EQ(KTALLY_ALLOWED_ALL_PROCESSES | KTALLY_ALLOWED_KERNEL_FRAMES, allowed);
+}
+
+TEST(all_other_capabilities_do_not)
+{
+	uint64_t allowed, known = (1ULL << (read_number("/proc/sys/kernel/cap_last_cap") + 1)) - 1;
+
+	ASSERT_EQ(0, chmod(KTALLY_DEVICE_PATH, 0666));
+	become_nobody(known & ~(1ULL << CAP_PERFMON | 1ULL << CAP_SYS_ADMIN));
+	ASSERT_EQ(0, allowed_when_opened(&allowed));
+	EXPECT_EQ(0, allowed);
+}
+
+/* In a user namespace of one's own one has all capabilities, and they mean nothing to the host. */
+TEST(capabilities_of_a_user_namespace_do_not)
+{
+	struct ktally_setup setup = users;
+	uint64_t allowed;
+
+	ASSERT_EQ(0, chmod(KTALLY_DEVICE_PATH, 0666));
+	become_nobody(0);
+	if (unshare(CLONE_NEWUSER))
+		SKIP(return, "no user namespaces here");
+	ASSERT_EQ(0, allowed_when_opened(&allowed));
+	EXPECT_EQ(0, allowed);
+	setup.capture |= KTALLY_CAPTURE_KERNEL;
+	EXPECT_EQ(-EPERM, session_open(&session, &setup, true));
+}
+
+/* ------------------------------------------------------------------------------------------------ descriptors */
+
+static int use_as_nobody(void *argument)
+{
+	struct ktally_setup setup = users;
+	struct ktally_info info;
+	int fd = *(int *)argument;
+
+	setup.capture |= KTALLY_CAPTURE_KERNEL;
+	become_nobody(0);
+	if (device_info(fd, &info) || info.allowed != (KTALLY_ALLOWED_ALL_PROCESSES | KTALLY_ALLOWED_KERNEL_FRAMES))
+		return 1;
+	if (session_adopt(&session, fd, &setup, true) || device_enable(fd) || session_run(&session, 1))
+		return 2;
+	return session.error[0] || !session_total(&session).samples ? 3 : 0;
+}
+
+TEST(a_descriptor_keeps_the_rights_of_root)
+{
+	pid_t spinner = start_spinner(-1);
+	int fd = device_open();
+
+	ASSERT_LE(0, fd);
+	EXPECT_EQ(0, wait_for_child(start_child(use_as_nobody, &fd)));
+	stop_child(spinner);
+}
+
+static int open_and_send(void *argument)
+{
+	char byte = 0, control[CMSG_SPACE(sizeof(int))] = {};
+	struct iovec part = { &byte, 1 };
+	struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1, .msg_control = control,
+				  .msg_controllen = sizeof(control) };
+	struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+	int fd;
+
+	become_nobody(0);
+	fd = device_open();
+	header->cmsg_level = SOL_SOCKET;
+	header->cmsg_type = SCM_RIGHTS;
+	header->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(header), &fd, sizeof(fd));
+	return fd < 0 || sendmsg(*(int *)argument, &message, 0) != 1;
+}
+
+TEST(a_descriptor_keeps_the_lack_of_rights)
+{
+	char byte, control[CMSG_SPACE(sizeof(int))];
+	struct iovec part = { &byte, 1 };
+	struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1, .msg_control = control,
+				  .msg_controllen = sizeof(control) };
+	struct ktally_setup setup = users;
+	pid_t spinner = start_spinner(-1);
+	struct ktally_info info;
+	int sockets[2], fd;
+
+	ASSERT_EQ(0, chmod(KTALLY_DEVICE_PATH, 0666));
+	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_STREAM, 0, sockets));
+	ASSERT_EQ(0, wait_for_child(start_child(open_and_send, &sockets[1])));
+	ASSERT_EQ(1, recvmsg(sockets[0], &message, 0));
+	memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof(fd));
+
+	ASSERT_EQ(0, device_info(fd, &info));
+	EXPECT_EQ(0, info.allowed);
+	setup.capture |= KTALLY_CAPTURE_KERNEL;
+	EXPECT_EQ(-EPERM, device_setup(fd, &setup));
+	ASSERT_EQ(0, session_adopt(&session, fd, &users, true));
+	ASSERT_EQ(0, device_enable(session.fd));
+	ASSERT_EQ(0, session_run(&session, 1));
+	EXPECT_EQ(0, session_total(&session).samples);
+	EXPECT_STREQ("", session.error);
+	session_close(&session);
+	stop_child(spinner);
+}
+
+TEST_HARNESS_MAIN
