@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * For tests only: drives the capture path from real NMIs, on machines that have no counter that makes any. QEMU injects the
- * NMIs (see scripts/vm), this module passes each on to ktally as if it were an overflow, and counts.
+ * For tests only: drives the capture path from real NMIs, on machines that have no counter that makes any. This module
+ * passes each NMI on to ktally as if it were an overflow, and counts. NMIs come from QEMU's monitor (see scripts/vm), which makes
+ * a few a second and only on the first CPU; and from one CPU to the others as interprocessor interrupts, thousands a second.
  *
  * It claims every NMI that comes while it is loaded, wanted or not: it has no place on a real machine.
  */
 #include <linux/atomic.h>
 #include <linux/kernel.h>
 #include <linux/module.h>
+#include <asm/apic.h>
 #include <asm/nmi.h>
 
 #include "oncpu.h"
@@ -35,6 +37,21 @@ static int set_stop(const char *value, const struct kernel_param *parameter)
 static const struct kernel_param_ops stop_operations = { .set = set_stop };
 module_param_cb(stop, &stop_operations, NULL, 0200);
 MODULE_PARM_DESC(stop, "Stops a session");
+
+/* Writing anything sends an NMI to every CPU but the writer's. */
+static int set_send(const char *value, const struct kernel_param *parameter)
+{
+	unsigned long flags;
+
+	local_irq_save(flags);
+	apic->send_IPI_allbutself(NMI_VECTOR);
+	local_irq_restore(flags);
+	return 0;
+}
+
+static const struct kernel_param_ops send_operations = { .set = set_send };
+module_param_cb(send, &send_operations, NULL, 0200);
+MODULE_PARM_DESC(send, "Sends an NMI to the other CPUs");
 
 static int on_nmi(unsigned int type, struct pt_regs *regs)
 {
