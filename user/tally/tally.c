@@ -124,18 +124,17 @@ static struct tally_row *other(struct tally *tally, const char *runtime)
 
 static struct tally_row *row_for(struct tally *tally, const struct tally_row *key)
 {
-	struct tally_row **place = find(tally->index, tally->index_size, key);
+	struct tally_row *row = *find(tally->index, tally->index_size, key);
 
-	if (*place)
-		return *place;
+	if (row)
+		return row;
 	if (tally->count - tally->other_count >= tally->most_rows)
 		return NULL;
-	if (tally->count + 1 > tally->index_size / 2) {
+	if (tally->count + 1 > tally->index_size / 2)
 		grow(tally);
-		place = find(tally->index, tally->index_size, key);
-	}
-	*place = new_row(tally, key);
-	return *place;
+	row = new_row(tally, key);
+	*find(tally->index, tally->index_size, key) = row;
+	return row;
 }
 
 void tally_add(struct tally *tally, const char *process_name, const struct class *class, const char *syscall_name,
