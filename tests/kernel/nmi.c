@@ -33,40 +33,51 @@ struct hits {
 	uint64_t in_capture;
 };
 
-/* Addresses of the function that the timer's overflow calls. */
-static struct { uint64_t begin, end; } overflow_handler;
+/* The module's functions, and the kernel's that calls them when the timer overflows. */
+static struct range module_text, timer;
 
-static void find_overflow_handler(void)
+static bool is_in(struct range range, uint64_t frame)
 {
-	unsigned long long address;
-	char line[256], name[128], module[64];
-	FILE *file = fopen("/proc/kallsyms", "r");
+	uint64_t address = frame | 0xfULL << KTALLY_FRAME_TYPE_SHIFT;
 
-	overflow_handler.end = UINT64_MAX;
-	while (file && fgets(line, sizeof(line), file)) {
-		if (sscanf(line, "%llx %*c %127s %63s", &address, name, module) == 3 && !strcmp(module, "[ktally]") &&
-		    !strcmp(name, "on_overflow"))
-			overflow_handler.begin = address;
-	}
-	if (file)
-		rewind(file);
-	while (file && fgets(line, sizeof(line), file))
-		if (sscanf(line, "%llx", &address) == 1 && address > overflow_handler.begin &&
-		    address < overflow_handler.end)
-			overflow_handler.end = address;
-	if (file)
-		fclose(file);
+	return address >= range.begin && address < range.end;
 }
 
+/* The symbols of a module come after the kernel's, in any order. */
+static void find_functions(void)
+{
+	uint64_t first = UINT64_MAX, last = 0;
+	char line[512], name[256], module[64], type;
+	unsigned long long address;
+	FILE *file = fopen("/proc/kallsyms", "r");
+	int fields;
+
+	while (file && fgets(line, sizeof(line), file)) {
+		fields = sscanf(line, "%llx %c %255s %63s", &address, &type, name, module);
+		if (fields == 3 && timer.begin && !timer.end && address > timer.begin)
+			timer.end = address;
+		if (fields == 3 && !strcmp(name, "perf_swevent_hrtimer"))
+			timer.begin = address;
+		if (fields < 4 || (type != 't' && type != 'T') || strcmp(module, "[ktally]"))
+			continue;
+		first = address < first ? address : first;
+		last = address > last ? address : last;
+	}
+	if (file)
+		fclose(file);
+	module_text = (struct range) { first, (last | (KTALLY_PAGE_BYTES - 1)) + 1 };
+}
+
+/* The timer's handler had called the module, which had not returned. */
 static bool hit_capture(const struct ktally_stack *stack)
 {
+	bool inside = false;
 	unsigned int i;
 
 	for (i = 0; i < stack->kernel_frames; i++) {
-		uint64_t address = stack->frames[i] | 0xfULL << KTALLY_FRAME_TYPE_SHIFT;
-
-		if (address >= overflow_handler.begin && address < overflow_handler.end)
-			return true;
+		inside |= is_in(module_text, stack->frames[i]);
+		if (is_in(timer, stack->frames[i]))
+			return inside;
 	}
 	return false;
 }
@@ -118,9 +129,10 @@ static int run_sender(void *argument)
 	pin_to_cpu(0, cpu);
 	srandom((unsigned int)cpu);
 	while (pwrite(fd, "1", 1, 0) == 1) {
-		if (!(random() % 64))
-			sleep_seconds((double)(random() % 4000) * 1e-6);
-		spin((uint64_t)(random() % 50000));
+		volatile long left = random() % 4096;
+
+		while (left)
+			left--;
 	}
 	return 1;
 }
@@ -199,8 +211,10 @@ static void sample_in_storm(struct __test_metadata *_metadata, struct ktally_set
 
 	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
 		SKIP(return, "one CPU has nobody to send it NMIs");
-	find_overflow_handler();
-	ASSERT_NE(0, overflow_handler.begin);
+	find_functions();
+	ASSERT_NE(0, timer.begin);
+	ASSERT_LT(timer.begin, timer.end);
+	ASSERT_LT(module_text.begin, module_text.end);
 
 	setup.sources = KTALLY_SOURCE_ONCPU;
 	setup.budget_ppm = KTALLY_BUDGET_PPM_MAX;
@@ -247,7 +261,7 @@ TEST(roomy_ring)
 		.depth = KTALLY_DEPTH_MAX,
 	};
 
-	struct hits least = { .all = 2000, .in_kernel = 200, .in_user = 200, .in_syscall = 200, .in_capture = 2 };
+	struct hits least = { .all = 1000, .in_kernel = 200, .in_user = 100, .in_syscall = 100, .in_capture = 5 };
 
 	sample_in_storm(_metadata, setup, true, 0, &least);
 	EXPECT_EQ(0, session_total(&session).lost[KTALLY_LOST_FULL].count);
@@ -261,7 +275,7 @@ TEST(small_ring)
 		.rate = KTALLY_RATE_MAX, .capture = KTALLY_CAPTURE_KERNEL | KTALLY_CAPTURE_USER,
 		.ring_bytes = KTALLY_RING_BYTES_MIN, .depth = KTALLY_DEPTH_MAX,
 	};
-	struct hits least = { .all = 500, .in_capture = 5 };
+	struct hits least = { .all = 500, .in_capture = 1 };
 
 	sample_in_storm(_metadata, setup, false, 0.2, &least);
 	EXPECT_GT(session_total(&session).lost[KTALLY_LOST_FULL].count, 0);
@@ -271,7 +285,7 @@ TEST(small_ring)
 TEST(no_kernel_frames)
 {
 	struct ktally_setup setup = { .rate = 1000, .capture = KTALLY_CAPTURE_USER, .ring_bytes = 64 << 10, .depth = 4 };
-	struct hits least = { .all = 1000, .in_user = 100 };
+	struct hits least = { .all = 500, .in_user = 50 };
 
 	sample_in_storm(_metadata, setup, true, 0, &least);
 	EXPECT_EQ(0, hits.in_kernel);
