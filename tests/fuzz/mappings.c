@@ -16,7 +16,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 		const struct mapping *mapping = &mappings->list[i];
 
 		if (mapping->start >= mapping->end || (i && mapping[-1].end > mapping->start) ||
-		    mappings_find(mappings, mapping->start) != mapping || mappings_find(mappings, mapping->end - 1) != mapping)
+		    mappings_find(mappings, mapping->start) != mapping ||
+		    mappings_find(mappings, mapping->end - 1) != mapping)
 			abort();
 	}
 	mappings_free(mappings, &objects);

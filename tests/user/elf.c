@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* symbols/file.h: ELF files made by hand, files of this machine against nm and objdump, and files that somebody broke. */
+/*
+ * symbols/file.h: ELF files made by hand, files of this machine against nm and objdump, and files that somebody broke.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>
@@ -20,10 +22,16 @@
 #define LOCAL(name, offset, bytes)	{ name, offset, bytes, STB_LOCAL, STT_FUNC, false }
 
 static const struct fake_symbol all[] = {
-	GLOBAL("public", 0x10, 0x20), LOCAL("static_one", 0x40, 0x20), { "label", 0x80, 0, STB_LOCAL, STT_NOTYPE, false },
-	{ ".L1", 0x44, 0, STB_LOCAL, STT_NOTYPE, false }, { "data", 0x100, 8, STB_GLOBAL, STT_OBJECT, false },
-	{ "imported", 0x200, 8, STB_GLOBAL, STT_FUNC, true }, { "resolver", 0x300, 0x10, STB_GLOBAL, STT_GNU_IFUNC, false },
-	GLOBAL("versioned@@LIB_2.0", 0x400, 0x10), LOCAL("past_the_end", FAKE_TEXT_BYTES, 0x10), LOCAL("last", FAKE_TEXT_BYTES - 4, 0x1000),
+	GLOBAL("public", 0x10, 0x20),
+	LOCAL("static_one", 0x40, 0x20),
+	{ "label", 0x80, 0, STB_LOCAL, STT_NOTYPE, false },
+	{ ".L1", 0x44, 0, STB_LOCAL, STT_NOTYPE, false },
+	{ "data", 0x100, 8, STB_GLOBAL, STT_OBJECT, false },
+	{ "imported", 0x200, 8, STB_GLOBAL, STT_FUNC, true },
+	{ "resolver", 0x300, 0x10, STB_GLOBAL, STT_GNU_IFUNC, false },
+	GLOBAL("versioned@@LIB_2.0", 0x400, 0x10),
+	LOCAL("past_the_end", FAKE_TEXT_BYTES, 0x10),
+	LOCAL("last", FAKE_TEXT_BYTES - 4, 0x1000),
 	{ NULL, 0, 0, 0, 0, false },
 };
 
@@ -78,8 +86,10 @@ static void by_hand(bool is32)
 	file = read_memory(&data, &error);
 	if (!check_number(error, 0, "%u bits: is read", bits))
 		return;
-	check(elf_address_of(file->segments, file->segment_count, 0x1234, &address) && address == 0x403234, "%u bits: offset to address", bits);
-	check(!elf_address_of(file->segments, file->segment_count, 0x2000, &address), "%u bits: an offset that is not loaded", bits);
+	check(elf_address_of(file->segments, file->segment_count, 0x1234, &address) && address == 0x403234,
+	      "%u bits: offset to address", bits);
+	check(!elf_address_of(file->segments, file->segment_count, 0x2000, &address),
+	      "%u bits: an offset that is not loaded", bits);
 	check_string(find(file, 0x10), "public", "%u bits: a function", bits);
 	check_string(find(file, 0x2f), "public", "%u bits: its last byte", bits);
 	check_string(find(file, 0x30), NULL, "%u bits: after it", bits);
@@ -98,8 +108,13 @@ static void by_hand(bool is32)
 
 static void runtimes(void)
 {
-	static const struct fake_symbol rust[] = { GLOBAL("main", 0, 16), LOCAL("_RNvCsabc_7___rustc17rust_begin_unwind", 16, 16), { NULL, 0, 0, 0, 0, false } };
-	const struct fake_elf with_info = { .symbols = all, .section = ".go.buildinfo", .section_data = "x", .section_bytes = 1 };
+	static const struct fake_symbol rust[] = { GLOBAL("main", 0, 16),
+						   LOCAL("_RNvCsabc_7___rustc17rust_begin_unwind", 16, 16),
+						   { NULL, 0, 0, 0, 0, false } };
+	const struct fake_elf with_info = { .symbols = all,
+					    .section = ".go.buildinfo",
+					    .section_data = "x",
+					    .section_bytes = 1 };
 	const struct fake_elf with_panics = { .symbols = rust };
 	struct buffer data = fake_elf(&with_info);
 	struct file *file;
@@ -182,9 +197,11 @@ static void ceilings(void)
 		data = fake_elf(&elf);
 		source.memory = data.data;
 		source.bytes = data.bytes;
-		check_number(file_read(&file, &source, NULL, NULL, 0, 10000), 0, "local functions that do not fit are left out");
+		check_number(file_read(&file, &source, NULL, NULL, 0, 10000), 0,
+			     "local functions that do not fit are left out");
 		check_number(file->table.count, 1, "all of them");
-		check_string(table_find(&file->table, FAKE_TEXT_ADDRESS + 4002, &start), "public", "and the public one is there");
+		check_string(table_find(&file->table, FAKE_TEXT_ADDRESS + 4002, &start), "public",
+			     "and the public one is there");
 		file_free(file);
 		buffer_free(&data);
 	}
@@ -208,7 +225,8 @@ static void write_file(const char *directory, const char *path, const struct buf
 	close(fd);
 }
 
-static const char *find_debug(const struct fake_elf *elf, const char *directory, const char *path, struct buffer *holder)
+static const char *find_debug(const struct fake_elf *elf, const char *directory, const char *path,
+			      struct buffer *holder)
 {
 	struct elf_source source = { .fd = -1 };
 	int root = open(directory, O_PATH | O_DIRECTORY);
@@ -240,10 +258,12 @@ static void debug_files(void)
 
 	if (!check(mkdtemp(directory), "a directory"))
 		return;
-	check_string(find_debug(&stripped, directory, "/bin/prog", &name), NULL, "a stripped file has no local functions");
+	check_string(find_debug(&stripped, directory, "/bin/prog", &name), NULL,
+		     "a stripped file has no local functions");
 	data = fake_elf(&debug);
 	write_file(directory, "/usr/lib/debug/.build-id/01/23456789abcdef303132333435363738396162.debug", &data);
-	check_string(find_debug(&stripped, directory, "/bin/prog", &name), "static_one", "its debug file has, found by build id");
+	check_string(find_debug(&stripped, directory, "/bin/prog", &name), "static_one",
+		     "its debug file has, found by build id");
 	stripped.build_id = other_id;
 	check_string(find_debug(&stripped, directory, "/bin/prog", &name), NULL, "not that of another build");
 	stripped.link = "prog.debug";
@@ -255,22 +275,26 @@ static void debug_files(void)
 	check_string(find_debug(&stripped, directory, "/bin/prog", &name), "static_one", "found by link, in .debug");
 	check_string(find_debug(&stripped, directory, "/sbin/prog", &name), NULL, "not from another directory");
 	write_file(directory, "/usr/lib/debug/sbin/prog.debug", &data);
-	check_string(find_debug(&stripped, directory, "/sbin/prog", &name), "static_one", "found by link, in /usr/lib/debug");
+	check_string(find_debug(&stripped, directory, "/sbin/prog", &name), "static_one",
+		     "found by link, in /usr/lib/debug");
 
 	stripped.build_id = NULL;
-	check_string(find_debug(&stripped, directory, "/sbin/prog", &name), NULL, "without a build id the checksum must be right");
+	check_string(find_debug(&stripped, directory, "/sbin/prog", &name), NULL,
+		     "without a build id the checksum must be right");
 	sum = (uint32_t)crc32(crc32(0, NULL, 0), (const Bytef *)data.data, (uInt)data.bytes);
 	stripped.checksum = sum;
 	check_string(find_debug(&stripped, directory, "/sbin/prog", &name), "static_one", "and then it is enough");
 	stripped.link = "../sbin/prog.debug";
-	check_string(find_debug(&stripped, directory, "/usr/lib/debug/bin/prog", &name), NULL, "a link does not lead elsewhere");
+	check_string(find_debug(&stripped, directory, "/usr/lib/debug/bin/prog", &name), NULL,
+		     "a link does not lead elsewhere");
 	stripped.link = NULL;
 
 	/* The mini debug information of Fedora: the same in .gnu_debugdata, packed. */
 	packed.data = malloc(lzma_stream_buffer_bound(data.bytes));
 	packed.capacity = lzma_stream_buffer_bound(data.bytes);
-	check_number(lzma_easy_buffer_encode(6, LZMA_CHECK_CRC64, NULL, (uint8_t *)data.data, data.bytes, (uint8_t *)packed.data,
-					     &packed.bytes, packed.capacity), LZMA_OK, "packed");
+	check_number(lzma_easy_buffer_encode(6, LZMA_CHECK_CRC64, NULL, (uint8_t *)data.data, data.bytes,
+					     (uint8_t *)packed.data, &packed.bytes, packed.capacity),
+		     LZMA_OK, "packed");
 	stripped.section = ".gnu_debugdata";
 	stripped.section_data = packed.data;
 	stripped.section_bytes = packed.bytes;
@@ -287,9 +311,12 @@ static void debug_files(void)
 	check_number(system(command), 0, "cleaned up");
 }
 
-/* ------------------------------------------------------------------------------------------------ files of this machine */
+/* ---------------------------------------------------------------------------------------- files of this machine */
 
-/* Each line of a command is an address and a name. Its address must begin a function, and with_name its name must be the one found. */
+/*
+ * Each line of a command is an address and a name. Its address must begin a function, and with_name its name must be
+ * the one found.
+ */
 static void compare(const char *path, const char *command, bool with_name, const char *what)
 {
 	struct file *file = read_path(path, BYTES_MOST);
@@ -315,7 +342,8 @@ static void compare(const char *path, const char *command, bool with_name, const
 		if (found && start == address && (!with_name || !strcmp(found, name)))
 			continue;
 		if (!wrong++)
-			printf("# first: %llx is %s, found %s\n", (unsigned long long)address, name, found ? found : "nothing");
+			printf("# first: %llx is %s, found %s\n", (unsigned long long)address, name,
+			       found ? found : "nothing");
 	}
 	if (!pipe || pclose(pipe) || !count)
 		check_skip("nm or objdump says nothing of it", "%s of %s", what, path);
@@ -330,15 +358,19 @@ static void real_files(void)
 	char command[512];
 
 	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
-		snprintf(command, sizeof(command), "nm -D --defined-only %s | grep ' [TWi] ' | grep -v ' data_start$'", paths[i]);
+		snprintf(command, sizeof(command), "nm -D --defined-only %s | grep ' [TWi] ' | grep -v ' data_start$'",
+			 paths[i]);
 		compare(paths[i], command, false, "exported functions");
 	}
 	/* nm knows an IFUNC's resolver and a label as text too; the awk keeps what has a size and is a function. */
-	compare("/proc/self/exe", "readelf -sW /proc/$PPID/exe | awk '$4 == \"FUNC\" && $7 ~ /^[0-9]+$/ && $3 > 0 { print $2, $8 }'", false,
-		"functions");
+	compare("/proc/self/exe",
+		"readelf -sW /proc/$PPID/exe | awk '$4 == \"FUNC\" && $7 ~ /^[0-9]+$/ && $3 > 0 { print $2, $8 }'",
+		false, "functions");
 	for (size_t i = 1; i < sizeof(paths) / sizeof(paths[0]); i++) {
-		snprintf(command, sizeof(command), "objdump -d -j .plt -j .plt.sec -j .plt.got %s 2>/dev/null | "
-			 "sed -n 's/^\\([0-9a-f]*\\) <\\([^*+]*@plt\\)>:/\\1 \\2/p' | sed 's/@[A-Z][^@]*@plt/@plt/'", paths[i]);
+		snprintf(command, sizeof(command),
+			 "objdump -d -j .plt -j .plt.sec -j .plt.got %s 2>/dev/null | "
+			 "sed -n 's/^\\([0-9a-f]*\\) <\\([^*+]*@plt\\)>:/\\1 \\2/p' | sed 's/@[A-Z][^@]*@plt/@plt/'",
+			 paths[i]);
 		compare(paths[i], command, true, "stubs");
 	}
 }
@@ -386,9 +418,14 @@ static void broken(const struct buffer *whole, size_t truncations, unsigned int 
 	for (unsigned int i = 0; i < flips; i++) {
 		/* Half of them where the headers are: the first 4 KiB and the last 4 KiB. */
 		uint32_t random = (uint32_t)rand_r(&seed) * 7 + (uint32_t)rand_r(&seed);
-		size_t at = i % 4 == 0 ? random % 4096 : i % 4 == 1 ? data.bytes - 1 - random % 4096 : random % data.bytes;
-		char was = data.data[at];
+		size_t at = random % data.bytes;
+		char was;
 
+		if (i % 4 == 0)
+			at = random % 4096;
+		else if (i % 4 == 1)
+			at = data.bytes - 1 - random % 4096;
+		was = data.data[at];
 		data.data[at] = i % 8 < 4 ? (char)(was ^ 1 << (i / 8 % 8)) : (char)0xff;
 		file = read_memory(&data, &error);
 		read += !error;
@@ -405,7 +442,10 @@ static void broken(const struct buffer *whole, size_t truncations, unsigned int 
 
 static void hostile(void)
 {
-	const struct fake_elf elf = { .symbols = all, .dynamic = exported, .build_id = "01234567890123456789", .link = "x" };
+	const struct fake_elf elf = { .symbols = all,
+				      .dynamic = exported,
+				      .build_id = "01234567890123456789",
+				      .link = "x" };
 	const struct fake_elf elf32 = { .is32 = true, .symbols = all, .dynamic = exported };
 	struct buffer data = fake_elf(&elf);
 

@@ -48,7 +48,8 @@ static inline void fake_pad(struct buffer *buffer, size_t to)
 		buffer_append(buffer, "", 1);
 }
 
-static inline unsigned int fake_section(struct fake_layout *layout, const char *name, Elf64_Shdr header, const void *data, size_t bytes)
+static inline unsigned int fake_section(struct fake_layout *layout, const char *name, Elf64_Shdr header,
+					const void *data, size_t bytes)
 {
 	fake_pad(&layout->file, (layout->file.bytes + 7) & ~7UL);
 	header.sh_name = (uint32_t)layout->names.bytes;
@@ -70,8 +71,11 @@ static inline void fake_symbols(struct fake_layout *layout, uint32_t type, const
 	buffer_append(&symbols, &none, layout->is32 ? sizeof(Elf32_Sym) : sizeof(Elf64_Sym));
 	for (; list->name; list++) {
 		Elf64_Sym symbol = {
-			.st_name = (uint32_t)strings.bytes, .st_info = ELF64_ST_INFO(list->binding, list->type),
-			.st_shndx = list->elsewhere ? SHN_UNDEF : 1, .st_value = FAKE_TEXT_ADDRESS + list->offset, .st_size = list->bytes,
+			.st_name = (uint32_t)strings.bytes,
+			.st_info = ELF64_ST_INFO(list->binding, list->type),
+			.st_shndx = list->elsewhere ? SHN_UNDEF : 1,
+			.st_value = FAKE_TEXT_ADDRESS + list->offset,
+			.st_size = list->bytes,
 		};
 		Elf32_Sym narrow = {
 			.st_name = symbol.st_name, .st_info = symbol.st_info, .st_shndx = symbol.st_shndx,
@@ -157,7 +161,8 @@ static inline struct buffer fake_elf(const struct fake_elf *elf)
 		fake_section(&layout, ".gnu_debuglink", (Elf64_Shdr){ .sh_type = SHT_PROGBITS }, link, bytes + 4);
 	}
 	if (elf->section)
-		fake_section(&layout, elf->section, (Elf64_Shdr){ .sh_type = SHT_PROGBITS }, elf->section_data, elf->section_bytes);
+		fake_section(&layout, elf->section, (Elf64_Shdr){ .sh_type = SHT_PROGBITS }, elf->section_data,
+			     elf->section_bytes);
 	buffer_append(&layout.names, ".shstrtab", 10);
 	fake_section(&layout, "", (Elf64_Shdr){ .sh_type = SHT_STRTAB }, layout.names.data, layout.names.bytes);
 	fake_pad(&layout.file, (layout.file.bytes + 7) & ~7UL);
@@ -165,9 +170,14 @@ static inline struct buffer fake_elf(const struct fake_elf *elf)
 	for (unsigned int i = 0; i < layout.count; i++) {
 		const Elf64_Shdr *wide = &layout.sections[i];
 		Elf32_Shdr narrow = {
-			.sh_name = wide->sh_name, .sh_type = wide->sh_type, .sh_flags = (uint32_t)wide->sh_flags,
-			.sh_addr = (uint32_t)wide->sh_addr, .sh_offset = (uint32_t)wide->sh_offset, .sh_size = (uint32_t)wide->sh_size,
-			.sh_link = wide->sh_link, .sh_entsize = (uint32_t)wide->sh_entsize,
+			.sh_name = wide->sh_name,
+			.sh_type = wide->sh_type,
+			.sh_flags = (uint32_t)wide->sh_flags,
+			.sh_addr = (uint32_t)wide->sh_addr,
+			.sh_offset = (uint32_t)wide->sh_offset,
+			.sh_size = (uint32_t)wide->sh_size,
+			.sh_link = wide->sh_link,
+			.sh_entsize = (uint32_t)wide->sh_entsize,
 		};
 
 		if (elf->is32)

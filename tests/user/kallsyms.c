@@ -51,9 +51,11 @@ static void by_hand(void)
 
 	if (!check_number(kallsyms_parse(&kallsyms, small, strlen(small)), 0, "a text is read"))
 		return;
-	check_string(find(&kallsyms, 0xffffffff81000005), "startup_64+0x5 [kernel]", "a function, not the section it begins");
+	check_string(find(&kallsyms, 0xffffffff81000005), "startup_64+0x5 [kernel]",
+		     "a function, not the section it begins");
 	check_string(find(&kallsyms, 0xffffffff81000112), "vfs_read+0x2 [kernel]", "the global of two names");
-	check_string(find(&kallsyms, 0xffffffff81000105), "startup_64+0x105 [kernel]", "padding before a function is not a function");
+	check_string(find(&kallsyms, 0xffffffff81000105), "startup_64+0x105 [kernel]",
+		     "padding before a function is not a function");
 	check_string(find(&kallsyms, 0xffffffff81000218), "memcpy+0x8 [kernel]", "the plainer of two names");
 	check_string(find(&kallsyms, 0xffffffff810003ff), "last_function+0xff [kernel]", "the last function");
 	check_string(find(&kallsyms, 0xffffffff81000400), "? [kernel]", "ends at _etext");
@@ -63,8 +65,10 @@ static void by_hand(void)
 	check_string(find(&kallsyms, 0xffffffffc0100010), "nft_do_chain+0x10 [nf_tables]", "a module");
 	check_string(find(&kallsyms, 0xffffffffc0100810), "nft_last+0x10 [nf_tables]", "its last function");
 	check_string(find(&kallsyms, 0xffffffffc01f0000), "? [kernel]", "does not reach to the next module");
-	check_string(find(&kallsyms, 0xffffffffc0200000), "tcp_bbr_init+0 [tcp_bbr]", "a module that comes first in the text");
-	check_string(find(&kallsyms, 0xffffffffc0300001), "bpf_prog_6deef7357e7b4530_sd_fw_ingress+0x1 [bpf]", "a BPF program");
+	check_string(find(&kallsyms, 0xffffffffc0200000), "tcp_bbr_init+0 [tcp_bbr]",
+		     "a module that comes first in the text");
+	check_string(find(&kallsyms, 0xffffffffc0300001), "bpf_prog_6deef7357e7b4530_sd_fw_ingress+0x1 [bpf]",
+		     "a BPF program");
 	check_string(find(&kallsyms, 0xffffffff80000000), "? [kernel]", "before everything");
 	check_string(find(&kallsyms, 0), "? [kernel]", "zero");
 	check(kallsyms_has(&kallsyms, "vfs_read", false), "has a name");
@@ -78,8 +82,17 @@ static void useless(void)
 {
 	static const char hidden[] = "0000000000000000 T _text\n0000000000000000 T vfs_read\n";
 	static const char *const nonsense[] = {
-		"", "\n", "\n\n\n", "hello\n", "ffffffff81000000\n", "ffffffff81000000 T\n", "ffffffff81000000 T \n",
-		"fffffffff81000000 T too_long\n", "ffffffff81000000 D data_only\n", "FFFFFFFF81000000 T capitals\n", "x T y\n",
+		"",
+		"\n",
+		"\n\n\n",
+		"hello\n",
+		"ffffffff81000000\n",
+		"ffffffff81000000 T\n",
+		"ffffffff81000000 T \n",
+		"fffffffff81000000 T too_long\n",
+		"ffffffff81000000 D data_only\n",
+		"FFFFFFFF81000000 T capitals\n",
+		"x T y\n",
 	};
 	struct kallsyms kallsyms;
 
@@ -94,14 +107,17 @@ static void hostile(void)
 	struct buffer text = { 0 };
 
 	/* A name with escape sequences, one without an end, addresses from one end to the other. */
-	buffer_string(&text, "0000000000001000 T low\n7fffffffffffffff T \x1b[2Jevil\x01\nffffffffffffffff T high\t[a\x1b" "b]\n");
+	buffer_string(&text,
+		      "0000000000001000 T low\n7fffffffffffffff T \x1b[2Jevil\x01\nffffffffffffffff T high\t[a\x1b"
+		      "b]\n");
 	buffer_string(&text, "fffffffffffffff0 T ");
 	for (unsigned int i = 0; i < 5000; i++)
 		buffer_string(&text, "abcdefgh");
 	check_number(kallsyms_parse(&kallsyms, text.data, text.bytes), 0, "a hostile text is read");
 	check_string(find(&kallsyms, 0xffffffffffffffff), "? [kernel]", "nothing fits behind the last address");
 	check(strlen(find(&kallsyms, 0xfffffffffffffff1)) > 100, "a long name is cut, not lost");
-	check_string(find(&kallsyms, 0x1000), "? [kernel]", "what is farther than 4 GiB from the highest address is left out");
+	check_string(find(&kallsyms, 0x1000), "? [kernel]",
+		     "what is farther than 4 GiB from the highest address is left out");
 	kallsyms_free(&kallsyms);
 
 	buffer_clear(&text);
@@ -149,7 +165,8 @@ static void this_kernel(void)
 	check_number(error, 0, "this kernel's names are loaded");
 	check(!memmem(text, bytes, " D ", 3) && memmem(text, bytes, " T ", 3), "only text symbols are read");
 	symbols_get_statistics(symbols, &statistics);
-	printf("# %zu bytes of text, %llu bytes of memory, %.3f s\n", bytes, (unsigned long long)statistics.bytes, loaded);
+	printf("# %zu bytes of text, %llu bytes of memory, %.3f s\n", bytes, (unsigned long long)statistics.bytes,
+	       loaded);
 	check(statistics.bytes < bytes, "they take less memory than their text");
 
 	for (rest = text; (line = strsep(&rest, "\n")) && *line;) {

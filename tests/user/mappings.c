@@ -12,12 +12,24 @@
 
 static void lines(void)
 {
-	static const char good[] = "7f9770df1000-7f9770e17000 r-xp 00026000 fe:1a 326269                     /usr/lib/a b.so (deleted)\n";
+	static const char good[] =
+		"7f9770df1000-7f9770e17000 r-xp 00026000 fe:1a 326269                     /usr/lib/a b.so (deleted)\n";
 	static const char *const bad[] = {
-		"", "\n", "7f9770df1000", "7f9770df1000-7f9770e17000", "7f9770df1000-7f9770e17000 r-xp", "x-y r-xp 0 0:0 0",
-		"7f9770e17000-7f9770df1000 r-xp 00026000 fe:00 1 /a", "1000-1000 r-xp 0 0:0 0 ", "1000-2000 r-xp 0 0:0",
-		"10000000000000000-20000000000000000 r-xp 0 0:0 0 ", "1000-2000 r-xp 0 100000000:0 0 ", "1000-2000 r-xp 0 0:0 99999999999999999999 ",
-		"1000-2000 r-xp 0 0.0 0 ", "1000-2000r-xp 0 0:0 0 ", "-2000 r-xp 0 0:0 0 ",
+		"",
+		"\n",
+		"7f9770df1000",
+		"7f9770df1000-7f9770e17000",
+		"7f9770df1000-7f9770e17000 r-xp",
+		"x-y r-xp 0 0:0 0",
+		"7f9770e17000-7f9770df1000 r-xp 00026000 fe:00 1 /a",
+		"1000-1000 r-xp 0 0:0 0 ",
+		"1000-2000 r-xp 0 0:0",
+		"10000000000000000-20000000000000000 r-xp 0 0:0 0 ",
+		"1000-2000 r-xp 0 100000000:0 0 ",
+		"1000-2000 r-xp 0 0:0 99999999999999999999 ",
+		"1000-2000 r-xp 0 0.0 0 ",
+		"1000-2000r-xp 0 0:0 0 ",
+		"-2000 r-xp 0 0:0 0 ",
 	};
 	struct mapping_line line;
 
@@ -33,7 +45,8 @@ static void lines(void)
 	check(mappings_parse_line("1000-2000 rw-p 0 0:0 0", 22, &line) && !line.path_bytes && !line.executable,
 	      "no path, not executable, no newline");
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-		check(!mappings_parse_line(bad[i], strlen(bad[i]), &line), "not a line: \"%s\"", bad[i][0] == '\n' ? "" : bad[i]);
+		check(!mappings_parse_line(bad[i], strlen(bad[i]), &line), "not a line: \"%s\"",
+		      bad[i][0] == '\n' ? "" : bad[i]);
 }
 
 static const char text[] =
@@ -74,9 +87,12 @@ static void spaces(void)
 	check_string(object_at(one, 0x7f0000006000), "anonymous", "shared anonymous");
 	check_string(object_at(one, 0x7f0000004000), "[vdso]", "the vdso");
 	check_string(object_at(one, 0x7f0000002900), "/usr/lib/libold.so (deleted)", "a deleted file");
-	check_number(mappings_find(one, 0x7f0000002000)->object->name_bytes, strlen("/usr/lib/libold.so"), "and its name");
-	check(mappings_find(one, 0x410000)->object == mappings_find(other, 0x410000)->object, "address spaces share objects");
-	check(mappings_find(one, 0x410000)->object == mappings_find(one, 0x6f0000000000)->object, "and so do mappings of one file");
+	check_number(mappings_find(one, 0x7f0000002000)->object->name_bytes, strlen("/usr/lib/libold.so"),
+		     "and its name");
+	check(mappings_find(one, 0x410000)->object == mappings_find(other, 0x410000)->object,
+	      "address spaces share objects");
+	check(mappings_find(one, 0x410000)->object == mappings_find(one, 0x6f0000000000)->object,
+	      "and so do mappings of one file");
 	mappings_free(one, &objects);
 	check_number(objects.used, 3, "objects live as long as someone maps them");
 	mappings_free(other, &objects);
@@ -102,7 +118,8 @@ static void own(void)
 	void *code;
 
 	expected[length > 0 ? length : 0] = '\0';
-	check_number(symbols_read_mappings((uint32_t)getpid(), &executable, &maps, &bytes), 0, "reads its own mappings");
+	check_number(symbols_read_mappings((uint32_t)getpid(), &executable, &maps, &bytes), 0,
+		     "reads its own mappings");
 	check_string(executable, expected, "its own executable");
 	check(!memmem(maps, bytes, "rw-p", 4) && memmem(maps, bytes, "r-xp", 4), "executable ones only");
 	check(!symbols_have_mappings(symbols, 7), "nothing is known at first");

@@ -13,10 +13,19 @@ static void characters(void)
 	static const struct {
 		const char *raw, *shown;
 	} cases[] = {
-		{ "plain text", "plain text" }, { "", "" }, { "a\tb\nc\x7f", "a?b?c?" }, { "\x1b[31m", "?[31m" },
+		{ "plain text", "plain text" },
+		{ "", "" },
+		{ "a\tb\nc\x7f", "a?b?c?" },
+		{ "\x1b[31m", "?[31m" },
 		{ "\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80", "\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80" },
-		{ "\xc2\x85", "??" }, { "\xc2\xa0", "\xc2\xa0" }, { "\xff\xfe", "??" }, { "\xc0\x80", "??" }, { "\xe0\x9f\xbf", "???" },
-		{ "\xed\xa0\x80", "???" }, { "\xf4\x90\x80\x80", "????" }, { "ab\xe2\x82", "ab??" },
+		{ "\xc2\x85", "??" },
+		{ "\xc2\xa0", "\xc2\xa0" },
+		{ "\xff\xfe", "??" },
+		{ "\xc0\x80", "??" },
+		{ "\xe0\x9f\xbf", "???" },
+		{ "\xed\xa0\x80", "???" },
+		{ "\xf4\x90\x80\x80", "????" },
+		{ "ab\xe2\x82", "ab??" },
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -41,7 +50,13 @@ static void mangled(void)
 		{ "_ZN4core3fmt5Write9write_fmt17h0123456789abcdefE", "core::fmt::Write::write_fmt" },
 		{ "_RNvC6_123foo3bar", "123foo::bar" },
 		{ "_RNvNtCs1234_7mycrate3foo3bar", "mycrate::foo::bar" },
-		{ "main", NULL }, { "_start", NULL }, { "_Z", NULL }, { "_Z3fo", NULL }, { "_R", NULL }, { "", NULL }, { "_", NULL },
+		{ "main", NULL },
+		{ "_start", NULL },
+		{ "_Z", NULL },
+		{ "_Z3fo", NULL },
+		{ "_R", NULL },
+		{ "", NULL },
+		{ "_", NULL },
 		{ "_ZZZZZZ", NULL },
 	};
 	char shown[256];
@@ -75,7 +90,8 @@ static void ceiling(void)
 	check_string(first, "foo::bar", "a function's name is demangled");
 	check(names_function(&names, "_ZN3foo3barEv") == first, "once");
 	check_string(names_object(&names, "_ZN3foo3barEv", 13), "_ZN3foo3barEv", "a file's is not");
-	check_string(names_object(&names, "/lib/a\nb (deleted)", 8), "/lib/a?b", "its bytes count, and are made printable");
+	check_string(names_object(&names, "/lib/a\nb (deleted)", 8), "/lib/a?b",
+		     "its bytes count, and are made printable");
 	for (unsigned int i = 0; i < 1000; i++) {
 		char name[32];
 
@@ -93,17 +109,35 @@ static void runtimes(void)
 	static const struct {
 		const char *path, *runtime;
 	} cases[] = {
-		{ "/usr/bin/python3.11", "cpython" }, { "/usr/bin/python", "cpython" }, { "python3.13t", "cpython" }, { "/opt/python2.7d", "cpython" },
-		{ "/usr/bin/node", "v8js" }, { "/usr/bin/nodejs", "v8js" }, { "/usr/lib/jvm/java-17-openjdk-amd64/bin/java", "jvm" },
-		{ "/usr/bin/perl", "perl" }, { "/usr/bin/perl5.36.0", "perl" }, { "/usr/bin/ruby3.1", "ruby" }, { "/usr/bin/php8.2", "php" },
-		{ "/usr/sbin/php-fpm8.2", "php" }, { "/usr/bin/php-cgi8.2", "php" }, { "/usr/lib/erlang/erts-13.1.5/bin/beam.smp", "beam" },
-		{ "/usr/share/dotnet/dotnet", "dotnet" }, { "/usr/bin/pythonista", NULL }, { "/usr/bin/node_exporter", NULL },
-		{ "/usr/bin/javac", NULL }, { "/usr/bin/perldoc", NULL }, { "/usr/bin/rubymine", NULL }, { "/usr/bin/python3-config", NULL },
-		{ "/usr/bin/cat", NULL }, { "", NULL }, { NULL, NULL },
+		{ "/usr/bin/python3.11", "cpython" },
+		{ "/usr/bin/python", "cpython" },
+		{ "python3.13t", "cpython" },
+		{ "/opt/python2.7d", "cpython" },
+		{ "/usr/bin/node", "v8js" },
+		{ "/usr/bin/nodejs", "v8js" },
+		{ "/usr/lib/jvm/java-17-openjdk-amd64/bin/java", "jvm" },
+		{ "/usr/bin/perl", "perl" },
+		{ "/usr/bin/perl5.36.0", "perl" },
+		{ "/usr/bin/ruby3.1", "ruby" },
+		{ "/usr/bin/php8.2", "php" },
+		{ "/usr/sbin/php-fpm8.2", "php" },
+		{ "/usr/bin/php-cgi8.2", "php" },
+		{ "/usr/lib/erlang/erts-13.1.5/bin/beam.smp", "beam" },
+		{ "/usr/share/dotnet/dotnet", "dotnet" },
+		{ "/usr/bin/pythonista", NULL },
+		{ "/usr/bin/node_exporter", NULL },
+		{ "/usr/bin/javac", NULL },
+		{ "/usr/bin/perldoc", NULL },
+		{ "/usr/bin/rubymine", NULL },
+		{ "/usr/bin/python3-config", NULL },
+		{ "/usr/bin/cat", NULL },
+		{ "", NULL },
+		{ NULL, NULL },
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
-		check_string(runtime_of_executable(cases[i].path), cases[i].runtime, "runtime of %s", cases[i].path ? cases[i].path : "nothing");
+		check_string(runtime_of_executable(cases[i].path), cases[i].runtime, "runtime of %s",
+			     cases[i].path ? cases[i].path : "nothing");
 	check_string(runtime_of_library("/usr/lib/jvm/java-17/lib/server/libjvm.so", 41), "jvm", "who maps libjvm");
 	check_string(runtime_of_library("/usr/lib/libnode.so.108", 23), "v8js", "who maps libnode");
 	check_string(runtime_of_library("/usr/lib/libjvm.so", 17), NULL, "only the bytes that are given");

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* symbols/symbols.h on live processes: this one, its vdso, deleted and exchanged files, another root, the ceiling of memory. */
+/*
+ * symbols/symbols.h on live processes: this one, its vdso, deleted and exchanged files, another root, the ceiling of
+ * memory.
+ */
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -73,13 +76,15 @@ static void own(struct symbols *symbols)
 	frame = name(symbols, (uintptr_t)zlibVersion + 1);
 	check_string(frame.function, "zlibVersion", "a function of libz");
 	check(ends_with(frame.object, ".so") || strstr(frame.object, "libz.so"), "in libz");
-	check(frame.object_address < 1 << 24 && frame.object_address > frame.function_offset, "at its link-time address");
+	check(frame.object_address < 1 << 24 && frame.object_address > frame.function_offset,
+	      "at its link-time address");
 	frame = name(symbols, (uintptr_t)dlsym(RTLD_DEFAULT, "getppid") + 3);
 	check_string(frame.function, "getppid", "a function of libc");
 	frame = name(symbols, (uintptr_t)symbols);
 	check(frame.kind == FRAME_UNKNOWN && !frame.function && !frame.object, "an address that is no code");
 
-	check_string(name(symbols, (uintptr_t)dlsym(vdso, "__vdso_clock_gettime") + 1).function, NULL, "the vdso is another kernel's until told");
+	check_string(name(symbols, (uintptr_t)dlsym(vdso, "__vdso_clock_gettime") + 1).function, NULL,
+		     "the vdso is another kernel's until told");
 	symbols_use_own_vdso(symbols);
 	frame = name(symbols, (uintptr_t)dlsym(vdso, "__vdso_clock_gettime") + 1);
 	check_string(frame.function, "clock_gettime", "a function of the vdso");
@@ -109,8 +114,8 @@ static char *copy_of(const struct buffer *data, const char *path)
 /* The line of a mapping at 0x400000, as a capture has it. */
 static void recorded(char *line, size_t most, const struct stat *status, const char *path)
 {
-	snprintf(line, most, "400000-410000 r-xp 00000000 %02x:%02x %lu %s\n", major(status->st_dev), minor(status->st_dev),
-		 (unsigned long)status->st_ino, path);
+	snprintf(line, most, "400000-410000 r-xp 00000000 %02x:%02x %lu %s\n", major(status->st_dev),
+		 minor(status->st_dev), (unsigned long)status->st_ino, path);
 }
 
 /* This process maps a file, then something happens to the file. */
@@ -162,7 +167,8 @@ static void files(void)
 		check_number(statistics.frames_unknown, 2, "unknown frames are counted");
 		recorded(line, sizeof(line), &status, other);
 		symbols_set_mappings(symbols, MM, 0, NULL, line, strlen(line));
-		check_string(name(symbols, 0x400000 + FAKE_TEXT_OFFSET + 0x11).function, "inside_container", "the right one does");
+		check_string(name(symbols, 0x400000 + FAKE_TEXT_OFFSET + 0x11).function, "inside_container",
+			     "the right one does");
 	}
 	symbols_destroy(symbols);
 
@@ -229,7 +235,8 @@ static void other_root(void)
 	}
 	check(read(channel[0], &code, sizeof(code)) == sizeof(code) && code, "a process in another root maps a file");
 	learn(symbols, child);
-	check_string(name(symbols, code + FAKE_TEXT_OFFSET + 0x11).function, "inside_container", "which is found there");
+	check_string(name(symbols, code + FAKE_TEXT_OFFSET + 0x11).function, "inside_container",
+		     "which is found there");
 	symbols_destroy(symbols);
 
 	/* Whoever waits for a pipe waits for good: the test's time limit would tell. */
@@ -238,13 +245,15 @@ static void other_root(void)
 	recorded(line, sizeof(line), &status, "/usr/libz.so.1");
 	symbols = symbols_create(0);
 	symbols_set_mappings(symbols, MM, (uint32_t)child, NULL, line, strlen(line));
-	check_string(name(symbols, 0x400000 + FAKE_TEXT_OFFSET + 0x11).function, "inside_container", "found by its path alone");
+	check_string(name(symbols, 0x400000 + FAKE_TEXT_OFFSET + 0x11).function, "inside_container",
+		     "found by its path alone");
 	symbols_destroy(symbols);
 	snprintf(moved, sizeof(moved), "%s/usr/real.so", directory);
 	check(!rename(path, moved) && !symlink("/usr/real.so", path), "a link takes its place");
 	symbols = symbols_create(0);
 	symbols_set_mappings(symbols, MM, (uint32_t)child, NULL, line, strlen(line));
-	check_string(name(symbols, 0x400000 + FAKE_TEXT_OFFSET + 0x11).function, "inside_container", "which leads to where it does in that root");
+	check_string(name(symbols, 0x400000 + FAKE_TEXT_OFFSET + 0x11).function, "inside_container",
+		     "which leads to where it does in that root");
 	symbols_destroy(symbols);
 	check(!rename(moved, path), "and back");
 
@@ -252,12 +261,14 @@ static void other_root(void)
 	learn(symbols, child);
 	unlink(path);
 	check(!mkfifo(path, 0600), "a pipe takes its place");
-	check_string(name(symbols, code + FAKE_TEXT_OFFSET + 0x11).function, "inside_container", "it is found though it was deleted since");
+	check_string(name(symbols, code + FAKE_TEXT_OFFSET + 0x11).function, "inside_container",
+		     "it is found though it was deleted since");
 	symbols_destroy(symbols);
 	symbols = symbols_create(0);
 	symbols_set_mappings(symbols, MM, (uint32_t)child, NULL, line, strlen(line));
 	alarm(20);
-	check_string(name(symbols, 0x400000 + FAKE_TEXT_OFFSET + 0x11).function, NULL, "by the path alone it is gone, and the pipe not waited for");
+	check_string(name(symbols, 0x400000 + FAKE_TEXT_OFFSET + 0x11).function, NULL,
+		     "by the path alone it is gone, and the pipe not waited for");
 	alarm(0);
 	symbols_destroy(symbols);
 	kill(child, SIGKILL);
@@ -274,7 +285,8 @@ static void other_root(void)
 /* Tables come and go below the ceiling, and what went is read again when needed. */
 static void ceiling(void)
 {
-	static const char *const libraries[] = { "libcrypto.so.3", "libc.so.6", "libz.so.1", "libm.so.6", "libstdc++.so.6" };
+	static const char *const libraries[] = { "libcrypto.so.3", "libc.so.6", "libz.so.1", "libm.so.6",
+						 "libstdc++.so.6" };
 	struct symbols *symbols = symbols_create(400000);
 	struct symbols_statistics statistics;
 	void *handles[5], *function;
@@ -327,12 +339,14 @@ static void shared(void)
 		symbols_name(symbols, 100 + i, false, &frame);
 	}
 	symbols_get_statistics(symbols, &often);
-	check(often.frames_named == 1001 && often.files == once.files && often.bytes == once.bytes, "a thousand processes share one table");
+	check(often.frames_named == 1001 && often.files == once.files && often.bytes == once.bytes,
+	      "a thousand processes share one table");
 	for (unsigned int i = 0; i < 1000; i++)
 		symbols_forget(symbols, 100 + i);
 	symbols_forget(symbols, MM);
 	symbols_set_mappings(symbols, MM, (uint32_t)getpid(), executable, text, bytes);
-	check_string(name(symbols, (uintptr_t)some_static_function).function, "some_static_function", "it outlives those that map it");
+	check_string(name(symbols, (uintptr_t)some_static_function).function, "some_static_function",
+		     "it outlives those that map it");
 	symbols_get_statistics(symbols, &often);
 	check_number(often.files, once.files, "and is used for the next one");
 	free(executable);

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* symbols/table.h: aliases, sizes, nesting, bounds; and everything once more against a table that is searched from end to end. */
+/*
+ * symbols/table.h: aliases, sizes, nesting, bounds; and everything once more against a table that is searched from end
+ * to end.
+ */
 #include <stdint.h>
 
 #include "check.h"

@@ -17,10 +17,10 @@ enum frame_kind {
 
 struct frame {
 	uint64_t address;		/* where it ran */
-	uint64_t object_address;	/* address within the object as its symbol table counts (link-time virtual address); file offset if that is not known */
+	uint64_t object_address;	/* in the object, as linked: what symbol tables count in; else file offset */
 	uint64_t function_offset;	/* from the start of the function, if that has a name */
 	const char *function;		/* name of the function; NULL: unknown */
-	const char *object;		/* path of the mapped file; "[kernel]", "[MODULE]" for kernel modules, "[vdso]"; NULL: none */
+	const char *object;		/* path of the mapped file, "[kernel]", "[MODULE]", "[vdso]"; NULL: none */
 	enum frame_kind kind;
 };
 

@@ -15,8 +15,11 @@ static bool has_line(const char *text, size_t bytes, const char *key, const char
 {
 	char line[512];
 	int length = snprintf(line, sizeof(line), "%s=%s\n", key, value);
-	const char *found = length > 0 && (size_t)length < sizeof(line) ? memmem(text, bytes, line, (size_t)length) : NULL;
+	const char *found;
 
+	if (length < 0 || (size_t)length >= sizeof(line))
+		return false;
+	found = memmem(text, bytes, line, (size_t)length);
 	return found && (found == text || found[-1] == '\n');
 }
 
@@ -25,7 +28,8 @@ static void feed_host(struct profile *profile, const char *text, size_t bytes)
 {
 	struct utsname here;
 
-	if (!uname(&here) && has_line(text, bytes, "hostname", here.nodename) && has_line(text, bytes, "release", here.release))
+	if (!uname(&here) && has_line(text, bytes, "hostname", here.nodename) &&
+	    has_line(text, bytes, "release", here.release))
 		symbols_use_own_vdso(profile->symbols);
 }
 
@@ -50,9 +54,11 @@ static void feed_kallsyms(struct profile *profile, const char *text, size_t byte
 	int error = symbols_load_kernel(profile->symbols, text, bytes);
 
 	if (error == -EPERM)
-		message_warning("the capture was recorded where the kernel hides its addresses, so its functions have no names");
+		message_warning("the capture was recorded where the kernel hides its addresses, "
+				"so its functions have no names");
 	else if (error)
-		message_warning("the capture's kernel symbols are not text of /proc/kallsyms, so functions of the kernel have no names");
+		message_warning("the capture's kernel symbols are not text of /proc/kallsyms, "
+				"so functions of the kernel have no names");
 }
 
 static void feed_mappings(struct profile *profile, const struct capture_item *item)

@@ -5,8 +5,8 @@
 #include "profile/state.h"
 
 /*
- * "kworker/3:1-events", "kworker/u8:2", "ksoftirqd/0", "migration/11", "jbd2/sda1-8" are one thing each on every CPU and every device,
- * and so are "iou-wrk-1234" and "scsi_eh_0".
+ * "kworker/3:1-events", "kworker/u8:2", "ksoftirqd/0", "migration/11", "jbd2/sda1-8" are one thing each on every CPU
+ * and every device, and so are "iou-wrk-1234" and "scsi_eh_0".
  */
 static const char *kernel_name(const char *comm)
 {

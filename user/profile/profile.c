@@ -87,12 +87,17 @@ static bool feed_sample(struct profile *profile, const struct ktally_sample *rec
 	stack->recent = true;
 	known->recent = true;
 	known->sampled = true;
-	tally_add(profile->tally, known->task.process_name, &stack->class, syscall ? syscall : stack->class.syscall_name, 1,
-		  record->weight);
+	tally_add(profile->tally, known->task.process_name, &stack->class,
+		  syscall ? syscall : stack->class.syscall_name, 1, record->weight);
 	if (profile->options.cells)
 		add_cell(profile, stack, &known->task, record->weight);
 	if (sample)
-		*sample = (struct profile_sample){ .record = record, .stack = stack, .task = &known->task, .syscall = syscall };
+		*sample = (struct profile_sample){
+			.record = record,
+			.stack = stack,
+			.task = &known->task,
+			.syscall = syscall,
+		};
 	return true;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The profile: what the records of a session say, put together. Records go in, one at a time, from a live session or from a
- * capture; tasks and stacks are kept, stacks are named and classified when first sampled, samples are tallied.
+ * The profile: what the records of a session say, put together. Records go in, one at a time, from a live session or
+ * from a capture; tasks and stacks are kept, stacks are named and classified when first sampled, samples are tallied.
  */
 #ifndef KTALLY_PROFILE_H
 #define KTALLY_PROFILE_H
@@ -20,8 +20,8 @@ struct task {
 	uint64_t id, mm_id, cgroup_id, start_time;
 	uint32_t pid, tid, parent, flags;	/* KTALLY_TASK_* */
 	const char *comm;			/* interned, printable */
-	const char *executable;			/* path, interned; NULL for kernel threads and where it could not be learnt */
-	const char *process_name;		/* base name of the executable, else comm; interned; what processes are grouped by */
+	const char *executable;			/* path, interned; NULL: a kernel thread, or it could not be learnt */
+	const char *process_name;		/* base name of the executable, else comm; interned; processes' group */
 };
 
 /* Samples of one stack in one task, added up. */
@@ -33,15 +33,17 @@ struct profile_cell {
 
 struct profile_options {
 	bool cells;		/* keep cells (for pprof, folded, flame graphs); a daemon that only counts does not */
-	bool classes_only;	/* drop a stack's frames once it is classified: a daemon that only counts needs a tenth of the memory */
-	bool mappings_only;	/* name and classify nothing: a recorder needs the mappings, and names can wait until they are looked at */
+	bool classes_only;	/* drop a stack's frames once it is classified: takes a daemon a tenth of the memory */
+	bool mappings_only;	/* name and classify nothing: a recorder needs the mappings, and names can wait */
 	bool live;		/* the processes exist on this host now: read their mappings from /proc when needed */
 	size_t symbol_bytes;	/* for symbols_create() */
 	/*
-	 * Called when mappings were read from /proc, so that a recorder can write them down; from within profile_feed(). They
-	 * belong before the record that is being fed: who reads the capture needs them to name what that record refers to. May be NULL.
+	 * Called when mappings were read from /proc, so that a recorder can write them down; from within
+	 * profile_feed(). They belong before the record that is being fed: who reads the capture needs them to name
+	 * what that record refers to. May be NULL.
 	 */
-	void (*on_mappings)(void *context, uint64_t mm_id, uint32_t pid, const char *executable, const char *text, size_t bytes);
+	void (*on_mappings)(void *context, uint64_t mm_id, uint32_t pid, const char *executable, const char *text,
+			    size_t bytes);
 	void *context;
 };
 
@@ -72,18 +74,22 @@ struct profile *profile_create(const struct profile_options *options);
 void profile_destroy(struct profile *profile);
 
 /*
- * Takes a record that ktally_check_record() accepts. Returns true and fills in sample (if not NULL) for a sample that could be resolved.
- * One that could not is an orphan, and is tallied as of process and area "unknown": its time was spent.
+ * Takes a record that ktally_check_record() accepts. Returns true and fills in sample (if not NULL) for a sample that
+ * could be resolved. One that could not is an orphan, and is tallied as of process and area "unknown": its time was
+ * spent.
  */
 bool profile_feed(struct profile *profile, const struct ktally_record *record, struct profile_sample *sample);
 
 /*
- * Drops tasks and stacks that were neither announced nor sampled since the last call, to bound memory; the device must then resend
- * (KTALLY_FLUSH_RESEND). With cells, what a cell refers to stays.
+ * Drops tasks and stacks that were neither announced nor sampled since the last call, to bound memory; the device must
+ * then resend (KTALLY_FLUSH_RESEND). With cells, what a cell refers to stays.
  */
 void profile_forget(struct profile *profile);
 
-/* A chunk of a capture file: its records are checked and fed, its mappings and kernel symbols are used for what comes after them. */
+/*
+ * A chunk of a capture file: its records are checked and fed, its mappings and kernel symbols are used for what comes
+ * after them.
+ */
 struct capture_item;
 void profile_feed_item(struct profile *profile, const struct capture_item *item);
 

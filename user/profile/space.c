@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Mappings are read from /proc, which knows processes only by number and shows what is there now. A record is up to a few seconds old: the
- * number may belong to another process by now, or the process may run another program. The start time rules out the first. Against the
- * second: exec makes a thread the leader, so another thread proves by being there that there was none; and a leader that has
- * executed something else has another name. What does not fit is left unread; no names are better than those of another program.
+ * Mappings are read from /proc, which knows processes only by number and shows what is there now. A record is up to a
+ * few seconds old: the number may belong to another process by now, or the process may run another program. The start
+ * time rules out the first. Against the second: exec makes a thread the leader, so another thread proves by being there
+ * that there was none; and a leader that has executed something else has another name. What does not fit is left
+ * unread; no names are better than those of another program.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -19,7 +20,7 @@
 #define RETRY_MOST		(60 * SECOND)
 #define RETRY_SHARE		50		/* reading again and again takes at most one part in so many of a CPU */
 #define GRACE			(10 * SECOND)	/* the rings of other CPUs may still hold samples of what has ended */
-#define EXEC_READS_MOST		100		/* a second: of a thousand programs that a build starts, few are ever sampled */
+#define EXEC_READS_MOST		100		/* a second: few of a build's thousand programs are sampled */
 
 static uint64_t now(void)
 {
@@ -88,7 +89,10 @@ void space_read(struct profile_state *state, struct space *space, const struct t
 	free(text);
 }
 
-/* Each reading that did not help doubles the time until the next may come: addresses that are none are common in broken stacks. */
+/*
+ * Each reading that did not help doubles the time until the next may come: addresses that are none are common in broken
+ * stacks.
+ */
 void space_read_again(struct profile_state *state, struct space *space, const struct task *task, uint64_t address)
 {
 	uint64_t before = now(), after;

@@ -86,7 +86,8 @@ struct stack *stacks_name(struct profile_state *state, struct stack *stack, cons
 	}
 	for (size_t i = 0; i < count; i++)
 		if (stack->frames[i].kind != FRAME_UNKNOWN)
-			symbols_name(profile->symbols, stack->mm_id, stack->frames[i].kind == FRAME_KERNEL, &stack->frames[i]);
+			symbols_name(profile->symbols, stack->mm_id, stack->frames[i].kind == FRAME_KERNEL,
+				     &stack->frames[i]);
 	classify(stack, task->executable, symbols_runtime(profile->symbols, task->mm_id));
 	stack->named = true;
 	profile->stacks_truncated += stack->user_end == KTALLY_END_TRUNCATED;

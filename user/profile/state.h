@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What a profile knows beyond struct profile: which tasks share an address space, which have ended, when to look at /proc again. */
+/*
+ * What a profile knows beyond struct profile: which tasks share an address space, which have ended, when to look at
+ * /proc again.
+ */
 #ifndef KTALLY_PROFILE_STATE_H
 #define KTALLY_PROFILE_STATE_H
 
@@ -8,7 +11,7 @@
 struct profile_state {
 	struct profile profile;			/* first: what others see */
 	struct map spaces;			/* mm_id -> struct space */
-	struct map threads;			/* tid -> struct known_task, the latest of several that are chained by `earlier` */
+	struct map threads;			/* tid -> struct known_task: the latest, chained by `earlier` */
 	struct space *ended_first, *ended_last;	/* spaces without a living task, in the order of their ends */
 	uint64_t exec_reads, exec_window;	/* mappings read because of an exec since exec_window, ns */
 };
@@ -48,7 +51,10 @@ void tasks_free(struct profile_state *state);
 
 /* ---- process_name.c ---- */
 
-/* What processes are grouped by, interned: base name of the executable, else comm; that of a kernel thread without its CPU. */
+/*
+ * What processes are grouped by, interned: base name of the executable, else comm; that of a kernel thread without its
+ * CPU.
+ */
 const char *process_name(const struct task *task);
 
 /* ---- space.c ---- */
@@ -59,7 +65,10 @@ void space_add(struct space *space, struct known_task *task);
 /* Reads the mappings from /proc, if the process is the one that the task says. */
 void space_read(struct profile_state *state, struct space *space, const struct task *task);
 
-/* The same, but no more often than is worth it: because an address is in no known mapping (0: there are none yet), or of an exec. */
+/*
+ * The same, but no more often than is worth it: because an address is in no known mapping (0: there are none yet), or
+ * of an exec.
+ */
 void space_read_again(struct profile_state *state, struct space *space, const struct task *task, uint64_t address);
 void space_read_exec(struct profile_state *state, struct space *space, const struct task *task);
 

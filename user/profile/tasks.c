@@ -61,7 +61,8 @@ void tasks_announce(struct profile_state *state, const struct ktally_task *recor
 	if (!known)
 		known = remember(state, record);
 	known->recent = true;
-	if (!state->profile.options.live || !known->space || symbols_have_mappings(state->profile.symbols, record->mm_id))
+	if (!state->profile.options.live || !known->space ||
+	    symbols_have_mappings(state->profile.symbols, record->mm_id))
 		return;
 	if (record->task_flags & KTALLY_TASK_EXEC)
 		space_read_exec(state, known->space, &known->task);
@@ -70,8 +71,8 @@ void tasks_announce(struct profile_state *state, const struct ktally_task *recor
 }
 
 /*
- * A capture holds each mapping once, whereas a live one is read again if need be: so only in a live session does anything follow from the end
- * of a task. Its number may be in use again by then; the start time tells.
+ * A capture holds each mapping once, whereas a live one is read again if need be: so only in a live session does
+ * anything follow from the end of a task. Its number may be in use again by then; the start time tells.
  */
 void tasks_exit(struct profile_state *state, const struct ktally_exit *record)
 {
@@ -123,7 +124,8 @@ void tasks_forget(struct profile_state *state)
 
 void tasks_free(struct profile_state *state)
 {
-	for (struct map_slot *slot = map_next(&state->profile.tasks, NULL); slot; slot = map_next(&state->profile.tasks, slot))
+	for (struct map_slot *slot = map_next(&state->profile.tasks, NULL); slot;
+	     slot = map_next(&state->profile.tasks, slot))
 		free(slot->value);
 	map_free(&state->profile.tasks);
 	map_free(&state->threads);

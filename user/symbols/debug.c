@@ -20,7 +20,8 @@
 
 static bool same_build_id(const struct elf *a, const struct elf *b)
 {
-	return a->build_id_bytes && a->build_id_bytes == b->build_id_bytes && !memcmp(a->build_id, b->build_id, a->build_id_bytes);
+	return a->build_id_bytes && a->build_id_bytes == b->build_id_bytes &&
+	       !memcmp(a->build_id, b->build_id, a->build_id_bytes);
 }
 
 static bool has_checksum(const struct elf *debug, uint32_t wanted)
@@ -53,7 +54,8 @@ static bool try_path(const struct elf *elf, int root, const char *path, const ui
 	bytes = lseek(source.fd, 0, SEEK_END);
 	source.bytes = bytes > 0 ? (uint64_t)bytes : 0;
 	if (!elf_open(debug, &source)) {
-		if (elf_find_section_type(debug, SHT_SYMTAB) && debug->is64 == elf->is64 && debug->machine == elf->machine &&
+		if (elf_find_section_type(debug, SHT_SYMTAB) && debug->is64 == elf->is64 &&
+		    debug->machine == elf->machine &&
 		    (elf->build_id_bytes ? same_build_id(elf, debug) : checksum && has_checksum(debug, *checksum)))
 			return true;
 		elf_close(debug);
@@ -82,7 +84,8 @@ static bool read_link(const struct elf *elf, char *name, uint32_t *checksum)
 	const struct elf_section *section = elf_find_section(elf, ".gnu_debuglink");
 	size_t bytes;
 
-	if (!section || section->bytes < 8 || section->bytes > LINK_BYTES_MOST || elf_read(elf, section->offset, name, section->bytes))
+	if (!section || section->bytes < 8 || section->bytes > LINK_BYTES_MOST ||
+	    elf_read(elf, section->offset, name, section->bytes))
 		return false;
 	bytes = (strnlen(name, section->bytes) + 4) & ~3UL;
 	if (bytes + sizeof(*checksum) > section->bytes || !name[0] || strchr(name, '/') || name[0] == '.')
@@ -91,7 +94,8 @@ static bool read_link(const struct elf *elf, char *name, uint32_t *checksum)
 	return true;
 }
 
-static bool try_link(const struct elf *elf, int root, const char *directory, const char *name, uint32_t checksum, struct elf *debug)
+static bool try_link(const struct elf *elf, int root, const char *directory, const char *name, uint32_t checksum,
+		     struct elf *debug)
 {
 	static const char *const forms[][2] = { { "", "/" }, { "", "/.debug/" }, { "/usr/lib/debug", "/" } };
 	char path[PATH_BYTES_MOST];

@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The symbol tables of stripped files: separate debug files, and the compressed one that Fedora and its kin put into the file. */
+/*
+ * The symbol tables of stripped files: separate debug files, and the compressed one that Fedora and its kin put into
+ * the file.
+ */
 #ifndef KTALLY_DEBUG_H
 #define KTALLY_DEBUG_H
 
 #include "symbols/elf.h"
 
 /*
- * Opens the debug file that belongs to the ELF file at a path, looking below each root in turn: by build id, then by .gnu_debuglink.
- * It belongs to it if the build ids are equal, or, where there are none, the checksum in the link. 0 with *debug and its
- * descriptor debug->source.fd open, or -ENOENT.
+ * Opens the debug file that belongs to the ELF file at a path, looking below each root in turn: by build id, then by
+ * .gnu_debuglink. It belongs to it if the build ids are equal, or, where there are none, the checksum in the link. 0
+ * with *debug and its descriptor debug->source.fd open, or -ENOENT.
  */
 int debug_open(const struct elf *elf, const char *path, const int *roots, size_t root_count, struct elf *debug);
 

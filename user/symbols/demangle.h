@@ -5,7 +5,9 @@
 
 #include <stddef.h>
 
-/* Without arguments and return type. 0, or -EINVAL: not a mangled name, or one too long or too deep: use it as it is. */
+/*
+ * Without arguments and return type. 0, or -EINVAL: not a mangled name, or one too long or too deep: use it as it is.
+ */
 int demangle(const char *mangled, char *into, size_t most);
 
 #endif

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Every number in the file is taken as an attempt to get out of it: all are checked against its size before they are used. */
+/*
+ * Every number in the file is taken as an attempt to get out of it: all are checked against its size before they are
+ * used.
+ */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -78,7 +81,8 @@ static int read_header(struct elf *elf, struct layout *layout)
 			return -EBADMSG;
 		elf->type = header.e_type;
 		elf->machine = header.e_machine;
-		*layout = (struct layout){ header.e_shoff, header.e_phoff, header.e_shnum, header.e_phnum, header.e_shstrndx };
+		*layout = (struct layout){ header.e_shoff, header.e_phoff, header.e_shnum, header.e_phnum,
+					   header.e_shstrndx };
 	} else {
 		Elf32_Ehdr header;
 
@@ -90,7 +94,8 @@ static int read_header(struct elf *elf, struct layout *layout)
 			return -EBADMSG;
 		elf->type = header.e_type;
 		elf->machine = header.e_machine;
-		*layout = (struct layout){ header.e_shoff, header.e_phoff, header.e_shnum, header.e_phnum, header.e_shstrndx };
+		*layout = (struct layout){ header.e_shoff, header.e_phoff, header.e_shnum, header.e_phnum,
+					   header.e_shstrndx };
 	}
 	return elf->type == ET_EXEC || elf->type == ET_DYN ? 0 : -ENOEXEC;
 }
@@ -119,7 +124,8 @@ static void read_sections(struct elf *elf, const struct layout *layout)
 	size_t header_bytes = elf->is64 ? sizeof(Elf64_Shdr) : sizeof(Elf32_Shdr);
 	const struct elf_section *names;
 
-	if (!layout->section_count || layout->section_count > SECTIONS_MOST || layout->sections_offset > elf->source.bytes ||
+	if (!layout->section_count || layout->section_count > SECTIONS_MOST ||
+	    layout->sections_offset > elf->source.bytes ||
 	    layout->section_count * header_bytes > elf->source.bytes - layout->sections_offset)
 		return;
 	elf->sections = memory_zeroed(layout->section_count, sizeof(*elf->sections));
@@ -207,7 +213,10 @@ static int read_segments(struct elf *elf, const struct layout *layout)
 	return 0;
 }
 
-/* Debug files keep their notes, but their program headers tell where the notes were before everything else was taken out. */
+/*
+ * Debug files keep their notes, but their program headers tell where the notes were before everything else was taken
+ * out.
+ */
 static void read_note_sections(struct elf *elf)
 {
 	elf->build_id_bytes = 0;
@@ -270,7 +279,8 @@ bool elf_address_of(const struct elf_segment *segments, size_t count, uint64_t o
 	for (size_t i = 0; i < count; i++) {
 		const struct elf_segment *segment = &segments[i];
 
-		if (offset < segment->offset || offset - segment->offset >= segment->file_bytes || (found && !segment->executable))
+		if (offset < segment->offset || offset - segment->offset >= segment->file_bytes ||
+		    (found && !segment->executable))
 			continue;
 		*address = segment->address + (offset - segment->offset);
 		found = true;

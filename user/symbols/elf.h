@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * An ELF file as far as names need it: headers, sections, loaded segments, build id. It is read piece by piece, never mapped: whoever
- * owns the file may cut it short at any moment, and a mapping would then kill the reader with SIGBUS. 64 and 32 bits, little-endian.
+ * An ELF file as far as names need it: headers, sections, loaded segments, build id. It is read piece by piece, never
+ * mapped: whoever owns the file may cut it short at any moment, and a mapping would then kill the reader with SIGBUS.
+ * 64 and 32 bits, little-endian.
  */
 #ifndef KTALLY_ELF_H
 #define KTALLY_ELF_H
@@ -46,7 +47,9 @@ struct elf {
 	bool has_go_note;		/* the Go linker's own build id */
 };
 
-/* -ENOEXEC: not ELF, or not one of a kind that this host runs; -EBADMSG: cut short or inconsistent; -errno of reading. */
+/*
+ * -ENOEXEC: not ELF, or not one of a kind that this host runs; -EBADMSG: cut short or inconsistent; -errno of reading.
+ */
 int elf_open(struct elf *elf, const struct elf_source *source);
 void elf_close(struct elf *elf);	/* not the source's descriptor */
 

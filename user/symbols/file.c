@@ -19,8 +19,12 @@ static uint64_t lowest_address(const struct elf *elf)
 	return lowest;
 }
 
-/* The table that the linker wrote has all functions; if it was stripped off, its copy may be elsewhere. What is left is then what other files can call. */
-static void read_symbols(const struct elf *elf, const struct elf *full, bool public_only, struct draft *draft, bool *rust)
+/*
+ * The table that the linker wrote has all functions; if it was stripped off, its copy may be elsewhere. What is left is
+ * then what other files can call.
+ */
+static void read_symbols(const struct elf *elf, const struct elf *full, bool public_only, struct draft *draft,
+			 bool *rust)
 {
 	if (full)
 		symtab_read(full, SHT_SYMTAB, public_only, draft, rust);
@@ -47,8 +51,8 @@ static int read_table(const struct elf *elf, const struct elf *full, size_t most
 	return 0;
 }
 
-int file_read(struct file **result, const struct elf_source *source, const char *path, const int *roots, size_t root_count,
-	      size_t most_bytes)
+int file_read(struct file **result, const struct elf_source *source, const char *path, const int *roots,
+	      size_t root_count, size_t most_bytes)
 {
 	struct elf elf, debug;
 	const struct elf *full = NULL;
@@ -78,7 +82,9 @@ int file_read(struct file **result, const struct elf_source *source, const char 
 		file->segment_count = elf.segment_count;
 		file->segments = memory_zeroed(elf.segment_count, sizeof(*file->segments));
 		memcpy(file->segments, elf.segments, elf.segment_count * sizeof(*file->segments));
-		file->runtime = elf.has_go_note || elf_find_section(&elf, ".go.buildinfo") ? "go" : rust ? "rust" : NULL;
+		file->runtime = rust ? "rust" : NULL;
+		if (elf.has_go_note || elf_find_section(&elf, ".go.buildinfo"))
+			file->runtime = "go";
 		file->bytes = sizeof(*file) + file->segment_count * sizeof(*file->segments) + table_bytes(&file->table);
 		*result = file;
 	} else {

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What is kept of an ELF file once it was read; and the cache of that, bounded in bytes, which drops what was used longest ago. */
+/*
+ * What is kept of an ELF file once it was read; and the cache of that, bounded in bytes, which drops what was used
+ * longest ago.
+ */
 #ifndef KTALLY_FILE_H
 #define KTALLY_FILE_H
 
@@ -24,8 +27,8 @@ struct file {
  * Reads the functions of an ELF file and of its debug file, which is looked for below the roots. -errno of elf_open();
  * -EFBIG: more than most_bytes, even without local functions.
  */
-int file_read(struct file **file, const struct elf_source *source, const char *path, const int *roots, size_t root_count,
-	      size_t most_bytes);
+int file_read(struct file **file, const struct elf_source *source, const char *path, const int *roots,
+	      size_t root_count, size_t most_bytes);
 void file_free(struct file *file);
 
 struct cache {
@@ -35,7 +38,7 @@ struct cache {
 	uint64_t evicted;
 };
 
-struct file *cache_get(struct cache *cache, uint64_t key);		/* NULL if not there; else it is the newest now */
+struct file *cache_get(struct cache *cache, uint64_t key);	/* NULL if not there; else it is the newest now */
 void cache_put(struct cache *cache, uint64_t key, struct file *file);	/* drops others to make room, never this one */
 void cache_free(struct cache *cache);
 

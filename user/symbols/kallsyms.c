@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * kallsyms gives no sizes: a function ends where the next one starts. So the ends matter: those of the parts of the kernel's text
- * are marked, by _etext and others, and between two modules lies memory that belongs to neither.
+ * kallsyms gives no sizes: a function ends where the next one starts. So the ends matter: those of the parts of the
+ * kernel's text are marked, by _etext and others, and between two modules lies memory that belongs to neither.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -12,7 +12,7 @@
 #include "symbols/kallsyms.h"
 #include "symbols/printable.h"
 
-#define BYTES_MOST		(256U << 20)	/* of the table: a bound for what a capture can claim; real ones take 5 MiB */
+#define BYTES_MOST		(256U << 20)	/* for the table of a hostile capture; real ones take 3 MiB */
 #define KERNEL_FUNCTION_MOST	(1U << 20)	/* reach of a function that nothing follows */
 #define MODULE_FUNCTION_MOST	(64U << 10)
 
@@ -114,8 +114,9 @@ static bool is_boundary(const struct line *line)
 	static const char suffix[] = "_text_end";
 	size_t bytes = sizeof(suffix) - 1;
 
-	return !line->module && (is_named(line, "_etext") || is_named(line, "_einittext") ||
-				 (line->name_bytes > bytes && !memcmp(line->name + line->name_bytes - bytes, suffix, bytes)));
+	return !line->module &&
+	       (is_named(line, "_etext") || is_named(line, "_einittext") ||
+		(line->name_bytes > bytes && !memcmp(line->name + line->name_bytes - bytes, suffix, bytes)));
 }
 
 static void add(struct kallsyms *kallsyms, struct draft *draft, const struct line *line, const char *object)
@@ -138,7 +139,10 @@ static void add(struct kallsyms *kallsyms, struct draft *draft, const struct lin
 	kallsyms->ranges[kallsyms->range_count++] = (struct kallsyms_range){ .start = line->address, .object = object };
 }
 
-/* Addresses that the table can hold: 4 GiB up to the highest. Everything that an x86-64 kernel runs lies in its last two. */
+/*
+ * Addresses that the table can hold: 4 GiB up to the highest. Everything that an x86-64 kernel runs lies in its last
+ * two.
+ */
 static int survey(const char *text, const char *end, uint64_t *base, size_t *count)
 {
 	uint64_t low = UINT64_MAX, high = 0;
@@ -183,7 +187,8 @@ int kallsyms_parse(struct kallsyms *kallsyms, const char *text, size_t bytes)
 		if (!line.address || starts_with(&line, "__pfx_") || starts_with(&line, "__cfi_"))
 			continue;
 		/* Thousands of lines in a row are of one module. */
-		if (!object || line.module_bytes != module_bytes || (module_bytes && memcmp(line.module, module_text, module_bytes))) {
+		if (!object || line.module_bytes != module_bytes ||
+		    (module_bytes && memcmp(line.module, module_text, module_bytes))) {
 			module_text = line.module;
 			module_bytes = line.module_bytes;
 			object = line.module ? intern_printable(module_text, module_bytes) : intern("[kernel]");

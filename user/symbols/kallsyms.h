@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The kernel's functions, its modules' and those of loaded BPF programs, from the text of /proc/kallsyms: this host's or a recorded one. */
+/*
+ * The kernel's functions, its modules' and those of loaded BPF programs, from the text of /proc/kallsyms: this host's
+ * or a recorded one.
+ */
 #ifndef KTALLY_KALLSYMS_H
 #define KTALLY_KALLSYMS_H
 
@@ -15,7 +18,8 @@ struct kallsyms {
 	size_t range_count;
 };
 
-int kallsyms_parse(struct kallsyms *kallsyms, const char *text, size_t bytes);	/* -EPERM: hidden addresses; -EBADMSG: no symbols */
+/* 0; -EPERM: the addresses are hidden; -EBADMSG: no symbols. */
+int kallsyms_parse(struct kallsyms *kallsyms, const char *text, size_t bytes);
 void kallsyms_free(struct kallsyms *kallsyms);
 
 /* Name and start of the function, NULL if none; *object gets "[kernel]" or "[MODULE]" in any case. */

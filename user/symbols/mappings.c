@@ -86,7 +86,8 @@ static bool is_object(const struct object *object, const struct mapping_line *li
 
 static struct object *object_get(struct map *objects, const struct mapping_line *line)
 {
-	uint64_t key = hash_bytes(line->path, line->path_bytes, hash_words((uint64_t)line->major << 32 | line->minor, line->inode));
+	uint64_t key = hash_bytes(line->path, line->path_bytes,
+				  hash_words((uint64_t)line->major << 32 | line->minor, line->inode));
 	struct object *object;
 
 	/* Two files whose keys are equal by chance get neighbouring ones. */
@@ -116,10 +117,15 @@ static void object_put(struct map *objects, struct object *object)
 	free(object);
 }
 
-/* Names that the kernel or the program gave to memory without a file: "[anon:...]", "[heap]", "//anon" and "/dev/zero (deleted)". */
+/*
+ * Names that the kernel or the program gave to memory without a file: "[anon:...]", "[heap]", "//anon" and "/dev/zero
+ * (deleted)".
+ */
 static bool is_anonymous(const struct mapping_line *line)
 {
-	static const char *const names[] = { "[anon", "[heap]", "[stack", "//anon", "/anon_hugepage", "/dev/zero", "/SYSV" };
+	static const char *const names[] = {
+		"[anon", "[heap]", "[stack", "//anon", "/anon_hugepage", "/dev/zero", "/SYSV",
+	};
 
 	if (!line->path_bytes)
 		return true;
@@ -154,7 +160,8 @@ static void sort(struct mappings *mappings, struct map *objects)
 	mappings->count = kept;
 }
 
-struct mappings *mappings_parse(struct map *objects, uint32_t pid, const char *executable, const char *text, size_t bytes)
+struct mappings *mappings_parse(struct map *objects, uint32_t pid, const char *executable, const char *text,
+				size_t bytes)
 {
 	struct mappings *mappings = memory_zeroed(1, sizeof(*mappings));
 	const char *end = text + bytes;

@@ -18,7 +18,8 @@ struct mapping_line {
 	size_t path_bytes;
 };
 
-bool mappings_parse_line(const char *line, size_t bytes, struct mapping_line *mapping);	/* with or without its newline */
+/* With or without its newline. */
+bool mappings_parse_line(const char *line, size_t bytes, struct mapping_line *mapping);
 
 /* A mapped file, told apart from others by device, inode and path. Lives as long as something maps it. */
 struct object {
@@ -52,7 +53,8 @@ struct mappings {
 };
 
 /* The executable lines of the text. Objects that are new are put into the map. */
-struct mappings *mappings_parse(struct map *objects, uint32_t pid, const char *executable, const char *text, size_t bytes);
+struct mappings *mappings_parse(struct map *objects, uint32_t pid, const char *executable, const char *text,
+				size_t bytes);
 void mappings_free(struct mappings *mappings, struct map *objects);
 size_t mappings_bytes(const struct mappings *mappings);
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Names of functions and objects, as they are shown: demangled, printable, interned. Each is worked out once. Interned strings stay for
- * good, and anybody can write a file with a million functions: so there is a ceiling, past which new names are refused.
+ * Names of functions and objects, as they are shown: demangled, printable, interned. Each is worked out once. Interned
+ * strings stay for good, and anybody can write a file with a million functions: so there is a ceiling, past which new
+ * names are refused.
  */
 #ifndef KTALLY_NAMES_H
 #define KTALLY_NAMES_H

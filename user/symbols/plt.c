@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * A stub is "jmp *slot(%rip)", and a relocation says whose address the dynamic linker puts into the slot. Matching the two by the slot's
- * address is exact, whatever order a linker laid them out in.
+ * A stub is "jmp *slot(%rip)", and a relocation says whose address the dynamic linker puts into the slot. Matching the
+ * two by the slot's address is exact, whatever order a linker laid them out in.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -48,7 +48,8 @@ static void read_relocations(const struct elf *elf, const char *name, struct slo
 			uint32_t type = ELF64_R_TYPE(chunk[i].r_info);
 
 			if (type == R_X86_64_JUMP_SLOT || type == R_X86_64_GLOB_DAT)
-				slots->list[slots->count++] = (struct slot){ chunk[i].r_offset, ELF64_R_SYM(chunk[i].r_info) };
+				slots->list[slots->count++] =
+					(struct slot){ chunk[i].r_offset, ELF64_R_SYM(chunk[i].r_info) };
 		}
 	}
 	free(chunk);
@@ -62,7 +63,8 @@ static int by_address(const void *a, const void *b)
 }
 
 /* "name@plt" of a dynamic symbol. */
-static bool read_name(const struct elf *elf, const struct elf_section *symbols, uint32_t index, char *name, size_t *bytes)
+static bool read_name(const struct elf *elf, const struct elf_section *symbols, uint32_t index, char *name,
+		      size_t *bytes)
 {
 	const struct elf_section *strings = &elf->sections[symbols->link];
 	Elf64_Sym symbol;
@@ -98,8 +100,8 @@ static bool find_jump(const unsigned char *stub, size_t bytes, size_t *jump)
 	return bytes - *jump >= 6 && stub[*jump] == 0xff && stub[*jump + 1] == 0x25;
 }
 
-static void name_stubs(const struct elf *elf, const char *name, const struct elf_section *symbols, const struct slots *slots,
-		       struct draft *draft)
+static void name_stubs(const struct elf *elf, const char *name, const struct elf_section *symbols,
+		       const struct slots *slots, struct draft *draft)
 {
 	const struct elf_section *section = elf_find_section(elf, name);
 	unsigned char *stubs;
@@ -116,7 +118,7 @@ static void name_stubs(const struct elf *elf, const char *name, const struct elf
 	for (size_t at = 0; at + step <= section->bytes; at += step) {
 		char stub_name[NAME_BYTES_MOST + 4];
 		struct symbol symbol = { .bytes = step, .rank = SYMBOL_TYPED };
-		struct slot key, *slot;
+		struct slot key = { 0 }, *slot;
 		size_t jump, bytes;
 		int32_t distance;
 

@@ -8,7 +8,8 @@
 /* Bytes of the printable character that begins here, 0 if none does. */
 static size_t character(const unsigned char *at, size_t left)
 {
-	static const uint32_t least[] = { 0, 0, 0xa0, 0x800, 0x10000 };	/* shorter forms exist below; 0x80 to 0x9f are controls */
+	/* By the number of bytes: shorter forms exist below; 0x80 to 0x9f are controls. */
+	static const uint32_t least[] = { 0, 0, 0xa0, 0x800, 0x10000 };
 	uint32_t code;
 	size_t bytes;
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Names come from whoever wrote a file or named a thread, and end on terminals, in HTML and in JSON. What is kept of them is
- * UTF-8 without control characters; any other byte becomes a question mark.
+ * Names come from whoever wrote a file or named a thread, and end on terminals, in HTML and in JSON. What is kept of
+ * them is UTF-8 without control characters; any other byte becomes a question mark.
  */
 #ifndef KTALLY_PRINTABLE_H
 #define KTALLY_PRINTABLE_H

@@ -57,7 +57,10 @@ static int open_named(int named, struct stat *status)
 	return error;
 }
 
-/* openat2() since Linux 5.6; it may be forbidden by a filter of system calls, and then only paths from our own root are right. */
+/*
+ * openat2() since Linux 5.6; it may be forbidden by a filter of system calls, and then only paths from our own root are
+ * right.
+ */
 static int name_in_root(int root, const char *path)
 {
 	struct open_how how = { .flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT };
@@ -91,7 +94,10 @@ static bool makes_up_devices(int fd)
 					 (uint32_t)status.f_type == BCACHEFS_SUPER_MAGIC);
 }
 
-/* Closes fd unless it is the file of the mapping; exact: it was reached through the mapping itself, so that overlayfs may show any inode. */
+/*
+ * Closes fd unless it is the file of the mapping; exact: it was reached through the mapping itself, so that overlayfs
+ * may show any inode.
+ */
 static int check_same(int fd, const struct proc_mapped *mapped, const struct stat *status, bool exact)
 {
 	if (fd < 0)
@@ -113,20 +119,23 @@ static bool is_path(const char *target, const char *path)
 }
 
 /*
- * The kernel's own link to the mapped file needs CAP_CHECKPOINT_RESTORE or CAP_SYS_ADMIN, and works for files that were renamed or
- * deleted. Another process may have got the number since; the same path at the same addresses says that it is the same one.
+ * The kernel's own link to the mapped file needs CAP_CHECKPOINT_RESTORE or CAP_SYS_ADMIN, and works for files that were
+ * renamed or deleted. Another process may have got the number since; the same path at the same addresses says that it
+ * is the same one.
  */
 static int open_link(uint32_t pid, const struct proc_mapped *mapped, struct stat *status)
 {
 	char path[128], target[PATH_BYTES_MOST + 1];
 	ssize_t bytes;
 
-	snprintf(path, sizeof(path), "/proc/%u/map_files/%lx-%lx", pid, (unsigned long)mapped->start, (unsigned long)mapped->end);
+	snprintf(path, sizeof(path), "/proc/%u/map_files/%lx-%lx", pid, (unsigned long)mapped->start,
+		 (unsigned long)mapped->end);
 	bytes = readlink(path, target, sizeof(target) - 1);
 	if (bytes < 0)
 		return -errno;
 	target[bytes] = '\0';
-	return check_same(open_named(open(path, O_PATH | O_CLOEXEC), status), mapped, status, is_path(target, mapped->path));
+	return check_same(open_named(open(path, O_PATH | O_CLOEXEC), status), mapped, status,
+			  is_path(target, mapped->path));
 }
 
 static int open_path(uint32_t pid, const struct proc_mapped *mapped, struct stat *status)
@@ -158,8 +167,11 @@ int proc_open_mapped(uint32_t pid, const struct proc_mapped *mapped, struct stat
 
 /* ------------------------------------------------------------------------------------------------ /proc text */
 
-/* Calls back for each line of a file of any length, in a fixed amount of memory; a line longer than that is left out. */
-static int for_each_line(const char *path, size_t most, void (*use)(void *context, const char *line, size_t bytes), void *context)
+/*
+ * Calls back for each line of a file of any length, in a fixed amount of memory; a line longer than that is left out.
+ */
+static int for_each_line(const char *path, size_t most, void (*use)(void *context, const char *line, size_t bytes),
+			 void *context)
 {
 	size_t filled = 0, total = 0, room = 65536;
 	bool skipping = false;
@@ -272,7 +284,8 @@ static void keep_executable(void *context, const char *line, size_t bytes)
 	struct buffer *buffer = context;
 	struct mapping_line mapping;
 
-	if (mappings_parse_line(line, bytes, &mapping) && mapping.executable && buffer->bytes + bytes <= MAPS_BYTES_KEPT_MOST)
+	if (mappings_parse_line(line, bytes, &mapping) && mapping.executable &&
+	    buffer->bytes + bytes <= MAPS_BYTES_KEPT_MOST)
 		buffer_append(buffer, line, bytes);
 }
 

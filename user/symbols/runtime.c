@@ -23,9 +23,18 @@ const char *runtime_of_executable(const char *path)
 	static const struct {
 		const char *name, *runtime;
 	} runtimes[] = {
-		{ "python", "cpython" }, { "node", "v8js" }, { "nodejs", "v8js" }, { "nsolid", "v8js" }, { "java", "jvm" },
-		{ "perl", "perl" }, { "ruby", "ruby" }, { "php", "php" }, { "php-fpm", "php" }, { "php-cgi", "php" },
-		{ "beam.smp", "beam" }, { "dotnet", "dotnet" },
+		{ "python", "cpython" },
+		{ "node", "v8js" },
+		{ "nodejs", "v8js" },
+		{ "nsolid", "v8js" },
+		{ "java", "jvm" },
+		{ "perl", "perl" },
+		{ "ruby", "ruby" },
+		{ "php", "php" },
+		{ "php-fpm", "php" },
+		{ "php-cgi", "php" },
+		{ "beam.smp", "beam" },
+		{ "dotnet", "dotnet" },
 	};
 	const char *slash = path ? strrchr(path, '/') : NULL;
 	const char *name = slash ? slash + 1 : path;

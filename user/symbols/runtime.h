@@ -5,7 +5,10 @@
 
 #include <stddef.h>
 
-const char *runtime_of_executable(const char *path);			/* NULL: by its name it is none of them */
-const char *runtime_of_library(const char *path, size_t bytes);		/* of a library that only programs of that runtime map */
+/* NULL: by its name it is none of them. */
+const char *runtime_of_executable(const char *path);
+
+/* Of a library that only programs of that runtime map. */
+const char *runtime_of_library(const char *path, size_t bytes);
 
 #endif

@@ -90,7 +90,8 @@ static void name_kernel(struct symbols *symbols, struct frame *frame)
 
 /* ------------------------------------------------------------------------------------------------ address spaces */
 
-void symbols_set_mappings(struct symbols *symbols, uint64_t mm_id, uint32_t pid, const char *executable, const char *text, size_t bytes)
+void symbols_set_mappings(struct symbols *symbols, uint64_t mm_id, uint32_t pid, const char *executable,
+			  const char *text, size_t bytes)
 {
 	struct mappings *mappings = mappings_parse(&symbols->objects, pid, executable, text, bytes);
 	struct mappings *before = map_put(&symbols->spaces, mm_id, mappings);
@@ -158,13 +159,13 @@ static bool is_own_vdso(const struct symbols *symbols, const struct mapping *map
 
 static uint64_t key_of_status(const struct stat *status)
 {
-	return hash_words(hash_words(status->st_dev, status->st_ino),
-			  hash_words((uint64_t)status->st_size,
-				     (uint64_t)status->st_mtim.tv_sec * 1000000000ULL + (uint64_t)status->st_mtim.tv_nsec));
+	uint64_t time = (uint64_t)status->st_mtim.tv_sec * 1000000000ULL + (uint64_t)status->st_mtim.tv_nsec;
+
+	return hash_words(hash_words(status->st_dev, status->st_ino), hash_words((uint64_t)status->st_size, time));
 }
 
-static int read_file(struct symbols *symbols, const struct elf_source *source, uint32_t pid, const struct object *object,
-		     struct file **file)
+static int read_file(struct symbols *symbols, const struct elf_source *source, uint32_t pid,
+		     const struct object *object, struct file **file)
 {
 	char *path = strndup(object->path, object->name_bytes);
 	int roots[2];
@@ -183,7 +184,9 @@ static int read_file(struct symbols *symbols, const struct elf_source *source, u
 	return error;
 }
 
-/* Opens the object by way of one of its mappings, and reads it unless the same file was read before under another name. */
+/*
+ * Opens the object by way of one of its mappings, and reads it unless the same file was read before under another name.
+ */
 static struct file *open_object(struct symbols *symbols, uint32_t pid, const struct mapping *mapping)
 {
 	struct object *object = mapping->object;
@@ -257,7 +260,8 @@ static bool is_code_without_file(const struct object *object)
 	return object->useless && !strncmp(object->path, "/memfd:", 7);
 }
 
-static void name_mapped(struct symbols *symbols, const struct mappings *mappings, const struct mapping *mapping, struct frame *frame)
+static void name_mapped(struct symbols *symbols, const struct mappings *mappings, const struct mapping *mapping,
+			struct frame *frame)
 {
 	struct object *object = mapping->object;
 	uint64_t offset = frame->address - mapping->start + mapping->offset;
@@ -321,7 +325,8 @@ static const char *find_runtime(struct symbols *symbols, const struct mappings *
 		if (!object)
 			continue;
 		runtime = runtime_of_library(object->path, object->name_bytes);
-		if (runtime || !mappings->executable || strncmp(object->path, mappings->executable, object->name_bytes) ||
+		if (runtime || !mappings->executable ||
+		    strncmp(object->path, mappings->executable, object->name_bytes) ||
 		    mappings->executable[object->name_bytes])
 			continue;
 		file = file_of(symbols, mappings, mapping);

@@ -24,11 +24,17 @@ struct symbols_statistics {
 	uint64_t names_refused;		/* frames without a name because the names in memory are at their ceiling */
 };
 
-/* Ceiling for the symbol tables of files, 0: 32 MiB. The names that were shown stay in memory, up to half as much again. */
+/*
+ * Ceiling for the symbol tables of files, 0: 32 MiB. The names that were shown stay in memory, up to half as much
+ * again.
+ */
 struct symbols *symbols_create(size_t most_bytes);
 void symbols_destroy(struct symbols *symbols);
 
-/* Kernel names: text of /proc/kallsyms. 0; -EPERM: the addresses are hidden (all zero): kptr_restrict or no CAP_SYSLOG; -errno. */
+/*
+ * Kernel names: text of /proc/kallsyms. 0; -EPERM: the addresses are hidden (all zero): kptr_restrict or no CAP_SYSLOG;
+ * -errno.
+ */
 int symbols_load_kernel(struct symbols *symbols, const char *text, size_t bytes);
 int symbols_read_kernel(char **text, size_t *bytes);	/* from /proc/kallsyms, only text symbols (tTwW); malloc()ed */
 
@@ -36,7 +42,8 @@ int symbols_read_kernel(char **text, size_t *bytes);	/* from /proc/kallsyms, onl
 bool symbols_kernel_has(const struct symbols *symbols, const char *prefix_or_name, bool prefix);
 
 /* The executable mappings of an address space: text in the form of /proc/PID/maps. Replaces what was known of mm_id. */
-void symbols_set_mappings(struct symbols *symbols, uint64_t mm_id, uint32_t pid, const char *executable, const char *text, size_t bytes);
+void symbols_set_mappings(struct symbols *symbols, uint64_t mm_id, uint32_t pid, const char *executable,
+			  const char *text, size_t bytes);
 bool symbols_have_mappings(const struct symbols *symbols, uint64_t mm_id);
 bool symbols_address_is_mapped(const struct symbols *symbols, uint64_t mm_id, uint64_t address);
 const char *symbols_executable(const struct symbols *symbols, uint64_t mm_id);	/* path, interned; NULL */
@@ -45,16 +52,22 @@ void symbols_forget(struct symbols *symbols, uint64_t mm_id);
 /* Reads /proc/PID/maps (executable mappings only) and /proc/PID/exe. malloc()ed. -ESRCH when the process is gone. */
 int symbols_read_mappings(uint32_t pid, char **executable, char **text, size_t *bytes);
 
-/* Fills in frame->function, object, object_address, function_offset and kind from frame->address. `kernel` says which sort it is. */
+/*
+ * Fills in frame->function, object, object_address, function_offset and kind from frame->address. `kernel` says which
+ * sort it is.
+ */
 void symbols_name(struct symbols *symbols, uint64_t mm_id, bool kernel, struct frame *frame);
 
-/* Names for [vdso], from the image that this process has: right when the mappings are those of the kernel that runs now. */
+/*
+ * Names for [vdso], from the image that this process has: right when the mappings are those of the kernel that runs
+ * now.
+ */
 void symbols_use_own_vdso(struct symbols *symbols);
 
 /*
- * Language runtime of the program that an address space runs, by its name, its contents and its libraries: "go" (has Go build info),
- * "rust", "cpython", "v8js", "jvm", "perl", "ruby", "php", "beam", "dotnet"; NULL: native. Cached. Asked for the address space, as
- * a path can be another file in each container.
+ * Language runtime of the program that an address space runs, by its name, its contents and its libraries: "go" (has Go
+ * build info), "rust", "cpython", "v8js", "jvm", "perl", "ruby", "php", "beam", "dotnet"; NULL: native. Cached. Asked
+ * for the address space, as a path can be another file in each container.
  */
 const char *symbols_runtime(struct symbols *symbols, uint64_t mm_id);
 

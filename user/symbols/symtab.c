@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Two passes, so that neither table need be in memory: the symbols go by in chunks and leave sixteen bytes each for those that are
- * functions, then the strings go by in chunks and those get their names, in the order in which the names lie in the file.
+ * Two passes, so that neither table need be in memory: the symbols go by in chunks and leave sixteen bytes each for
+ * those that are functions, then the strings go by in chunks and those get their names, in the order in which the names
+ * lie in the file.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +14,7 @@
 #define NAME_BYTES_MOST		4096
 #define SYMBOLS_LOOKED_AT	(16U << 20)
 #define STRINGS_BYTES_MOST	(512U << 20)
-#define LABEL_BYTES_MOST	4096	/* reach of a function without a size in a stripped file, where its neighbours are not known */
+#define LABEL_BYTES_MOST	4096	/* reach of what has no size in a stripped file: its neighbours are unknown */
 
 struct reference {
 	uint32_t start, bytes, name;	/* start: from the draft's base */
@@ -148,7 +149,8 @@ static const char *string_at(struct window *window, uint64_t at, size_t *bytes)
 		uint64_t filled = window->bytes - at < CHUNK_BYTES ? window->bytes - at : CHUNK_BYTES;
 
 		window->filled = 0;
-		if (__builtin_add_overflow(window->offset, at, &offset) || elf_read(window->elf, offset, window->data, filled))
+		if (__builtin_add_overflow(window->offset, at, &offset) ||
+		    elf_read(window->elf, offset, window->data, filled))
 			return NULL;
 		window->start = at;
 		window->filled = filled;
@@ -166,8 +168,8 @@ static bool is_rust(const char *name, size_t bytes)
 	return memmem(name, bytes, "rust_begin_unwind", 17) || memmem(name, bytes, "rust_eh_personality", 19);
 }
 
-static void name_all(const struct elf *elf, const struct elf_section *strings, const struct references *references, bool stripped,
-		     struct draft *draft, bool *rust)
+static void name_all(const struct elf *elf, const struct elf_section *strings, const struct references *references,
+		     bool stripped, struct draft *draft, bool *rust)
 {
 	struct window window = { .elf = elf, .offset = strings->offset, .bytes = strings->bytes };
 

@@ -9,8 +9,9 @@
 #include "symbols/table.h"
 
 /*
- * The table is the section of that type, SHT_SYMTAB or SHT_DYNSYM; a file without one, or with a broken one, adds nothing. Sets
- * *rust when it has functions that every Rust program has. public_only: leave out local functions, when all together are too many.
+ * The table is the section of that type, SHT_SYMTAB or SHT_DYNSYM; a file without one, or with a broken one, adds
+ * nothing. Sets *rust when it has functions that every Rust program has. public_only: leave out local functions, when
+ * all together are too many.
  */
 void symtab_read(const struct elf *elf, uint32_t type, bool public_only, struct draft *draft, bool *rust);
 

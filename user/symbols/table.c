@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Symbols nest (a label within a function, a function within an assembly block) and overlap. The innermost that covers an
- * address names it. Each entry knows the nearest one before it that reaches over its start: these links are all that
+ * Symbols nest (a label within a function, a function within an assembly block) and overlap. The innermost that covers
+ * an address names it. Each entry knows the nearest one before it that reaches over its start: these links are all that
  * a look-up needs to step outwards, so nothing is split and nothing is searched twice.
  */
 #include <stdlib.h>
@@ -37,17 +37,22 @@ static bool has_suffix(const char *name, size_t bytes, const char *suffix)
 	return bytes >= suffix_bytes && !memcmp(name + bytes - suffix_bytes, suffix, suffix_bytes);
 }
 
-/* Linker scripts mark where sections begin and end; such a name says nothing about the function that happens to be first. */
+/*
+ * Linker scripts mark where sections begin and end; such a name says nothing about the function that happens to be
+ * first.
+ */
 static bool is_marker(const char *name, size_t bytes)
 {
 	return has_suffix(name, bytes, "_text") || has_suffix(name, bytes, "inittext") ||
-	       (has_prefix(name, bytes, "__") && (has_suffix(name, bytes, "_start") || has_suffix(name, bytes, "_end") ||
-						 has_suffix(name, bytes, "_begin")));
+	       (has_prefix(name, bytes, "__") &&
+		(has_suffix(name, bytes, "_start") || has_suffix(name, bytes, "_end") ||
+		 has_suffix(name, bytes, "_begin")));
 }
 
 /*
- * Aliases are told apart first by what the table says of them, then by their look: "write" is what people call "__write",
- * whichever of them is the strong one. Most significant first: size, type, marker, public, underscores, strong, length.
+ * Aliases are told apart first by what the table says of them, then by their look: "write" is what people call
+ * "__write", whichever of them is the strong one. Most significant first: size, type, marker, public, underscores,
+ * strong, length.
  */
 static uint32_t rank_of(const struct symbol *symbol, const char *name, size_t bytes)
 {
@@ -57,9 +62,9 @@ static uint32_t rank_of(const struct symbol *symbol, const char *name, size_t by
 		return UINT32_MAX;
 	while (underscores < bytes && underscores < 15 && name[underscores] == '_')
 		underscores++;
-	return (uint32_t)!symbol->bytes << 24 | (uint32_t)!(symbol->rank & SYMBOL_TYPED) << 23 |
-	       (uint32_t)is_marker(name, bytes) << 22 | (uint32_t)!(symbol->rank & SYMBOL_PUBLIC) << 21 | underscores << 17 |
-	       (uint32_t)!(symbol->rank & SYMBOL_STRONG) << 16 | (uint32_t)bytes;
+	return (symbol->bytes ? 0 : 1U << 24) | (symbol->rank & SYMBOL_TYPED ? 0 : 1U << 23) |
+	       (is_marker(name, bytes) ? 1U << 22 : 0) | (symbol->rank & SYMBOL_PUBLIC ? 0 : 1U << 21) |
+	       underscores << 17 | (symbol->rank & SYMBOL_STRONG ? 0 : 1U << 16) | (uint32_t)bytes;
 }
 
 /* Doubles what an array can hold, within what the draft may take in all. */
@@ -141,7 +146,10 @@ static uint64_t entry_end(const struct table_entry *entry)
 	return (uint64_t)entry->start + entry->bytes;
 }
 
-/* The nearest entry that reaches over start, beginning with the last one. What is passed over here ends too early for all later ones. */
+/*
+ * The nearest entry that reaches over start, beginning with the last one. What is passed over here ends too early for
+ * all later ones.
+ */
 static uint32_t find_outer(const struct table *table, uint32_t start)
 {
 	uint32_t outer = table->count ? (uint32_t)table->count - 1 : TABLE_NO_OUTER;
@@ -151,7 +159,10 @@ static uint32_t find_outer(const struct table *table, uint32_t start)
 	return outer;
 }
 
-/* Takes the best symbol of each address, and of those without a size only what no other covers: the others are labels in it. */
+/*
+ * Takes the best symbol of each address, and of those without a size only what no other covers: the others are labels
+ * in it.
+ */
 static void select_entries(const struct draft *draft, struct table *table)
 {
 	for (size_t i = 0; i < draft->count; i++) {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Functions by address, compact: sixteen bytes and a name for each, in two blocks of memory. A table is drafted in any order
- * from several sources (a file's two symbol tables and its stubs, or the lines of kallsyms), then finished once and only read.
+ * Functions by address, compact: sixteen bytes and a name for each, in two blocks of memory. A table is drafted in any
+ * order from several sources (a file's two symbol tables and its stubs, or the lines of kallsyms), then finished once
+ * and only read.
  */
 #ifndef KTALLY_TABLE_H
 #define KTALLY_TABLE_H
@@ -14,7 +15,7 @@ struct table_entry {
 	uint32_t start;			/* from table.base */
 	uint32_t bytes;
 	uint32_t name;			/* in table.names; TABLE_NAMELESS: only the end of what is before it */
-	uint32_t outer;			/* nearest entry before that also reaches beyond this one's start, TABLE_NO_OUTER */
+	uint32_t outer;			/* nearest entry before that reaches over this one's start, or TABLE_NO_OUTER */
 };
 
 #define TABLE_NAMELESS	UINT32_MAX
@@ -54,7 +55,10 @@ struct draft {
 
 void draft_begin(struct draft *draft, uint64_t base, size_t most_bytes);
 
-/* Symbols outside the 4 GiB from base are ignored. A name of NULL is a boundary: nothing that starts before reaches past it. */
+/*
+ * Symbols outside the 4 GiB from base are ignored. A name of NULL is a boundary: nothing that starts before reaches
+ * past it.
+ */
 void draft_add(struct draft *draft, const struct symbol *symbol, const char *name, size_t name_bytes);
 
 void draft_finish(struct draft *draft, struct table *table);	/* the draft is gone afterwards */

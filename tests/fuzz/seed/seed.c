@@ -31,27 +31,40 @@ static void write_seed(const char *name, const void *data, size_t bytes)
 }
 
 static const struct fake_symbol functions[] = {
-	{ "_ZN3foo3barEv", 0x10, 0x20, STB_GLOBAL, STT_FUNC, false }, { "local", 0x20, 0x40, STB_LOCAL, STT_FUNC, false },
-	{ "label@@V_1", 0x100, 0, STB_WEAK, STT_NOTYPE, false }, { "imported", 0, 0, STB_GLOBAL, STT_FUNC, true },
+	{ "_ZN3foo3barEv", 0x10, 0x20, STB_GLOBAL, STT_FUNC, false },
+	{ "local", 0x20, 0x40, STB_LOCAL, STT_FUNC, false },
+	{ "label@@V_1", 0x100, 0, STB_WEAK, STT_NOTYPE, false },
+	{ "imported", 0, 0, STB_GLOBAL, STT_FUNC, true },
 	{ NULL, 0, 0, 0, 0, false },
 };
 
 static void elf_seeds(void)
 {
-	struct fake_elf elf = { .symbols = functions, .dynamic = functions, .build_id = "01234567890123456789", .link = "x.debug" };
+	struct fake_elf elf = { .symbols = functions,
+				.dynamic = functions,
+				.build_id = "01234567890123456789",
+				.link = "x.debug" };
 	unsigned char packed[8192];
 	struct buffer data = fake_elf(&elf), stripped;
 	size_t bytes = 0;
 
 	write_seed("elf/64", data.data, data.bytes);
-	if (lzma_easy_buffer_encode(0, LZMA_CHECK_NONE, NULL, (uint8_t *)data.data, data.bytes, packed, &bytes, sizeof(packed)) != LZMA_OK)
+	if (lzma_easy_buffer_encode(0, LZMA_CHECK_NONE, NULL, (uint8_t *)data.data, data.bytes, packed, &bytes,
+				    sizeof(packed)) != LZMA_OK)
 		exit(1);
-	elf = (struct fake_elf){ .dynamic = functions, .section = ".gnu_debugdata", .section_data = packed, .section_bytes = bytes };
+	elf = (struct fake_elf){ .dynamic = functions,
+				 .section = ".gnu_debugdata",
+				 .section_data = packed,
+				 .section_bytes = bytes };
 	stripped = fake_elf(&elf);
 	write_seed("elf/packed", stripped.data, stripped.bytes);
 	buffer_free(&stripped);
 	buffer_free(&data);
-	elf = (struct fake_elf){ .is32 = true, .symbols = functions, .section = ".go.buildinfo", .section_data = "x", .section_bytes = 1 };
+	elf = (struct fake_elf){ .is32 = true,
+				 .symbols = functions,
+				 .section = ".go.buildinfo",
+				 .section_data = "x",
+				 .section_bytes = 1 };
 	data = fake_elf(&elf);
 	write_seed("elf/32", data.data, data.bytes);
 	buffer_free(&data);
@@ -69,7 +82,8 @@ int main(int argc, char **argv)
 		"7f9770fe5000-7f9770fe7000 r-xp 00000000 00:00 0                          [vdso]\n"
 		"7f9770fe8000-7f977100e000 r-xp 00001000 fe:00 325835                     /usr/lib/ld.so\n";
 	static const char kallsyms[] =
-		"ffffffff81000000 T _stext\nffffffff81000000 T __pfx_f\nffffffff81000010 t f\nffffffff81000010 T _etext\n"
+		"ffffffff81000000 T _stext\nffffffff81000000 T __pfx_f\n"
+		"ffffffff81000010 t f\nffffffff81000010 T _etext\n"
 		"ffffffffc0100000 t g\t[m]\nffffffffc0200000 W h\t[bpf]\n";
 	struct buffer own = { 0 };
 
