@@ -10,6 +10,7 @@
 void ktally_gate_open(struct ktally_gate *gate)
 {
 	gate->privileged = perfmon_capable();
+	gate->kernel_frames = gate->privileged && !ktally_perf_allow_kernel();
 	gate->cred = get_current_cred();
 }
 
@@ -24,7 +25,7 @@ u64 ktally_gate_allowed(const struct ktally_gate *gate)
 
 	if (gate->privileged) {
 		allowed |= KTALLY_ALLOWED_ALL_PROCESSES;
-		if (!security_locked_down(LOCKDOWN_PERF) && !ktally_perf_allow_kernel())
+		if (gate->kernel_frames && !security_locked_down(LOCKDOWN_PERF))
 			allowed |= KTALLY_ALLOWED_KERNEL_FRAMES;
 	}
 	return allowed;

@@ -13,10 +13,12 @@
 /**
  * struct ktally_gate - the opener's rights
  * @privileged: had CAP_PERFMON in the initial user namespace
+ * @kernel_frames: was, besides, not refused kernel addresses by perf's own rule (security modules)
  * @cred: the opener
  */
 struct ktally_gate {
 	bool privileged;
+	bool kernel_frames;
 	const struct cred *cred;
 };
 
