@@ -150,7 +150,7 @@ const struct rules rules[] = {
 	     "security_* apparmor_* aa_* selinux_* avc_* smack_* tomoyo_* landlock_* current_check_access_* bpf_lsm_*"
 	     " cap_* yama_* __seccomp_filter* __secure_computing* seccomp_* audit_* __audit_* ima_* evm_* integrity_*"
 	     " process_measurement* ns_capable* capable capable_wrt_* *sys_seccomp* *sys_landlock_* *sys_capset*"
-	     " *sys_capget* *sys_keyctl* *sys_add_key* *sys_request_key*"),
+	     " *sys_capget* *sys_keyctl* *sys_add_key* *sys_request_key* kauditd_*"),
 	AREA(AREA_PROCESS, NONE,
 	     "kernel_clone* copy_process* dup_mm dup_mmap* dup_task_struct* copy_page_range* copy_files* do_exit"
 	     " do_group_exit* exit_mm exit_mmap* __mmput* mm_release* exit_files* exit_notify* release_task*"
