@@ -40,6 +40,7 @@ struct daemon {
 	size_t stacks_kept, tasks_kept;	/* of what there was then */
 	struct loop_timer export_timer, watchdog_timer, more_timer;
 	uint64_t watchdog_interval;
+	bool switched_off;		/* by the administrator, for now */
 	bool stopping;			/* leave the loop */
 	bool impatient;			/* a second signal: do not wait for the collector */
 	bool failed;			/* something went wrong for good: EXIT_FAILED at the end */
@@ -124,6 +125,18 @@ static void tell_status(const struct daemon *daemon)
 	buffer_free(&losses);
 }
 
+static void look_at_switch(struct daemon *daemon)
+{
+	bool off = session_is_switched_off();
+
+	if (off && !daemon->switched_off)
+		message_warning("sampling was switched off on this host: nothing is counted until "
+				"`echo N >/sys/module/ktally/parameters/disabled`");
+	else if (!off && daemon->switched_off)
+		message_info("sampling was switched on again");
+	daemon->switched_off = off;
+}
+
 static void on_export(void *context)
 {
 	struct daemon *daemon = context;
@@ -135,6 +148,7 @@ static void on_export(void *context)
 		recorder_flush(daemon->live.recorder);
 	live_refresh_kernel_names(&daemon->live);
 	bound_memory(daemon);
+	look_at_switch(daemon);
 	tell_status(daemon);
 }
 

@@ -64,8 +64,8 @@ static void look_for_changes(struct exporter *exporter)
 		tell_recovery(exporter, &now);
 	}
 	if (now.points_rejected && !exporter->before.points_rejected)
-		message_warning("%s rejected %" PRIu64 " data points of what it took: see its own log", exporter->endpoint,
-				now.points_rejected);
+		message_warning("%s rejected %" PRIu64 " data points of what it took%s%s: see its own log too", exporter->endpoint,
+				now.points_rejected, now.last_rejection[0] ? ": " : "", now.last_rejection);
 	if (!failing)
 		exporter->before = now;
 	exporter->failing = failing;
@@ -122,7 +122,6 @@ int exporter_create(struct exporter **result, struct loop *loop, const char *end
 	exporter->endpoint = memory_string(options.endpoint);
 	exporter->otlp = otlp_create(&options);
 	if (!exporter->otlp) {
-		message_error("cannot prepare for sending to %s", exporter->endpoint);
 		exporter_destroy(exporter);
 		return EXIT_FAILED;
 	}

@@ -6,6 +6,7 @@
 
 #include "base/message.h"
 #include "session/live.h"
+#include "session/session.h"
 #include "symbols/proc.h"
 
 /* How many records are taken between two looks at the state of the session. */
@@ -250,6 +251,8 @@ void live_describe_losses(const struct live *live, struct buffer *text)
 		buffer_format(text, "; %" PRIu64 " samples without their stack or task", profile->orphans);
 	if (profile->bad_records)
 		buffer_format(text, "; %" PRIu64 " bad records", profile->bad_records);
+	if (session_is_switched_off())
+		buffer_string(text, "; sampling is switched off on this host");
 	if (live->thin_worst > 1)
 		buffer_format(text, "; thinned to one sample in %u at worst to keep to the time budget (totals stay right)",
 			      live->thin_worst);

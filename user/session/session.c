@@ -3,10 +3,13 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/buffer.h"
 #include "base/message.h"
 #include "session/session.h"
 
 #define LATENCY_MS 100
+
+#define SWITCH "/sys/module/ktally/parameters/disabled"
 
 static int explain_open(int error)
 {
@@ -162,7 +165,7 @@ int session_enable(struct ktally_session *session)
 	case 0:
 		return EXIT_OK;
 	case -ESHUTDOWN:
-		message_error("ktally is switched off on this host: `echo N >/sys/module/ktally/parameters/disabled` switches it on");
+		message_error("ktally is switched off on this host: `echo N >" SWITCH "` switches it on");
 		return EXIT_UNAVAILABLE;
 	case -EPERM:
 		message_error("the kernel was locked down a moment ago: start again, without kernel frames");
@@ -178,14 +181,23 @@ int session_enable(struct ktally_session *session)
 int session_failed(int error)
 {
 	if (error == -ENODEV)
-		message_error("the kernel module stopped this session: it was switched off (/sys/module/ktally/parameters/disabled) "
-			      "or found an inconsistency of its own: see the kernel log (dmesg)");
+		message_error("the kernel module stopped this session because it found an inconsistency of its own: "
+			      "see the kernel log (dmesg), and report it");
 	else if (error == -EPROTO || error == -EBADMSG)
 		message_error("the ring of the kernel module holds what is no record: install module and programs from the same "
 			      "release, and report this if they are");
 	else
 		message_error("reading " KTALLY_DEVICE_PATH " failed: %s", strerror(-error));
 	return EXIT_FAILED;
+}
+
+bool session_is_switched_off(void)
+{
+	struct buffer text = { 0 };
+	bool off = !buffer_read_file(&text, SWITCH, 64) && text.data && text.data[0] == 'Y';
+
+	buffer_free(&text);
+	return off;
 }
 
 const char *session_clock_name(uint32_t clock)

@@ -21,6 +21,9 @@ int session_enable(struct ktally_session *session);
 /* Why ktally_wait() or another call on a running session failed: says it. EXIT_FAILED. */
 int session_failed(int error);
 
+/* Whether the administrator switched all sampling off: sessions go on, without samples. */
+bool session_is_switched_off(void);
+
 const char *session_clock_name(uint32_t clock);		/* of KTALLY_CLOCK_*: "the timer" */
 
 #endif

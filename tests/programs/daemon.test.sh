@@ -1,0 +1,258 @@
+#!/bin/bash
+# ktallyd from its start to its end, and all that can go wrong meanwhile.
+# shellcheck source=tests/programs/tap.sh
+. "$(dirname "$0")/tap.sh"
+
+port=14318
+url=http://127.0.0.1:$port
+started=()
+
+cleanup() {
+	((${#started[@]})) && kill -9 "${started[@]}" 2>/dev/null
+	mountpoint -q "$work/small" && umount "$work/small"
+	rm -rf "$work"
+}
+trap cleanup EXIT
+unset "${!OTEL_@}"
+
+background() {
+	"$@" &
+	last=$!
+	started+=("$last")
+}
+
+# within SECONDS COMMAND...: until it succeeds.
+within() {
+	local tries=$(($1 * 5))		# not by the clock, which is set here
+	shift
+	until "$@" >/dev/null 2>&1; do
+		((tries--)) || return 1
+		sleep 0.2
+	done
+}
+
+# Something to sample, in a child whose name is its own.
+cat >"$work/burn.py" <<'END'
+import hashlib
+while True:
+    hashlib.sha256(b"x" * 100000).digest()
+END
+background python3 "$work/burn.py"
+
+# start NAME OPTIONS...: a daemon that has said it samples; its messages are in $work/NAME.
+start() {
+	says=$work/$1
+	shift
+	background ktallyd --interval 1 "$@" 2>"$says"
+	daemon=$last
+	within 60 grep -q 'sampling .* CPUs' "$says"
+}
+
+says() { grep -qE -- "$1" "$says"; }
+says_once() { [[ $(grep -cE -- "$1" "$says") == 1 ]]; }
+
+# stop STATUS: SIGTERM, and the status it ends with.
+stop() {
+	local status=0
+	kill -TERM "$daemon"
+	wait "$daemon" || status=$?
+	cat "$says"
+	((status == $1))
+}
+
+report() { ktally report -i "$1" >"$work/report"; }
+
+collector() {
+	: >"$work/collected"
+	background python3 tests/programs/collector.py $port "$work/collected" "$@"
+	collector=$last
+	within 60 bash -c "exec 3<>/dev/tcp/127.0.0.1/$port"
+}
+collected() { (($(grep -c '^metrics' "$work/collected") >= $1)); }
+
+# ---- what people call it with
+
+fails 2 '1 to 10000' 'a rate out of bounds is a usage error' ktallyd --rate 0
+fails 2 'not a URL' 'so is a collector that is no URL' ktallyd --endpoint collector:4318
+fails 1 'cannot create' 'a capture that cannot be made is told at once' ktallyd --capture "$work/no/such/directory"
+fails 1 'cannot write' 'so is a file of metrics' ktallyd --metrics-json "$work/no/such/directory/file"
+
+# ---- who may
+
+nobody() { setpriv --reuid 65534 --regid 65534 --clear-groups "$@"; }
+program=$(command -v ktallyd)
+cp "$program" "$work/ktallyd" && chmod 755 "$work" "$work/ktallyd"
+fails 3 'not allowed to open /dev/ktally' 'without rights to the device it says so' nobody "$work/ktallyd"
+mode=$(stat -c %a /dev/ktally)
+chmod 666 /dev/ktally
+fails 3 'CAP_PERFMON' 'without CAP_PERFMON it says so' nobody "$work/ktallyd"
+chmod "$mode" /dev/ktally
+
+# ---- a whole life, on each loop
+
+collector "$work/notify"
+for loop in io_uring poll; do
+	out=$work/out-$loop
+	export NOTIFY_SOCKET=$work/notify
+	ok "$loop: it starts" start "$loop" --rate 199 --loop $loop --endpoint $url --out "$out" --metrics-json "$work/metrics.json"
+	unset NOTIFY_SOCKET
+	ok "$loop: and says what it waits with" says "reading with $loop"
+	ok "$loop: metrics arrive" within 60 collected 2
+	ok "$loop: it is ready for the service manager" grep -q 'notify.*READY=1' "$work/collected"
+	ok "$loop: and tells it how it is" within 20 grep -qE 'notify STATUS=199 Hz, [1-9][0-9]* samples' "$work/collected"
+	if [[ -e /sys/module/ktally/refcnt ]]; then
+		fails 1 'in use' "$loop: the module cannot be unloaded meanwhile" rmmod ktally
+	fi
+	ok "$loop: SIGTERM ends it well" stop 0
+	ok "$loop: it says what it took" says '[1-9][0-9]* samples, .* s of CPU time, nothing lost'
+	ok "$loop: and tells the service manager" within 5 grep -q 'notify STOPPING=1' "$work/collected"
+	for file in oncpu.pb.gz oncpu.folded flame.html metrics.json capture.ktally; do
+		ok "$loop: $file is there" test -s "$out/$file"
+	done
+	ok "$loop: metrics are JSON" jq -e '.resourceMetrics | length > 0' "$out/metrics.json" "$work/metrics.json"
+	ok "$loop: and name what ran" grep -q python3 "$work/metrics.json"
+	ok "$loop: the capture can be read" report "$out/capture.ktally"
+	ok "$loop: and names what ran" grep -q python3 "$work/report"
+	ok "$loop: files are for their owner only" test "$(stat -c %a "$out/capture.ktally" "$out/flame.html" | sort -u)" = 600
+	: >"$work/collected"
+done
+ok 'every request was one' bash -c "! grep '^bad' $work/collected"
+
+# ---- where io_uring is not
+
+disabled=/proc/sys/kernel/io_uring_disabled
+if [[ -e $disabled ]]; then
+	former=$(<$disabled)
+	echo 2 >$disabled
+	ok 'io_uring disabled: it starts' start disabled
+	ok 'io_uring disabled: it says so' says 'kernel.io_uring_disabled=2.*poll'
+	ok 'io_uring disabled: it waits with poll' says 'reading with poll'
+	ok 'io_uring disabled: and ends well' stop 0
+	fails 1 'leave out --loop io_uring' 'io_uring disabled: who insists on it is told' ktallyd --loop io_uring
+	echo "$former" >$disabled
+else
+	skip 'io_uring disabled' 'this kernel cannot'
+fi
+
+# ---- a collector that does not answer
+
+ok 'a collector that refuses does not end it' start refusing --endpoint $url
+within 60 collected 1
+touch "$work/collected.refuse"
+ok 'it is told that' within 60 says 'does not take metrics: .*503'
+sleep 3
+rm "$work/collected.refuse"
+ok 'and that it takes them again' within 90 says 'takes metrics again after [1-9][0-9]* failed requests; nothing was dropped'
+ok 'each once' says_once 'does not take'
+ok 'it ends well' stop 0
+kill $collector
+wait $collector 2>/dev/null
+
+ok 'nobody at the address does not end it' start dead --endpoint $url
+ok 'it is told that' within 60 says 'does not take metrics: .*connect'
+began=$SECONDS
+ok 'it ends well all the same' stop 0
+ok 'within its time' test $((SECONDS - began)) -le 15
+ok 'and says what is lost' says 'not delivered .* lost'
+
+ok 'without a collector it says that nothing is sent' start silent
+ok 'that is' says 'metrics are not sent: .*--endpoint'
+ok 'and ends well' stop 0
+
+# ---- a disk that is full
+
+mkdir "$work/small"
+mount -t tmpfs -o size=1M none "$work/small"
+ok 'a capture on a small disk: it starts' start full --capture "$work/small/capture" --rate 999 --metrics-json "$work/metrics.json"
+ok 'that the disk is full is told' within 60 says 'small/capture failed: No space left'
+rm -f "$work/metrics.json"
+ok 'counting goes on' within 20 test -s "$work/metrics.json"
+ok 'the exit status tells at the end' stop 1
+ok 'once' says_once 'No space left'
+rm -f "$work/small/capture"
+
+ok 'metrics on a small disk: it starts' start full --metrics-json "$work/small/metrics.json"
+dd if=/dev/zero of="$work/small/fill" bs=64k 2>/dev/null
+ok 'that the disk is full is told' within 20 says 'cannot write .*metrics.json: No space left'
+ok 'the file is whole, if old' jq -e .resourceMetrics "$work/small/metrics.json"
+rm "$work/small/fill"
+ok 'that there is room again is told too' within 20 says 'can be written again'
+ok 'the exit status tells at the end' stop 1
+umount "$work/small"
+
+# ---- SIGHUP
+
+ok 'with a capture: it starts' start hangup --capture "$work/log"
+sleep 3
+mv "$work/log" "$work/log.1"
+kill -HUP "$daemon"
+ok 'after the capture was moved away, SIGHUP begins another' within 20 says 'began a new capture'
+sleep 3
+kill -HUP "$daemon"
+sleep 1
+ok 'it ends well' stop 0
+ok 'one that is in its place is left alone' says_once 'began a new capture'
+for file in log.1 log; do
+	ok "$file can be read" report "$work/$file"
+	ok "$file names what ran" grep -q python3 "$work/report"
+	# Without mappings or stacks it would only name the process.
+	ok "$file names libraries" grep -q libcrypto "$work/report"
+done
+
+# ---- the end of a daemon that did not expect it
+
+references() { [[ $(</sys/module/ktally/refcnt) == "$1" ]]; }
+ok 'it starts' start killed --capture "$work/killed.ktally"
+sleep 2
+kill -9 "$daemon"
+wait "$daemon" 2>/dev/null
+ok 'killed, it leaves no session' within 10 references 0
+readable() { report "$1" || [[ $? == 1 ]]; }
+ok 'what it captured can be read' readable "$work/killed.ktally"
+ok 'another starts' start restarted
+ok 'and ends well' stop 0
+
+# ---- the administrator has enough of it
+
+ok 'it starts' start off
+echo Y >/sys/module/ktally/parameters/disabled
+ok 'that sampling is switched off is told' within 20 says 'sampling was switched off'
+fails 4 'switched off' 'while it is off none starts' ktallyd
+echo N >/sys/module/ktally/parameters/disabled
+ok 'so is that it is on again' within 20 says 'switched on again'
+ok 'and it ends well' stop 0
+
+# ---- too many
+
+# Sessions that are set up and do nothing. KTALLY_IOC_SETUP, and struct ktally_setup with sources 1 and ring_bytes 16384.
+cat >"$work/sessions.py" <<'END'
+import fcntl, os, struct, time
+files = [os.open("/dev/ktally", os.O_RDWR) for _ in range(16)]
+for file in files:
+    fcntl.ioctl(file, 0xC000F701, bytearray(struct.pack("<10I2Q2IQ2I", 80, 1, 0, 0, 0, 16384, *[0] * 10)))
+print("open", flush=True)
+time.sleep(1000)
+END
+python3 "$work/sessions.py" >"$work/sessions" &
+sessions=$!
+started+=("$sessions")
+ok 'sixteen sessions may be open' within 60 grep -q open "$work/sessions"
+fails 4 'too many sessions' 'one more is told so' ktallyd
+kill "$sessions"
+wait "$sessions" 2>/dev/null
+ok 'they end' within 10 references 0
+
+# ---- the clock
+
+if [[ -e /run/ktally-monitor ]]; then
+	ok 'it starts' start clock --metrics-json "$work/metrics.json"
+	date -s '+1 hour' >/dev/null
+	ok 'a clock set forward is noticed' within 60 says 'moved by \+36[0-9]{2}'
+	date -s '-1 hour' >/dev/null
+	ok 'so is one set back' within 60 says 'moved by -3[56][0-9]{2}'
+	ok 'and it ends well' stop 0
+else
+	skip 'a clock that is set' 'this host needs its clock'
+fi
+
+finish
