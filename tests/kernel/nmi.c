@@ -261,7 +261,7 @@ TEST(roomy_ring)
 		.depth = KTALLY_DEPTH_MAX,
 	};
 
-	struct hits least = { .all = 1000, .in_kernel = 200, .in_user = 100, .in_syscall = 100, .in_capture = 5 };
+	struct hits least = { .all = 1000, .in_kernel = 200, .in_user = 100, .in_syscall = 100, .in_capture = 1 };
 
 	sample_in_storm(_metadata, setup, true, 0, &least);
 	EXPECT_EQ(0, session_total(&session).lost[KTALLY_LOST_FULL].count);
