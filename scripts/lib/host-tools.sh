@@ -33,9 +33,9 @@ adapt_host_tools() {
 	local directory=$1 final=$2 tool libraries=''
 	while IFS= read -r -d '' tool; do
 		[[ $(head -c 4 "$tool") == $'\x7fELF' ]] || continue
-		LC_ALL=C ldd "$tool" 2>&1 | grep -q "version \`GLIBC_.*' not found" || continue
+		[[ $(LC_ALL=C ldd "$tool" 2>&1) == *"version \`GLIBC_"*"' not found"* ]] || continue
 		[[ $libraries ]] || libraries=$(host_libraries) || return 1
-		mv "$tool" "$tool.bin"
+		mv "$tool" "$tool.bin" || return 1
 		printf '#!/bin/sh\nexec %s/ld-linux-x86-64.so.2 --library-path %s %s "$@"\n' \
 			"$libraries" "$libraries" "$final${tool#"$directory"}.bin" >"$tool"
 		chmod 755 "$tool"

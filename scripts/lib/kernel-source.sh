@@ -1,5 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
+# Everything here is called where `set -e` does not hold (its failure is handled), so every step says what if not.
+#
 # What is made from Debian's kernel source: the debug kernel, and the headers of the kernel's own test harness, which
 # no binary package carries.
 
@@ -16,7 +18,7 @@ source_tarball() {
 		work=$(mktemp -d -p "$kernels" .work.XXXXXX)
 		archive_unpack "$SOURCE_ARCHIVE" "$work/root" "$SOURCE_PACKAGE" || return 1
 		mkdir "$work/source"
-		mv "$work/root/usr/src/$SOURCE_PACKAGE.tar.xz" "$work/source/"
+		mv "$work/root/usr/src/$SOURCE_PACKAGE.tar.xz" "$work/source/" || return 1
 		chmod 755 "$work/source"
 		mv -T "$work/source" "$directory" 2>/dev/null || [[ -d $directory ]] || return 1
 		rm -rf "$work"
@@ -33,9 +35,9 @@ fetch_selftests() {
 		work=$(mktemp -d -p "$kernels" .work.XXXXXX)
 		tar -xf "$tarball" -C "$work" --strip-components=4 --wildcards \
 			"$SOURCE_PACKAGE/tools/testing/selftests/kselftest*" \
-			"$SOURCE_PACKAGE/tools/testing/selftests/lib.mk"
+			"$SOURCE_PACKAGE/tools/testing/selftests/lib.mk" || return 1
 		chmod 755 "$work"
-		mv -T "$work" "$entry"
+		mv -T "$work" "$entry" || return 1
 	fi
 	point_at selftests "$entry"
 }
@@ -47,9 +49,9 @@ fetch_checkpatch() {
 	if [[ ! -d $entry ]]; then
 		work=$(mktemp -d -p "$kernels" .work.XXXXXX)
 		tar -xf "$tarball" -C "$work" --strip-components=2 "$SOURCE_PACKAGE/scripts/checkpatch.pl" \
-			"$SOURCE_PACKAGE/scripts/spelling.txt" "$SOURCE_PACKAGE/scripts/const_structs.checkpatch"
+			"$SOURCE_PACKAGE/scripts/spelling.txt" "$SOURCE_PACKAGE/scripts/const_structs.checkpatch" || return 1
 		chmod 755 "$work"
-		mv -T "$work" "$entry"
+		mv -T "$work" "$entry" || return 1
 	fi
 	point_at checkpatch "$entry"
 }
@@ -93,40 +95,39 @@ build_debug_kernel() {
 		tree=$work/headers
 		log=$work/log
 		mkdir "$tree"
-		tar -xf "$tarball" -C "$tree" --strip-components=1
+		tar -xf "$tarball" -C "$tree" --strip-components=1 || return 1
 		if ! make_debug_kernel "$config" "$tree" "$work" >"$log" 2>&1; then
 			tail -n 40 "$log" >&2
 			rm -rf "$work"
 			return 1
 		fi
 		release=$(<"$work/release")
-		strip_tree "$tree"
+		strip_tree "$tree" || return 1
 		ln -sfn "$entry/headers" "$work/lib/modules/$release/build"
 		rm -f "$work/lib/modules/$release/source"
 		chmod 755 "$work"
-		mv -T "$work" "$entry"
+		mv -T "$work" "$entry" || return 1
 	fi
 	point_at debug "$entry"
 }
 
 make_debug_kernel() (
-	set -e
 	config=$1 tree=$2 work=$3
-	cd "$tree"
+	cd "$tree" || exit
 	# Kbuild looks at these, and a caller's make has its own.
 	unset MAKEFLAGS MFLAGS MAKELEVEL KBUILD_OUTPUT
 	export KBUILD_BUILD_USER=ktally KBUILD_BUILD_HOST=ktally
 	# The compiler is the one of the stock 6.1: what differs should be the checks.
 	compiler=gcc
 	if command -v gcc-12 >/dev/null; then compiler=gcc-12; fi
-	make tinyconfig
-	sed '/^#/d' "$config" >>.config
-	make CC="$compiler" olddefconfig
-	check_config "$config" .config
-	make -j"$(nproc)" CC="$compiler" bzImage modules
-	make CC="$compiler" INSTALL_MOD_PATH="$work" modules_install
-	cp arch/x86/boot/bzImage "$work/vmlinuz"
-	make -s kernelrelease >"$work/release"
+	make tinyconfig &&
+		sed '/^#/d' "$config" >>.config &&
+		make CC="$compiler" olddefconfig &&
+		check_config "$config" .config &&
+		make -j"$(nproc)" CC="$compiler" bzImage modules &&
+		make CC="$compiler" INSTALL_MOD_PATH="$work" modules_install &&
+		cp arch/x86/boot/bzImage "$work/vmlinuz" &&
+		make -s kernelrelease >"$work/release"
 )
 
 # strip_tree TREE: leaves what a module's build reads, a twentieth of the whole.
