@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # `make install`: user space where Debian expects it. The module is apart: see dkms/install.mk.
 #
-# DESTDIR is put before everything. With another PREFIX, pkg-config and ld.so must be told of it, and systemd looks only below /usr
-# and /usr/local.
+# DESTDIR is put before everything. With another PREFIX, pkg-config and ld.so must be told of it, and systemd looks only
+# below /usr and /usr/local.
 
 PREFIX ?= /usr
 LIBDIR ?= $(PREFIX)/lib/$(shell $(CC) -print-multiarch)
@@ -27,16 +27,19 @@ install-library: $(BUILD)/libktally.so $(BUILD)/libktally.a
 	ln -sf $(LIBRARY_SONAME) '$(DESTDIR)$(LIBDIR)/libktally.so'
 	$(call put,0644,$(BUILD)/libktally.a,$(LIBDIR)/libktally.a)
 	@mkdir -p '$(DESTDIR)$(LIBDIR)/pkgconfig'
-	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@INCLUDEDIR@|$(INCLUDEDIR)|' -e 's|@VERSION@|$(LIBRARY_VERSION)|' \
-		user/lib/libktally.pc.in >'$(DESTDIR)$(LIBDIR)/pkgconfig/libktally.pc'
+	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@INCLUDEDIR@|$(INCLUDEDIR)|' \
+		-e 's|@VERSION@|$(LIBRARY_VERSION)|' user/lib/libktally.pc.in \
+		>'$(DESTDIR)$(LIBDIR)/pkgconfig/libktally.pc'
 	chmod 0644 '$(DESTDIR)$(LIBDIR)/pkgconfig/libktally.pc'
 	$(call put,0644,user/lib/libktally.h,$(INCLUDEDIR)/libktally.h)
 	$(call put,0644,kmod/uapi/linux/ktally.h,$(INCLUDEDIR)/linux/ktally.h)
 
-# The group that the device belongs to comes with the daemon's user: systemd-sysusers makes both, at the next boot or when called.
+# The group that the device belongs to comes with the daemon's user: systemd-sysusers makes both, at the next boot or
+# when called.
 install-system:
 	@mkdir -p '$(DESTDIR)$(SYSTEMDIR)/systemd/system'
-	sed 's|/usr/sbin/ktallyd|$(SBINDIR)/ktallyd|' user/systemd/ktallyd.service >'$(DESTDIR)$(SYSTEMDIR)/systemd/system/ktallyd.service'
+	sed 's|/usr/sbin/ktallyd|$(SBINDIR)/ktallyd|' user/systemd/ktallyd.service \
+		>'$(DESTDIR)$(SYSTEMDIR)/systemd/system/ktallyd.service'
 	chmod 0644 '$(DESTDIR)$(SYSTEMDIR)/systemd/system/ktallyd.service'
 	$(call put,0644,user/systemd/sysusers.conf,$(SYSTEMDIR)/sysusers.d/ktally.conf)
 	$(call put,0644,user/systemd/modules-load.conf,$(SYSTEMDIR)/modules-load.d/ktally.conf)
@@ -45,7 +48,8 @@ install-system:
 # A page that documents several functions names all of them: the others become links to it.
 install-manuals:
 	@set -e; for page in user/man/*.[1-8]; do \
-		section=$${page##*.}; name=$$(basename $$page .$$section); directory='$(DESTDIR)$(MANDIR)'/man$$section; \
+		section=$${page##*.}; name=$$(basename $$page .$$section); \
+		directory='$(DESTDIR)$(MANDIR)'/man$$section; \
 		$(INSTALL) -D -m 0644 $$page $$directory/$$name.$$section; \
 		for other in $$(sed -n '/^\.Sh NAME/,/^\.Nd/s/^\.Nm \([a-z_-]*\).*/\1/p' $$page); do \
 			[ $$other = $$name ] || ln -sf $$name.$$section $$directory/$$other.$$section; \

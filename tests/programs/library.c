@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * libktally on the device itself: a CPU that comes online while a session runs, a reader that sleeps, a signal, two sessions
- * side by side. Takes CPU 1 offline and online again.
+ * libktally on the device itself: a CPU that comes online while a session runs, a reader that sleeps, a signal, two
+ * sessions side by side. Takes CPU 1 offline and online again.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -16,7 +16,7 @@
 #include "../user/check.h"
 
 struct seen {
-	unsigned long long samples, weight, lost, notices, on_cpu[2], unnamed;
+	unsigned long long samples, weight, lost, on_cpu[2];
 };
 
 static double now(void)
@@ -57,7 +57,10 @@ static void run_on(int cpu)
 static struct ktally_session *start(unsigned int rate, unsigned int ring_bytes)
 {
 	struct ktally_setup setup = {
-		.sources = KTALLY_SOURCE_ONCPU, .capture = KTALLY_CAPTURE_USER | KTALLY_CAPTURE_KERNEL, .rate = rate, .ring_bytes = ring_bytes,
+		.sources = KTALLY_SOURCE_ONCPU,
+		.capture = KTALLY_CAPTURE_USER | KTALLY_CAPTURE_KERNEL,
+		.rate = rate,
+		.ring_bytes = ring_bytes,
 		.budget_ppm = KTALLY_BUDGET_PPM_MAX,
 	};
 	struct ktally_session *session;
@@ -97,8 +100,8 @@ static void settle(struct ktally_session *session, struct seen *seen, struct kta
 	drain(session, seen);
 	check_number(ktally_wait(session, 0), 0, "nothing is left");
 	ktally_get_totals(session, totals);
-	check_number(seen->samples + seen->lost, totals->samples, "read and lost is what was taken (%llu and %llu)", seen->samples,
-		     seen->lost);
+	check_number(seen->samples + seen->lost, totals->samples, "read and lost is what was taken (%llu and %llu)",
+		     seen->samples, seen->lost);
 	ktally_close(session);
 }
 
@@ -145,7 +148,8 @@ static void sleeps(void)
 	}
 	settle(session, &seen, &totals);
 	check(seen.lost > 100, "a reader that sleeps loses samples (%llu)", seen.lost);
-	check_number(totals.lost[KTALLY_LOST_FULL].count + totals.lost[KTALLY_LOST_BUSY].count, seen.lost, "as many as the module says");
+	check_number(totals.lost[KTALLY_LOST_FULL].count + totals.lost[KTALLY_LOST_BUSY].count, seen.lost,
+		     "as many as the module says");
 }
 
 static void ignore(int number)
@@ -180,13 +184,14 @@ static void side_by_side(void)
 	check(totals.rate == 50, "one has its rate");
 	settle(fast, &seen_fast, &totals);
 	check(totals.rate == 500, "the other its own");
-	check(seen_fast.samples > 4 * seen_slow.samples, "as one sees (%llu and %llu samples)", seen_slow.samples, seen_fast.samples);
+	check(seen_fast.samples > 4 * seen_slow.samples, "as one sees (%llu and %llu samples)", seen_slow.samples,
+	      seen_fast.samples);
 }
 
 /* A session is a descriptor: one that was opened here serves where the device cannot be opened. */
 static void handed_over(void)
 {
-	struct ktally_setup setup = { .sources = KTALLY_SOURCE_ONCPU, .capture = KTALLY_CAPTURE_USER | KTALLY_CAPTURE_KERNEL };
+	struct ktally_setup setup = { .sources = KTALLY_SOURCE_ONCPU, .capture = KTALLY_CAPTURE_USER };
 	struct ktally_session *session;
 	int fd = open(KTALLY_DEVICE_PATH, O_RDWR | O_CLOEXEC);
 

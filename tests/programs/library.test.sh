@@ -38,7 +38,9 @@ sys.exit(status)' "$@"
 ok 'the unprivileged sample' nobody user/examples/consumer.py 2
 cp "$work/output" "$work/said"
 sed 's/^/# /' "$work/said"
-own() { grep -qE '  sh \([0-9]+\)$' "$work/said" && ! grep -qF "($load)" "$work/said" && ! grep -qE '  kernel$' "$work/said"; }
+own() {
+	grep -qE '  sh \([0-9]+\)$' "$work/said" && ! grep -qE "\\($load\\)|  kernel\$" "$work/said"
+}
 ok 'their own processes only, and no kernel' own
 chmod 660 /dev/ktally
 finish

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # The unit tests of user space: make -f tests/user/build.mk check
 #
-# Each tests/user/NAME.c is a program, linked with everything in user/ but the programs' main(), all built with the address and the
-# undefined behaviour sanitizer into $(BUILD)/check. For some of it only:
+# Each tests/user/NAME.c is a program, linked with everything in user/ but the programs' main(), all built with the
+# address and the undefined behaviour sanitizer into $(BUILD)/check. For some of it only:
 #
 #	make -f tests/user/build.mk check TESTS="map buffer" STAGES="base capture"
 

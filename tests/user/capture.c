@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* capture/capture.h: what goes in comes out, from files cut off at every byte too; files that lie; disks that are full. */
+/*
+ * capture/capture.h: what goes in comes out, from files cut off at every byte too; files that lie; disks that are full.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -63,7 +65,35 @@ static void put_file(const void *data, size_t bytes)
 	close(fd);
 }
 
-/* Reads all. What came is told in one line: a letter an item, with its numbers. Returns what the last call returned. */
+static bool is_text(const struct capture_item *item, const char *text)
+{
+	return item->bytes == strlen(text) && !memcmp(item->data, text, item->bytes + 1);
+}
+
+/* A letter for each item, with its numbers. */
+static void tell(struct buffer *told, const struct capture_item *item)
+{
+	const struct ktally_sample *samples = item->data;
+
+	switch (item->type) {
+	case CAPTURE_HOST:
+		buffer_format(told, "H%d", is_text(item, host));
+		break;
+	case CAPTURE_KALLSYMS:
+		buffer_format(told, "K%d", is_text(item, symbols));
+		break;
+	case CAPTURE_MAPPINGS:
+		buffer_format(told, "M%u,%u,%s,%zu", (unsigned int)item->mm_id, item->pid, item->executable,
+			      item->bytes);
+		break;
+	case CAPTURE_RECORDS:
+		for (size_t i = 0; i < item->bytes / sizeof(*samples); i++)
+			buffer_format(told, "R%u", (unsigned int)samples[i].time);
+		break;
+	}
+}
+
+/* Reads all and tells of it. Returns what the last call returned. */
 static int read_all(const char *from, struct buffer *told)
 {
 	struct capture_reader *reader;
@@ -74,25 +104,8 @@ static int read_all(const char *from, struct buffer *told)
 	buffer_append(told, NULL, 0);
 	if (status)
 		return status;
-	while ((status = capture_next(reader, &item)) == 1) {
-		const struct ktally_sample *samples = item.data;
-
-		switch (item.type) {
-		case CAPTURE_HOST:
-			buffer_format(told, "H%d", item.bytes == strlen(host) && !memcmp(item.data, host, item.bytes + 1));
-			break;
-		case CAPTURE_KALLSYMS:
-			buffer_format(told, "K%d", item.bytes == strlen(symbols) && !memcmp(item.data, symbols, item.bytes + 1));
-			break;
-		case CAPTURE_MAPPINGS:
-			buffer_format(told, "M%u,%u,%s,%zu", (unsigned int)item.mm_id, item.pid, item.executable, item.bytes);
-			break;
-		case CAPTURE_RECORDS:
-			for (size_t i = 0; i < item.bytes / sizeof(*samples); i++)
-				buffer_format(told, "R%u", (unsigned int)samples[i].time);
-			break;
-		}
-	}
+	while ((status = capture_next(reader, &item)) == 1)
+		tell(told, &item);
 	if (capture_next(reader, &item) != status || item.data)
 		status = -EINVAL;	/* the end must stay the end */
 	capture_reader_close(reader);
@@ -127,7 +140,8 @@ static void large(void)
 	for (unsigned int i = 0; i < 200000; i++)
 		buffer_format(&names, "%016x t function_%u\n", i * 64, i);
 	capture_create(&writer, path);
-	check_number(capture_write_kallsyms(writer, names.data, names.bytes), 0, "writes names of %zu bytes", names.bytes);
+	check_number(capture_write_kallsyms(writer, names.data, names.bytes), 0, "writes %zu bytes of names",
+		     names.bytes);
 	for (uint64_t i = 0; i < 100000; i++) {
 		struct ktally_sample sample = sample_of(i);
 
@@ -136,7 +150,7 @@ static void large(void)
 	check_number(capture_close(writer), 0, "writes 100000 records");
 	capture_open(&reader, path);
 	status = capture_next(reader, &item);
-	check(status == 1 && item.bytes == names.bytes && !memcmp(item.data, names.data, names.bytes), "reads the names");
+	check(status == 1 && is_text(&item, names.data), "reads the names");
 	while ((status = capture_next(reader, &item)) == 1) {
 		const struct ktally_sample *samples = item.data;
 
@@ -217,12 +231,15 @@ static void lies(void)
 	check_number(read_chunk(CAPTURE_HOST, 0, 1ULL << 40, content, 64), -EBADMSG, "a host chunk of a terabyte");
 	check_number(read_chunk(CAPTURE_RECORDS, 0, 1ULL << 63, content, 64), -EBADMSG, "records of 2^63 bytes");
 	check_number(read_chunk(CAPTURE_RECORDS, 0, UINT64_MAX, content, 64), -EBADMSG, "records of 2^64 - 1 bytes");
-	check_number(read_chunk(99, 0, UINT64_MAX - 3, content, 64), -EBADMSG, "an unknown chunk whose padding overflows");
-	check_number(read_chunk(99, 0, 1ULL << 40, content, 64), -ENODATA, "an unknown chunk of a terabyte that is not there");
+	check_number(read_chunk(99, 0, UINT64_MAX - 3, content, 64), -EBADMSG,
+		     "an unknown chunk that overflows when padded");
+	check_number(read_chunk(99, 0, 1ULL << 40, content, 64), -ENODATA, "an unknown chunk that is not there");
 	check_number(read_chunk(99, 0, 64, content, 64), 0, "an unknown chunk is skipped");
 	check_number(read_chunk(0, 0, 64, content, 64), 0, "so is type 0");
-	check_number(read_chunk(CAPTURE_RECORDS, 0, CAPTURE_RECORDS_MOST, content, 64), -ENODATA, "records that are not there");
-	check_number(read_chunk(CAPTURE_RECORDS, 0, 63, content, 64), -EBADMSG, "records of a length that is no multiple of 8");
+	check_number(read_chunk(CAPTURE_RECORDS, 0, CAPTURE_RECORDS_MOST, content, 64), -ENODATA,
+		     "records that are not there");
+	check_number(read_chunk(CAPTURE_RECORDS, 0, 63, content, 64), -EBADMSG,
+		     "records of a length that is no multiple of 8");
 	content[63] = 1;
 	check_number(read_chunk(CAPTURE_HOST, 0, 63, content, 64), -EBADMSG, "padding that is not zero");
 	check_number(read_chunk(CAPTURE_MAPPINGS, 0, 8, &mappings, 8), -EBADMSG, "mappings without their header");
@@ -239,6 +256,19 @@ static void lies(void)
 	      after.ru_maxrss - before.ru_maxrss);
 }
 
+/* Compressed names as a chunk that is as it should be. */
+static int read_names(const void *compressed, size_t bytes)
+{
+	struct buffer content = { 0 };
+	int status;
+
+	buffer_append(&content, compressed, bytes);
+	buffer_append(&content, "\0\0\0\0\0\0\0", -bytes % 8);
+	status = read_chunk(CAPTURE_KALLSYMS, 0, bytes, content.data, content.bytes);
+	buffer_free(&content);
+	return status;
+}
+
 static void compressed_lies(void)
 {
 	size_t bomb_bytes = 600U << 20;
@@ -251,11 +281,10 @@ static void compressed_lies(void)
 
 	bytes = sizeof(step);
 	compress2(step, &bytes, (const Bytef *)symbols, strlen(symbols), 9);
-	check_number(read_chunk(CAPTURE_KALLSYMS, 0, bytes, step, bytes + (-bytes % 8)), 1000 + (int)strlen(symbols), "honest names");
-	check_number(read_chunk(CAPTURE_KALLSYMS, 0, bytes - 5, step, bytes - 5 + (-(bytes - 5) % 8)), -EBADMSG, "names cut inside");
+	check_number(read_names(step, bytes), 1000 + (int)strlen(symbols), "honest names");
+	check_number(read_names(step, bytes - 5), -EBADMSG, "names cut inside");
 	step[bytes] = 'x';
-	step[bytes + 1] = 0;
-	check_number(read_chunk(CAPTURE_KALLSYMS, 0, bytes + 1, step, bytes + 1 + (-(bytes + 1) % 8)), -EBADMSG, "names with something after");
+	check_number(read_names(step, bytes + 1), -EBADMSG, "names with something after");
 
 	deflateInit(&stream, 9);
 	for (size_t done = 0; done <= bomb_bytes; done += sizeof(zeros)) {
@@ -269,13 +298,12 @@ static void compressed_lies(void)
 		} while (!stream.avail_out || (status == Z_OK && done + sizeof(zeros) > bomb_bytes));
 	}
 	deflateEnd(&stream);
-	bytes = compressed.bytes;
-	buffer_append(&compressed, "\0\0\0\0\0\0\0", -bytes % 8);
 	getrusage(RUSAGE_SELF, &before);
-	check_number(read_chunk(CAPTURE_KALLSYMS, 0, bytes, compressed.data, compressed.bytes), -EBADMSG,
-		     "%lu bytes that stand for 600 MiB", bytes);
+	check_number(read_names(compressed.data, compressed.bytes), -EBADMSG, "%zu bytes that stand for 600 MiB",
+		     compressed.bytes);
 	getrusage(RUSAGE_SELF, &after);
-	check(after.ru_maxrss - before.ru_maxrss < 500 << 10, "took %ld KiB of memory at most", after.ru_maxrss - before.ru_maxrss);
+	check(after.ru_maxrss - before.ru_maxrss < 500 << 10, "took %ld KiB of memory at most",
+	      after.ru_maxrss - before.ru_maxrss);
 	buffer_free(&compressed);
 }
 
@@ -320,7 +348,7 @@ static void full(void)
 	unsigned int errors = 0, written = 0;
 	int fds[2], fd;
 
-	check_number(capture_create(&writer, "/dev/full"), -ENOSPC, "no room for the beginning is said by capture_create()");
+	check_number(capture_create(&writer, "/dev/full"), -ENOSPC, "no room to begin is said by capture_create()");
 	check_number(capture_create(&writer, "/nowhere/capture"), -ENOENT, "so is a directory that is not there");
 
 	signal(SIGXFSZ, SIG_IGN);
@@ -415,7 +443,8 @@ static void refusals(void)
 
 	memset(path_too_long, 'x', CAPTURE_PATH_MOST + 1);
 	capture_create(&writer, path);
-	check_number(capture_write(writer, CAPTURE_HOST, text, most + 1), -EFBIG, "what could not be read back is not written");
+	check_number(capture_write(writer, CAPTURE_HOST, text, most + 1), -EFBIG,
+		     "what could not be read back is not written");
 	check_number(capture_write_mappings(writer, 1, 1, path_too_long, "", 0), -ENAMETOOLONG, "nor too long a path");
 	check_number(capture_write_record(writer, text, 12), -EINVAL, "nor half words as a record");
 	check_number(capture_write(writer, CAPTURE_RECORDS, text, 12), -EINVAL, "nor as records");

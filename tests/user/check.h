@@ -12,8 +12,9 @@
  *		return check_end();
  *	}
  *
- * Each check prints its line; a failed one says where it stands and what it saw, and the test goes on. All macros return whether
- * the check passed, for those that cannot go on. A test that ends without check_end() prints no plan and has failed.
+ * Each check prints its line; a failed one says where it stands and what it saw, and the test goes on. All macros
+ * return whether the check passed, for those that cannot go on. A test that ends without check_end() prints no plan and
+ * has failed.
  */
 #ifndef KTALLY_CHECK_H
 #define KTALLY_CHECK_H

@@ -62,7 +62,10 @@ static void memory(void)
 	free(memory_resized(memory_zeroed(0, 0), 0, 8));
 }
 
-/* What a child says, and how it ends. `journal`: 1: its standard error is the journal; -1: it was, and is elsewhere now. */
+/*
+ * What a child says, and how it ends. `journal`: 1: its standard error is the journal; -1: it was, and is elsewhere
+ * now.
+ */
 static int run(void (*function)(void), int journal, struct buffer *said)
 {
 	char stream[64];
@@ -74,7 +77,8 @@ static int run(void (*function)(void), int journal, struct buffer *said)
 	if (pipe(fds))
 		return -1;
 	fstat(fds[1], &status);
-	snprintf(stream, sizeof(stream), "%llu:%llu", (unsigned long long)status.st_dev, (unsigned long long)status.st_ino + (journal < 0));
+	snprintf(stream, sizeof(stream), "%llu:%llu", (unsigned long long)status.st_dev,
+		 (unsigned long long)status.st_ino + (journal < 0));
 	child = fork();
 	if (!child) {
 		dup2(fds[1], STDERR_FILENO);
@@ -96,7 +100,8 @@ int main(void)
 	struct buffer said = { 0 };
 
 	check_number(run(plain, 0, &said), 0, "says three things");
-	check_string(said.data, "ktally: cannot open /dev/ktally: no such file\nktally: warning: odd\nktally: 42\n", "to people");
+	check_string(said.data, "ktally: cannot open /dev/ktally: no such file\nktally: warning: odd\nktally: 42\n",
+		     "to people");
 	run(plain, 1, &said);
 	check_string(said.data, "<3>cannot open /dev/ktally: no such file\n<4>odd\n<6>42\n", "to the journal");
 	run(plain, -1, &said);

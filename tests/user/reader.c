@@ -18,7 +18,10 @@ static struct ktally_ring_producer *producer;
 static unsigned char *data;
 static uint64_t rest_bytes = KTALLY_PAGE_BYTES + 2 * RING_BYTES;
 
-/* One file, its data pages mapped twice in a row, as the device does it. What follows is not mapped: touching it crashes. */
+/*
+ * One file, its data pages mapped twice in a row, as the device does it. What follows is not mapped: touching it
+ * crashes.
+ */
 static bool make_ring(void)
 {
 	int fd = memfd_create("ring", 0);
@@ -29,7 +32,8 @@ static bool make_ring(void)
 	consumer = mmap(NULL, KTALLY_PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	area = mmap(NULL, rest_bytes + KTALLY_PAGE_BYTES, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (consumer == MAP_FAILED || area == MAP_FAILED ||
-	    mmap(area, KTALLY_PAGE_BYTES + RING_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, KTALLY_PAGE_BYTES) == MAP_FAILED ||
+	    mmap(area, KTALLY_PAGE_BYTES + RING_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd,
+		 KTALLY_PAGE_BYTES) == MAP_FAILED ||
 	    mmap(area + KTALLY_PAGE_BYTES + RING_BYTES, RING_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd,
 		 2 * KTALLY_PAGE_BYTES) == MAP_FAILED)
 		return false;
@@ -64,8 +68,10 @@ static void attach_checks(void)
 } while (0)
 	reset();
 	check_number(ktally_reader_attach(&reader, CPU, consumer, producer, rest_bytes), 0, "takes a proper ring");
-	check_number(ktally_reader_attach(&reader, CPU, consumer, producer, rest_bytes - 1), -EPROTO, "refuses an area cut short");
-	check_number(ktally_reader_attach(&reader, CPU, consumer, producer, 100), -EPROTO, "refuses an area of less than a page");
+	check_number(ktally_reader_attach(&reader, CPU, consumer, producer, rest_bytes - 1), -EPROTO,
+		     "refuses an area cut short");
+	check_number(ktally_reader_attach(&reader, CPU, consumer, producer, 100), -EPROTO,
+		     "refuses an area of less than a page");
 	REFUSES(producer->magic++, "refuses another magic");
 	REFUSES(producer->abi_version++, "refuses another ABI version");
 	REFUSES(producer->cpu++, "refuses the ring of another CPU");
@@ -134,7 +140,8 @@ static void with_writer(void)
 		error = ktally_reader_look(&reader);
 		passes++;
 		while (!error && (sample = (const void *)ktally_reader_next(&reader, &error))) {
-			wrong += sample->time != number || sample->weight != number * 3 || sample->header.size != size_of(number);
+			wrong += sample->time != number || sample->weight != number * 3 ||
+				 sample->header.size != size_of(number);
 			held = sample;
 			if (number % 1024 == 0)
 				sched_yield();
@@ -186,7 +193,10 @@ static void release(void)
 	check_number(reader.tail, head, "the pass ends at the head it saw");
 }
 
-/* Random heads, random bytes, sizes that nearly fit. It must neither crash (the sanitizer and the hole behind the area) nor stall. */
+/*
+ * Random heads, random bytes, sizes that nearly fit. It must neither crash (the sanitizer and the hole behind the area)
+ * nor stall.
+ */
 static void lies(void)
 {
 	uint64_t random = 88172645463325252ULL, records = 0, errors = 0, calm = 0, outside = 0;
@@ -207,20 +217,25 @@ static void lies(void)
 			memcpy(at, &random, sizeof(random));
 			if (round % 2) {
 				at->size = random % 64 ? 1024 : (uint16_t)(random >> 40) & 0x3ff8;
-				at->type = random % 128 == 1 ? KTALLY_RECORD_STACK : KTALLY_RECORD_SAMPLE + (random >> 8) % 2 * 100;
+				at->type = random % 128 == 1 ? KTALLY_RECORD_STACK :
+								KTALLY_RECORD_SAMPLE + (random >> 8) % 2 * 100;
 				memset(at + 1, (int)(random >> 32), 32);
 			}
 		}
 		random ^= random << 5;
 		random ^= random >> 11;
-		producer->head = round % 5 ? consumer->tail + ((random >> 9) % (RING_BYTES + 4096) & (round % 7 ? ~1023ULL : ~7ULL)) : random;
+		producer->head = (random >> 9) % (RING_BYTES + 4096);
+		producer->head = consumer->tail + (producer->head & (round % 7 ? ~1023ULL : ~7ULL));
+		if (round % 5 == 0)
+			producer->head = random;
 		ktally_reader_attach(&reader, CPU, consumer, producer, rest_bytes);
 		error = ktally_reader_look(&reader);
 		while (!error && (record = ktally_reader_next(&reader, &error))) {
 			const unsigned char *from = (const void *)record;
 
 			records++;
-			outside += from < data || from >= data + RING_BYTES || record->size > data + 2 * RING_BYTES - from;
+			outside += from < data || from >= data + RING_BYTES ||
+				   record->size > data + 2 * RING_BYTES - from;
 		}
 		errors += error == -EPROTO;
 		calm += !error;

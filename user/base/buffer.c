@@ -73,7 +73,10 @@ void buffer_format(struct buffer *buffer, const char *format, ...)
 	grown(buffer, (size_t)length);
 }
 
-/* Bytes of the well-formed UTF-8 character at the start of a zero-terminated string, 0 if there is none (RFC 3629, section 4). */
+/*
+ * Bytes of the well-formed UTF-8 character at the start of a zero-terminated string, 0 if there is none (RFC 3629,
+ * section 4).
+ */
 static size_t character_bytes(const unsigned char *text)
 {
 	unsigned char lowest = 0x80, highest = 0xbf;
@@ -150,7 +153,7 @@ int buffer_read_fd(struct buffer *buffer, int fd, size_t most)
 
 	for (;;) {
 		size_t left = most - (buffer->bytes - start);
-		size_t room = left < 65536 ? left + 1 : 65536;	/* one more than allowed tells a file that is too long */
+		size_t room = left < 65536 ? left + 1 : 65536;	/* one more than allowed: tells a file too long */
 		ssize_t bytes = read(fd, reserve(buffer, room), room);
 
 		if (bytes < 0 && errno == EINTR)

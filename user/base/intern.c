@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Strings are packed into large blocks that are never freed: a name costs its length and a slot, and no search finds two. */
+/*
+ * Strings are packed into large blocks that are never freed: a name costs its length and a slot, and no search finds
+ * two.
+ */
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Open addressing with linear probing. A removed slot keeps its place (as a grave) until the next growth, so removing does
- * not disturb an iteration. Keys come from files too, and whoever wrote the file may want them all to collide: so the place
- * of a key depends on a secret of this process.
+ * Open addressing with linear probing. A removed slot keeps its place (as a grave) until the next growth, so removing
+ * does not disturb an iteration. Keys come from files too, and whoever wrote the file may want them all to collide: so
+ * the place of a key depends on a secret of this process.
  */
 #include <stdbool.h>
 #include <stdlib.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A hash map from 64-bit keys to pointers, and a set of interned strings. Key 0 is an ordinary key. NULL is no value.
- * Iterating while inserting is not allowed, while removing it is. The order differs from run to run: sort what people see.
- * One thread only.
+ * Iterating while inserting is not allowed, while removing it is. The order differs from run to run: sort what people
+ * see. One thread only.
  */
 #ifndef KTALLY_MAP_H
 #define KTALLY_MAP_H
@@ -29,7 +29,9 @@ struct map_slot *map_next(const struct map *map, struct map_slot *previous);	/* 
 uint64_t hash_bytes(const void *data, size_t bytes, uint64_t seed);
 uint64_t hash_words(uint64_t a, uint64_t b);
 
-/* Equal strings give the same pointer, for the life of the program; so pointers can be compared and used as keys. NULL gives NULL. */
+/*
+ * Equal strings give the same pointer, for the life of the program: it can be compared and be a key. NULL gives NULL.
+ */
 const char *intern(const char *string);
 const char *intern_bytes(const char *string, size_t bytes);
 

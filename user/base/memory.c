@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Memory that is there or the program ends. A profiler that cannot get a few kilobytes cannot do anything sensible with the
- * failure either; large tables, which can be refused, are bounded by their owners and do not come through here unbounded.
+ * Memory that is there or the program ends. A profiler that cannot get a few kilobytes cannot do anything sensible with
+ * the failure either; large tables, which can be refused, are bounded by their owners and do not come through here
+ * unbounded.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -12,8 +13,8 @@
 static void *there(void *memory, size_t count, size_t bytes)
 {
 	if (!memory)
-		message_fatal(EXIT_FAILED, "out of memory, asking for %zu times %zu bytes: raise MemoryMax or the container's limit",
-			      count, bytes);
+		message_fatal(EXIT_FAILED, "out of memory, asking for %zu times %zu bytes: "
+			      "raise MemoryMax or the container's limit", count, bytes);
 	return memory;
 }
 

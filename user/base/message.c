@@ -31,8 +31,8 @@ static bool to_journal(void)
 }
 
 /*
- * One write() for each message, so that lines of several processes never mix. Names of files and processes get into messages
- * and are chosen by anybody: control characters would let them fake lines or drive a terminal.
+ * One write() for each message, so that lines of several processes never mix. Names of files and processes get into
+ * messages and are chosen by anybody: control characters would let them fake lines or drive a terminal.
  */
 __attribute__((format(printf, 3, 0)))
 static void say(int priority, const char *severity, const char *format, va_list arguments)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What programs say to people: one line an event, on standard error, with a journald priority prefix when standard error is
- * the journal. An error names the cause and the cure. Exit codes of all programs are here, and in their manual pages.
+ * What programs say to people: one line an event, on standard error, with a journald priority prefix when standard
+ * error is the journal. An error names the cause and the cure. Exit codes of all programs are here.
  */
 #ifndef KTALLY_MESSAGE_H
 #define KTALLY_MESSAGE_H
@@ -10,11 +10,11 @@
 
 enum exit_code {
 	EXIT_OK = 0,
-	EXIT_FAILED = 1,	/* something went wrong while running: disk full, device gone, module stopped the session */
+	EXIT_FAILED = 1,	/* while running: disk full, device gone, module stopped the session */
 	EXIT_USAGE = 2,		/* the command line or the environment cannot be understood */
 	EXIT_PERMISSION = 3,	/* not allowed: capabilities, lockdown, device permissions */
 	EXIT_UNAVAILABLE = 4,	/* the module is not loaded, too old or too new, or busy */
-	EXIT_COMMAND = 127,	/* ktally record: the command could not be started (else: the command's own exit code) */
+	EXIT_COMMAND = 127,	/* ktally record: the command could not be started (else: the command's own) */
 };
 
 extern const char *message_program;	/* "ktally", "ktallyd": put before each message */

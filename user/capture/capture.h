@@ -2,9 +2,10 @@
 /*
  * A capture file: the raw stream of the device, with what is needed to name its frames later and elsewhere.
  *
- * It begins with 8 bytes "KTALLY\0\1" and goes on in chunks: { u32 type, u32 zero, u64 bytes } and that many bytes, padded with
- * zeros to a multiple of 8. Chunk types that a reader does not know are skipped. A file that ends within a chunk (the
- * recorder was killed, the disk was full) is read up to there, and capture_next() says so. Readers treat all of it as hostile.
+ * It begins with 8 bytes "KTALLY\0\1" and goes on in chunks: { u32 type, u32 zero, u64 bytes } and that many bytes,
+ * padded with zeros to a multiple of 8. Chunk types that a reader does not know are skipped. A file that ends within a
+ * chunk (the recorder was killed, the disk was full) is read up to there, and capture_next() says so. Readers treat all
+ * of it as hostile.
  */
 #ifndef KTALLY_CAPTURE_H
 #define KTALLY_CAPTURE_H
@@ -13,10 +14,12 @@
 #include <stdint.h>
 
 enum capture_chunk {
-	CAPTURE_HOST = 1,	/* lines "key=value": hostname, release, machine, clock, rate, cpus, realtime, monotonic (both ns, of one moment), command */
+	CAPTURE_HOST = 1,	/* lines "key=value": hostname, release, machine, clock, rate, cpus, realtime, monotonic
+				   (both ns, of one moment), command */
 	CAPTURE_RECORDS = 2,	/* whole records, as read from the device */
 	CAPTURE_KALLSYMS = 3,	/* text of /proc/kallsyms (text symbols only), zlib-compressed */
-	CAPTURE_MAPPINGS = 4,	/* struct capture_mappings, then the executable's path, then text in /proc/PID/maps form (executable mappings) */
+	CAPTURE_MAPPINGS = 4,	/* struct capture_mappings, then the executable's path, then text in /proc/PID/maps form
+				   (executable mappings) */
 };
 
 struct capture_mappings {
@@ -30,9 +33,13 @@ struct capture_writer;
 /* -errno, or 0. Writing reports the first error at once and again at close: a full disk is never silent. */
 int capture_create(struct capture_writer **writer, const char *path);	/* "-": standard output */
 int capture_write(struct capture_writer *writer, enum capture_chunk type, const void *data, size_t bytes);
-int capture_write_record(struct capture_writer *writer, const void *record, size_t bytes);	/* gathered into CAPTURE_RECORDS chunks */
-int capture_write_mappings(struct capture_writer *writer, uint64_t mm_id, uint32_t pid, const char *executable, const char *text,
-			   size_t bytes);	/* executable: NULL if not known */
+
+/* Gathered into CAPTURE_RECORDS chunks. */
+int capture_write_record(struct capture_writer *writer, const void *record, size_t bytes);
+
+/* The executable is NULL if it is not known. */
+int capture_write_mappings(struct capture_writer *writer, uint64_t mm_id, uint32_t pid, const char *executable,
+			   const char *text, size_t bytes);
 int capture_write_kallsyms(struct capture_writer *writer, const char *text, size_t bytes);
 int capture_flush(struct capture_writer *writer);
 int capture_close(struct capture_writer *writer);
@@ -41,16 +48,19 @@ struct capture_reader;
 
 struct capture_item {
 	enum capture_chunk type;
-	const void *data;		/* RECORDS are aligned to 8 bytes; for KALLSYMS already decompressed, for MAPPINGS the text; a zero follows;
-					   valid until the next call */
+	const void *data;		/* RECORDS are aligned to 8 bytes; for KALLSYMS already decompressed, for
+					   MAPPINGS the text; a zero follows; valid until the next call */
 	size_t bytes;
 	uint64_t mm_id;			/* MAPPINGS only */
 	uint32_t pid;
 	const char *executable;		/* zero-terminated, "": not known */
 };
 
-int capture_open(struct capture_reader **reader, const char *path);	/* "-": standard input; -EBADMSG: not a capture */
-int capture_next(struct capture_reader *reader, struct capture_item *item);	/* 1: an item; 0: end; -ENODATA: ends within a chunk; -EBADMSG */
+/* "-": standard input. -EBADMSG: not a capture. */
+int capture_open(struct capture_reader **reader, const char *path);
+
+/* 1: an item; 0: end; -ENODATA: ends within a chunk; -EBADMSG: not as it should be. */
+int capture_next(struct capture_reader *reader, struct capture_item *item);
 void capture_reader_close(struct capture_reader *reader);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What writer and reader of a capture agree on beyond capture.h: how bytes begin, and how long a chunk may be. The writer refuses
- * to write what the reader would refuse to read.
+ * What writer and reader of a capture agree on beyond capture.h: how bytes begin, and how long a chunk may be. The
+ * writer refuses to write what the reader would refuse to read.
  */
 #ifndef KTALLY_CAPTURE_FORMAT_H
 #define KTALLY_CAPTURE_FORMAT_H

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Memory follows what is really in the file, never what a length in it claims: contents are read in steps that grow with what
- * arrived, up to the bounds of format.h.
+ * Memory follows what is really in the file, never what a length in it claims: contents are read in steps that grow
+ * with what arrived, up to the bounds of format.h.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -79,9 +79,12 @@ static int check_magic(int fd)
 
 int capture_open(struct capture_reader **reader, const char *path)
 {
-	int fd = !strcmp(path, "-") ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3) : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	int error;
+	int fd, error;
 
+	if (!strcmp(path, "-"))
+		fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
+	else
+		fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	if (fd < 0)
 		return -errno;
 	error = check_magic(fd);
@@ -124,7 +127,8 @@ static int open_mappings(struct capture_reader *reader, struct capture_item *ite
 	if (reader->content.bytes < sizeof(mappings))
 		return -EBADMSG;
 	memcpy(&mappings, reader->content.data, sizeof(mappings));
-	if (mappings.executable_bytes > CAPTURE_PATH_MOST || mappings.executable_bytes > reader->content.bytes - sizeof(mappings))
+	if (mappings.executable_bytes > CAPTURE_PATH_MOST ||
+	    mappings.executable_bytes > reader->content.bytes - sizeof(mappings))
 		return -EBADMSG;
 	text = sizeof(mappings) + mappings.executable_bytes;
 	buffer_clear(&reader->executable);
@@ -166,7 +170,7 @@ static int open_chunk(struct capture_reader *reader, struct capture_item *item)
 	return -EBADMSG;
 }
 
-/* The file ends within this chunk: the whole records that it has are still worth reading. 1, or -ENODATA if there are none. */
+/* The file ends within this chunk: its whole records are still worth reading. 1, or -ENODATA if there are none. */
 static int open_cut_records(struct capture_reader *reader, struct capture_item *item)
 {
 	struct ktally_record record;

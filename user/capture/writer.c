@@ -14,7 +14,10 @@
 #include "capture/capture.h"
 #include "capture/format.h"
 
-/* Records are gathered into chunks of about this size: a few writes a second at most, and little is lost when the recorder is killed. */
+/*
+ * Records are gathered into chunks of about this size: a few writes a second at most, and little is lost when the
+ * recorder is killed.
+ */
 #define GATHER_BYTES	(256U << 10)
 
 struct capture_writer {
@@ -53,7 +56,8 @@ static struct iovec piece_of(const void *data, size_t bytes)
 }
 
 /* What a chunk holds may come in up to three pieces. */
-static int write_chunk(struct capture_writer *writer, enum capture_chunk type, const struct iovec content[3], size_t most)
+static int write_chunk(struct capture_writer *writer, enum capture_chunk type, const struct iovec content[3],
+		       size_t most)
 {
 	static const char zeros[8];
 	size_t bytes = content[0].iov_len + content[1].iov_len + content[2].iov_len;
@@ -125,7 +129,8 @@ int capture_write_record(struct capture_writer *writer, const void *record, size
 	return writer->records.bytes < GATHER_BYTES ? 0 : capture_flush(writer);
 }
 
-int capture_write_mappings(struct capture_writer *writer, uint64_t mm_id, uint32_t pid, const char *executable, const char *text, size_t bytes)
+int capture_write_mappings(struct capture_writer *writer, uint64_t mm_id, uint32_t pid, const char *executable,
+			   const char *text, size_t bytes)
 {
 	struct capture_mappings mappings = { .mm_id = mm_id, .pid = pid };
 	struct iovec content[3];
@@ -160,7 +165,9 @@ int capture_write_kallsyms(struct capture_writer *writer, const char *text, size
 	return error;
 }
 
-/* Some file systems tell only now that there was no room. A pipe or a terminal cannot be synchronized, and need not be. */
+/*
+ * Some file systems tell only now that there was no room. A pipe or a terminal cannot be synchronized, and need not be.
+ */
 int capture_close(struct capture_writer *writer)
 {
 	int error = capture_flush(writer);

@@ -78,7 +78,10 @@ int main(int argc, char **argv)
 		drain(session);
 	}
 
-	/* What is still in the rings, and word of everything that was lost. The rings may have been too full for that word: hence twice. */
+	/*
+	 * What is still in the rings, and word of everything that was lost. The rings may have been too full for that
+	 * word: hence twice.
+	 */
 	must(ktally_disable(session), "disabling");
 	drain(session);
 	must(ktally_flush(session, 0), "flushing");

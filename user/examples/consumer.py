@@ -4,8 +4,9 @@
 
 usage: consumer.py [SECONDS [PID...]]
 
-Samples for some seconds (5), all processes that the device lets us see or those given and their children. Prints the leaf
-addresses and the processes that took the most CPU time, and what the device counted. Exits with 1 if a sample is unaccounted for.
+Samples for some seconds (5), all processes that the device lets us see or those given and their children. Prints the
+leaf addresses and the processes that took the most CPU time, and what the device counted. Exits with 1 if a sample is
+unaccounted for.
 """
 import array
 import collections
@@ -23,7 +24,7 @@ INFO_LAYOUT = struct.Struct("=IIQQIIIIIIII")
 SETUP_LAYOUT = struct.Struct("=10IQQIIQII")
 FLUSH_LAYOUT = struct.Struct("=II")
 RECORD = struct.Struct("=HHHH")           # type, flags, size, cpu
-TASK = struct.Struct("=8xQQQQQIIII16s")   # time, task_id, mm_id, cgroup_id, start_time, pid, tid, parent, task_flags, comm
+TASK = struct.Struct("=8xQQQQQIIII16s")   # time, task_id, mm_id, cgroup_id, start_time, pid, tid, parent, flags, comm
 STACK = struct.Struct("=8xQQHHBBH")       # stack_id, mm_id, kernel_frames, user_frames, kernel_end, user_end, reserved
 SAMPLE = struct.Struct("=8xQQQQIi")       # time, stack_id, task_id, weight, tid, syscall
 LOST = struct.Struct("=8xQIIQQ")          # time, cause, reserved, count, weight
@@ -94,7 +95,8 @@ class Tally:
         print("\n     seconds  process")
         for (pid, name), weight in self.by_process.most_common(10):
             print(f"{weight / 1e9:12.3f}  {name} ({pid})")
-        print(f"\n{self.samples} samples, {self.weight / 1e9:.3f} s; {len(self.stacks)} stacks, {len(self.tasks)} tasks")
+        print(f"\n{self.samples} samples, {self.weight / 1e9:.3f} s; {len(self.stacks)} stacks,"
+              f" {len(self.tasks)} tasks")
         print(f"{self.lost} samples lost, {self.lost_weight / 1e9:.3f} s")
 
 
@@ -125,7 +127,7 @@ def read_all(fd, tally):
 
 
 def samples_taken(fd):
-    """The device's own count. A consumer that maps the rings has it in their producer pages; /proc has it for everybody."""
+    """The device's own count. Who maps the rings has it in their producer pages; /proc has it for everybody."""
     with open(f"/proc/self/fdinfo/{fd}", encoding="ascii") as lines:
         return next(int(line.split()[1]) for line in lines if line.startswith("samples:"))
 
@@ -137,7 +139,7 @@ def main():
     tally = Tally()
 
     set_up(fd, get_info(fd), pids)
-    # A read() that waits is interrupted by the alarm, and goes on to return what is left: the session is disabled by then.
+    # A read() that waits is interrupted by the alarm and goes on to return what is left: the session is disabled then.
     signal.signal(signal.SIGALRM, lambda *_: fcntl.ioctl(fd, DISABLE))
     signal.alarm(seconds)
     fcntl.ioctl(fd, ENABLE)

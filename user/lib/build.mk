@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# libktally, static and shared. Its version is that of libktally.h; the number in the soname changes when something that was
-# public goes away or means something else, new functions get a new node in libktally.map.
+# libktally, static and shared. Its version is that of libktally.h; the number in the soname changes when something that
+# was public goes away or means something else, new functions get a new node in libktally.map.
 
 LIBRARY_VERSION := $(shell sed -n 's/^.define LIBKTALLY_VERSION[[:space:]]*"\(.*\)"/\1/p' user/lib/libktally.h)
 ifneq ($(LIBRARY_VERSION),$(shell sed -n 's/^.define KTALLY_VERSION "\(.*\)"/\1/p' kmod/version.h))
@@ -16,7 +16,8 @@ $(BUILD)/libktally.a: $(LIBRARY_OBJECTS)
 	$(call say,AR)rm -f $@ && ar rcs $@ $^
 
 $(BUILD)/$(LIBRARY_FILE): $(LIBRARY_OBJECTS) user/lib/libktally.map
-	$(call say,LD)$(CC) $(LDFLAGS) -shared -Wl,-soname,$(LIBRARY_SONAME) -Wl,--version-script=user/lib/libktally.map \
+	$(call say,LD)$(CC) $(LDFLAGS) -shared -Wl,-soname,$(LIBRARY_SONAME) \
+		-Wl,--version-script=user/lib/libktally.map \
 		-Wl,-z,relro,-z,now $(if $(SANITIZE),,-Wl,-z,defs) -o $@ $(LIBRARY_OBJECTS)
 
 $(BUILD)/$(LIBRARY_SONAME): $(BUILD)/$(LIBRARY_FILE)

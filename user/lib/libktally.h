@@ -14,8 +14,8 @@
  *			use(record);
  *	ktally_close(session);
  *
- * All functions that return int return 0 (or what they say) on success and -errno on failure; errno itself is not touched.
- * A session is used by one thread at a time.
+ * All functions that return int return 0 (or what they say) on success and -errno on failure; errno itself is not
+ * touched. A session is used by one thread at a time.
  */
 #ifndef LIBKTALLY_H
 #define LIBKTALLY_H
@@ -34,8 +34,8 @@ struct ktally_session;
 
 /**
  * ktally_open() - open the device
- * Return: 0; -ENOENT: no module loaded; -EACCES, -EPERM: not allowed; -EPROTO: the module speaks another ABI version than
- * this library; any other -errno of open().
+ * Return: 0; -ENOENT: no module loaded; -EACCES, -EPERM: not allowed; -EPROTO: the module speaks another ABI version
+ * than this library; any other -errno of open().
  */
 int ktally_open(struct ktally_session **session);
 
@@ -55,12 +55,12 @@ const struct ktally_info *ktally_get_info(const struct ktally_session *session);
 
 /**
  * ktally_set_up() - configure the session and map its rings
- * @setup: as in <linux/ktally.h>, the out fields are filled in by the module. Size 0 is taken as KTALLY_SETUP_SIZE_V1; set
- *	it to sizeof(*setup) to use fields that came later.
+ * @setup: as in <linux/ktally.h>, the out fields are filled in by the module. Size 0 is taken as KTALLY_SETUP_SIZE_V1;
+ *	set it to sizeof(*setup) to use fields that came later.
  */
 int ktally_set_up(struct ktally_session *session, struct ktally_setup *setup);
 
-/** ktally_enable(), ktally_disable(), ktally_set_rate(), ktally_flush() - the ioctls of the same names in <linux/ktally.h> */
+/* The ioctls of the same names in <linux/ktally.h>. */
 int ktally_enable(struct ktally_session *session);
 int ktally_disable(struct ktally_session *session);
 int ktally_set_rate(struct ktally_session *session, unsigned int rate);
@@ -69,17 +69,18 @@ int ktally_flush(struct ktally_session *session, unsigned int flags);
 /**
  * ktally_wait() - wait until there is something to read
  * @milliseconds: at most; -1: as long as it takes
- * Return: 1: there is; 0: the time has passed; -EINTR: a signal was caught; -EINVAL: not set up; -ENODEV: the module stopped the
- * session (the kernel log says why) and everything is read; -EPROTO: a ring holds something that is not a record; or whatever kept
- * ktally_next() from mapping the ring of a CPU that came online. The last two end the session's reading.
+ * Return: 1: there is; 0: the time has passed; -EINTR: a signal was caught; -EINVAL: not set up; -ENODEV: the module
+ * stopped the session (the kernel log says why) and everything is read; -EPROTO: a ring holds something that is not a
+ * record; or whatever kept ktally_next() from mapping the ring of a CPU that came online. The last two end the
+ * session's reading.
  */
 int ktally_wait(struct ktally_session *session, int milliseconds);
 
 /**
  * ktally_next() - the next record of any ring
  *
- * Goes through the rings in turn, taking from each what is there now; maps rings of CPUs that came online. The record is
- * valid, and its room in the ring taken, until the next call. It is one that ktally_check_record() accepts.
+ * Goes through the rings in turn, taking from each what is there now; maps rings of CPUs that came online. The record
+ * is valid, and its room in the ring taken, until the next call. It is one that ktally_check_record() accepts.
  *
  * Return: NULL when everything is read that was there at the first call or the first after a NULL; so a loop until NULL
  * ends even when records come in faster than they are read. NULL also after an error, which ktally_wait() then returns.
@@ -98,7 +99,7 @@ struct ktally_totals {
 	__u32 rate;
 };
 
-/** ktally_get_totals() - as the rings' producer pages have them now; after ktally_disable() or ktally_flush() they are exact */
+/** ktally_get_totals() - as the producer pages have them now; exact after ktally_disable() or ktally_flush() */
 void ktally_get_totals(const struct ktally_session *session, struct ktally_totals *totals);
 
 /**
@@ -106,8 +107,8 @@ void ktally_get_totals(const struct ktally_session *session, struct ktally_total
  * @data: aligned to 8 bytes
  * @bytes: how much is there
  *
- * A record of a known type has all its fields, a STACK as many frames as it says, and no identifier is 0; types that are not known are
- * accepted whatever they contain.
+ * A record of a known type has all its fields, a STACK as many frames as it says, and no identifier is 0; types that
+ * are not known are accepted whatever they contain.
  *
  * Return: the size of the record; 0: more bytes are needed; -EBADMSG: not a record.
  */

@@ -5,8 +5,8 @@
 #include "lib/libktally.h"
 #include "lib/reader.h"
 
-int ktally_reader_attach(struct ktally_reader *reader, __u32 cpu, struct ktally_ring_consumer *consumer, const void *rest,
-			 __u64 rest_bytes)
+int ktally_reader_attach(struct ktally_reader *reader, __u32 cpu, struct ktally_ring_consumer *consumer,
+			 const void *rest, __u64 rest_bytes)
 {
 	const struct ktally_ring_producer *producer = rest;
 	__u64 offset, bytes;
@@ -43,8 +43,8 @@ int ktally_reader_look(struct ktally_reader *reader)
 }
 
 /*
- * The size is read once: should memory change under us, the walk still stays within the ring, whose second mapping follows, and
- * ends where the pass ends.
+ * The size is read once: should memory change under us, the walk still stays within the ring, whose second mapping
+ * follows, and ends where the pass ends.
  */
 const struct ktally_record *ktally_reader_next(struct ktally_reader *reader, int *error)
 {
@@ -64,7 +64,7 @@ const struct ktally_record *ktally_reader_next(struct ktally_reader *reader, int
 	return record;
 }
 
-/* The producer is told in steps of an eighth: telling it of every record would move the cache line between CPUs each time. */
+/* The producer is told in steps of an eighth: telling it of every record would move the cache line back and forth. */
 void ktally_reader_done(struct ktally_reader *reader)
 {
 	reader->tail += reader->in_hand;

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The reader's side of one ring, on memory that somebody else mapped. What the producer page and the records say is checked
- * before it is used, although the kernel wrote it: a profiler has no business crashing because another component is broken.
+ * The reader's side of one ring, on memory that somebody else mapped. What the producer page and the records say is
+ * checked before it is used, although the kernel wrote it: a profiler has no business crashing because another
+ * component is broken.
  *
- * Reading goes in passes: look() notes how far the ring is filled, next() hands out what lies below, record by record. So a
- * pass ends even when records come in faster than they are read, and a caller that serves many rings is fair to all.
+ * Reading goes in passes: look() notes how far the ring is filled, next() hands out what lies below, record by record.
+ * So a pass ends even when records come faster than they are read, and who serves many rings is fair to all.
  */
 #ifndef KTALLY_READER_H
 #define KTALLY_READER_H
@@ -40,15 +41,15 @@ struct ktally_reader {
  * @rest: the area from the producer page on, @rest_bytes of it. Begins at the position that the consumer page has.
  * -EPROTO: not a ring of this ABI version, or inconsistent.
  */
-int ktally_reader_attach(struct ktally_reader *reader, __u32 cpu, struct ktally_ring_consumer *consumer, const void *rest,
-			 __u64 rest_bytes);
+int ktally_reader_attach(struct ktally_reader *reader, __u32 cpu, struct ktally_ring_consumer *consumer,
+			 const void *rest, __u64 rest_bytes);
 
 /* Begins a pass. -EPROTO: the ring claims to hold more than it has room for. */
 int ktally_reader_look(struct ktally_reader *reader);
 
 /*
- * The next record of this pass, NULL at its end. *error is set to -EPROTO for something that is not a record; nothing can be read
- * after that, because where the next record begins is not known.
+ * The next record of this pass, NULL at its end. *error is set to -EPROTO for something that is not a record; nothing
+ * can be read after that, because where the next record begins is not known.
  */
 const struct ktally_record *ktally_reader_next(struct ktally_reader *reader, int *error);
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * What makes bytes a record. Checked is what a consumer would stumble over: that the fields of its type are there, that a
- * stack has the frames it claims, that identifiers and indices are such. Unknown types, flags and frames are left alone:
- * newer modules have them.
+ * What makes bytes a record. Checked is what a consumer would stumble over: that the fields of its type are there, that
+ * a stack has the frames it claims, that identifiers and indices are such. Unknown types, flags and frames are left
+ * alone: newer modules have them.
  */
 #include <errno.h>
 #include <stdbool.h>

@@ -21,7 +21,7 @@
 
 #define CPUS_MAX	65536		/* a record's cpu has 16 bits */
 
-/* How much one ring may hand out before the next one's turn: enough to stay in its cache lines, little beside a ring. */
+/* How much a ring may hand out before the next one's turn: enough to stay in its cache lines, little beside a ring. */
 #define TURN_BYTES	65536
 
 /**
@@ -276,8 +276,11 @@ static int begin_pass(struct ktally_session *session)
 	bool has_new_rings = false;
 	int error = 0;
 
-	for (__u32 i = 0; i < session->rings; i++)
-		has_new_rings |= __atomic_load_n(&session->readers[i].producer->rings, __ATOMIC_RELAXED) != session->rings;
+	for (__u32 i = 0; i < session->rings; i++) {
+		const __u32 *rings = &session->readers[i].producer->rings;
+
+		has_new_rings |= __atomic_load_n(rings, __ATOMIC_RELAXED) != session->rings;
+	}
 	if (has_new_rings)
 		error = map_rings(session);
 	for (__u32 i = 0; i < session->rings && !error; i++)

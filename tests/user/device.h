@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A device of our own: a file in memory stands for /dev/ktally, and ioctl(), poll() and mmap() below take the place of
+ * the C library's and answer for it as <linux/ktally.h> says, or as a broken module would.
+ */
+#ifndef KTALLY_DEVICE_H
+#define KTALLY_DEVICE_H
+
+#include <errno.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#include <linux/ktally.h>
+
+#include "check.h"
+
+#define CPUS		8
+#define RING_BYTES	(256U << 10)
+#define AREA_BYTES	(2 * KTALLY_PAGE_BYTES + 2 * RING_BYTES)
+
+/* The device: its descriptor, an area for each CPU, and what to answer. */
+static struct {
+	int fd;
+	unsigned char *areas[CPUS];
+	bool has_ring[CPUS];
+	uint64_t head[CPUS], written[CPUS];
+	uint32_t abi_version, cpus;
+	uint64_t area_bytes;
+	uint32_t setup_size, info_size, rate, flags, state;
+	unsigned int setups, mappings;
+	int mmap_error, poll_error;
+	short events;			/* 0: POLLIN when there is something */
+	int timeout;			/* of the last poll() */
+} device;
+
+static struct ktally_ring_producer *producer_of(unsigned int cpu)
+{
+	return (void *)(device.areas[cpu] + KTALLY_PAGE_BYTES);
+}
+
+static uint64_t tail_of(unsigned int cpu)
+{
+	return __atomic_load_n(&((struct ktally_ring_consumer *)device.areas[cpu])->tail, __ATOMIC_ACQUIRE);
+}
+
+/* The number of rings as all producer pages tell it. */
+static void count_rings(void)
+{
+	uint32_t rings = 0;
+
+	for (unsigned int cpu = 0; cpu < CPUS; cpu++)
+		rings += device.has_ring[cpu];
+	for (unsigned int cpu = 0; cpu < CPUS; cpu++)
+		producer_of(cpu)->rings = rings;
+}
+
+static void add_ring(unsigned int cpu)
+{
+	*producer_of(cpu) = (struct ktally_ring_producer) {
+		.magic = KTALLY_RING_MAGIC,
+		.abi_version = KTALLY_ABI_VERSION,
+		.cpu = cpu,
+		.data_offset = 2 * KTALLY_PAGE_BYTES,
+		.data_bytes = RING_BYTES,
+		.state = KTALLY_STATE_READY,
+		.thin = 1,
+	};
+	device.has_ring[cpu] = true;
+	count_rings();
+}
+
+static void plug_in(void)
+{
+	for (unsigned int cpu = 0; cpu < CPUS && device.areas[cpu]; cpu++)
+		syscall(SYS_munmap, device.areas[cpu], AREA_BYTES);
+	close(device.fd);
+	memset(&device, 0, sizeof(device));
+	device.fd = memfd_create("ktally", MFD_CLOEXEC);
+	device.abi_version = KTALLY_ABI_VERSION;
+	device.cpus = CPUS;
+	device.area_bytes = AREA_BYTES;
+	if (ftruncate(device.fd, (off_t)CPUS * AREA_BYTES))
+		check(false, "memory for the device");
+	for (unsigned int cpu = 0; cpu < CPUS; cpu++)
+		device.areas[cpu] = (void *)syscall(SYS_mmap, NULL, AREA_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED,
+						    device.fd, cpu * AREA_BYTES);
+	add_ring(0);
+	add_ring(1);
+}
+
+/* The module maps the data twice; a file cannot, so every record is written twice. Numbers a ring's records from 0. */
+static bool write_record(unsigned int cpu, uint16_t size)
+{
+	struct ktally_sample sample = {
+		.header = { .type = KTALLY_RECORD_SAMPLE, .size = size, .cpu = (uint16_t)cpu },
+		.time = device.written[cpu], .stack_id = 1, .task_id = 1, .weight = 5,
+	};
+	unsigned char *data = device.areas[cpu] + 2 * KTALLY_PAGE_BYTES;
+	uint64_t at = device.head[cpu] % RING_BYTES;
+
+	if (device.head[cpu] + size - tail_of(cpu) > RING_BYTES)
+		return false;
+	memcpy(data + at, &sample, sizeof(sample));
+	if (at + sizeof(sample) > RING_BYTES)
+		memcpy(data, data + RING_BYTES, at + sizeof(sample) - RING_BYTES);
+	else
+		memcpy(data + RING_BYTES + at, &sample, sizeof(sample));
+	device.head[cpu] += size;
+	device.written[cpu]++;
+	producer_of(cpu)->samples++;
+	__atomic_store_n(&producer_of(cpu)->head, device.head[cpu], __ATOMIC_RELEASE);
+	return true;
+}
+
+static void write_records(unsigned int cpu, unsigned int count)
+{
+	while (count--)
+		write_record(cpu, sizeof(struct ktally_sample));
+}
+
+static int answer(int error)
+{
+	if (error) {
+		errno = error;
+		return -1;
+	}
+	return 0;
+}
+
+int ioctl(int fd, unsigned long request, ...)
+{
+	struct ktally_info *info;
+	struct ktally_setup *setup;
+	va_list arguments;
+	void *argument;
+
+	va_start(arguments, request);
+	argument = va_arg(arguments, void *);
+	va_end(arguments);
+	if (fd != device.fd)
+		return answer(ENOTTY);
+	switch (request) {
+	case KTALLY_IOC_INFO:
+		info = argument;
+		device.info_size = info->size;
+		*info = (struct ktally_info) {
+			.size = info->size, .abi_version = device.abi_version, .cpus = device.cpus, .rate_max = 10000,
+		};
+		return 0;
+	case KTALLY_IOC_SETUP:
+		setup = argument;
+		if (device.setups++)
+			return answer(EBUSY);
+		device.setup_size = setup->size;
+		setup->cpus = device.cpus;
+		setup->area_bytes = device.area_bytes;
+		return 0;
+	case KTALLY_IOC_ENABLE:
+	case KTALLY_IOC_DISABLE:
+		device.state = request == KTALLY_IOC_ENABLE ? KTALLY_STATE_ENABLED : KTALLY_STATE_READY;
+		return argument ? answer(EINVAL) : 0;
+	case KTALLY_IOC_SET_RATE:
+		device.rate = ((struct ktally_rate *)argument)->rate;
+		return ((struct ktally_rate *)argument)->size == KTALLY_RATE_SIZE_V1 ? 0 : answer(EINVAL);
+	case KTALLY_IOC_FLUSH:
+		device.flags = ((struct ktally_flush *)argument)->flags;
+		return ((struct ktally_flush *)argument)->size == KTALLY_FLUSH_SIZE_V1 ? 0 : answer(EINVAL);
+	}
+	return answer(ENOTTY);
+}
+
+int poll(struct pollfd *written_only, nfds_t count, int timeout)
+{
+	struct pollfd *volatile fds = written_only;	/* so glibc declares it, and the compiler believes it */
+
+	device.timeout = timeout;
+	if (count != 1 || fds->fd != device.fd || fds->events != POLLIN)
+		return answer(EBADF);
+	if (device.poll_error)
+		return answer(device.poll_error);
+	fds->revents = device.events;
+	for (unsigned int cpu = 0; cpu < CPUS; cpu++) {
+		if (device.head[cpu] != tail_of(cpu))
+			fds->revents |= POLLIN;
+	}
+	return fds->revents != 0;
+}
+
+void *mmap(void *address, size_t bytes, int protection, int flags, int fd, off_t offset)
+{
+	if (fd >= 0 && fd == device.fd) {
+		uint64_t page = (uint64_t)offset % AREA_BYTES;
+		unsigned int cpu = (unsigned int)((uint64_t)offset / AREA_BYTES);
+		int error = device.mmap_error;
+
+		if (cpu >= CPUS || page + bytes > AREA_BYTES || !(flags & MAP_SHARED))
+			error = EINVAL;
+		else if (!device.has_ring[cpu])
+			error = ENXIO;
+		else if (protection & PROT_EXEC || (protection & PROT_WRITE && (page || bytes != KTALLY_PAGE_BYTES)))
+			error = EPERM;
+		if (error) {
+			answer(error);
+			return MAP_FAILED;
+		}
+		device.mappings++;
+	}
+	return (void *)syscall(SYS_mmap, address, bytes, protection, flags, fd, offset);
+}
+
+#endif
