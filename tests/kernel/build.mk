@@ -23,6 +23,8 @@ $(BUILD)/tests/kernel/%.o: tests/kernel/%.c tests/kernel/build.mk
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
+$(BUILD)/tests/kernel/fuzz: $(BUILD)/tests/kernel/fuzz_calls.o
+
 $(KERNEL_PROGRAMS): %: %.o $(KERNEL_COMMON:%=$(BUILD)/tests/kernel/%.o)
 	$(CC) -o $@ $^ -lm -lpthread
 
