@@ -12,7 +12,7 @@
 struct exporter {
 	struct loop *loop;
 	struct otlp *otlp;
-	char *endpoint;
+	char *endpoint;			/* as it is shown: without a query, which may be a secret */
 	struct loop_timer timer;
 	int watches[SOCKETS_MAX];
 	size_t watch_count;
@@ -120,6 +120,7 @@ int exporter_create(struct exporter **result, struct loop *loop, const char *end
 	exporter->loop = loop;
 	exporter->timer = (struct loop_timer){ .expired = on_time, .context = exporter };
 	exporter->endpoint = memory_string(options.endpoint);
+	exporter->endpoint[strcspn(exporter->endpoint, "?")] = '\0';
 	exporter->otlp = otlp_create(&options);
 	if (!exporter->otlp) {
 		exporter_destroy(exporter);
