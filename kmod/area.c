@@ -61,7 +61,7 @@ int ktally_area_init(struct ktally_area *area, u32 data_bytes, int node)
 		goto err_memory;
 
 	for (i = 0; i < count; i++) {
-		area->pages[i] = alloc_pages_node(node, GFP_KERNEL_ACCOUNT | __GFP_ZERO | __GFP_NOWARN, 0);
+		area->pages[i] = alloc_pages_node(node, KTALLY_GFP_MAPPED | __GFP_ZERO | __GFP_NOWARN, 0);
 		if (!area->pages[i])
 			goto err_memory;
 	}

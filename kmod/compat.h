@@ -20,6 +20,7 @@
 #endif
 
 #include <linux/cgroup.h>
+#include <linux/gfp.h>
 #include <linux/irq_work.h>
 #include <linux/mm.h>
 #include <linux/perf_event.h>
@@ -34,6 +35,16 @@
 /* in_irq() was renamed in 5.11. */
 #ifndef in_hardirq
 #define in_hardirq() in_irq()
+#endif
+
+/*
+ * A page charged to a memory cgroup says so in its memcg_data since 5.11. Before, it said so by a page
+ * type, and a page with a type cannot be mapped: there the limits of the module itself must do.
+ */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(5, 11, 0)
+#define KTALLY_GFP_MAPPED GFP_KERNEL_ACCOUNT
+#else
+#define KTALLY_GFP_MAPPED GFP_KERNEL
 #endif
 
 /* vm_flags became read-only with setters in 6.3. */

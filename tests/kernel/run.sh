@@ -9,8 +9,6 @@
 set -uo pipefail
 here=$(dirname "$(readlink -f "$0")")
 
-# NOTE (remove when all are here): gate, fuzz and nmi are being written by a second engineer right now; add rate, lost,
-# hotplug, lifecycle and abi here.
 TESTS=(ioctl mapping reading stacks shares rate lost hotplug lifecycle gate module nmi fuzz lockdown)
 
 if (($# < 1)) || [[ ! -e $1/ktally.ko ]]; then

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * For tests only: drives the capture path from real NMIs, on machines that have no counter that makes any. This module
- * passes each NMI on to ktally as if it were an overflow, and counts. NMIs come from QEMU's monitor (see scripts/vm), which makes
- * a few a second and only on the first CPU; and from one CPU to the others as interprocessor interrupts, thousands a second.
+ * For tests only: drives the capture path from real NMIs, on machines that have no counter that makes any.
+ * This module passes each NMI on to ktally as if it were an overflow, and counts. NMIs come from QEMU's
+ * monitor (see scripts/vm), which makes a few a second and only on the first CPU; and from one CPU to the
+ * others as interprocessor interrupts, thousands a second.
  *
  * It claims every NMI that comes while it is loaded, wanted or not: it has no place on a real machine.
  */
