@@ -17,6 +17,17 @@ trap 'kill $load; rm -rf "$work"' EXIT
 # Exit status 0: every sample the module took was read or told as lost.
 ok 'the C example accounts for every sample' "$work/consumer" 2
 sed 's/^/# /' "$work/output"
+
+# Where services and containers live: memory that the module takes there is charged to a cgroup.
+cgroup=/sys/fs/cgroup/ktally-test
+in_cgroup() { sh -c 'echo $$ >"$0/cgroup.procs" && exec "$@"' "$cgroup" "$@"; }
+if echo +memory >/sys/fs/cgroup/cgroup.subtree_control && mkdir "$cgroup"; then
+	ok 'and in a memory cgroup' in_cgroup "$work/consumer" 1
+	rmdir "$cgroup"
+else
+	skip 'and in a memory cgroup' 'there is no memory controller of cgroup v2'
+fi 2>/dev/null
+
 ok 'so does the Python example' user/examples/consumer.py 2
 cp "$work/output" "$work/said"
 sed 's/^/# /' "$work/said"

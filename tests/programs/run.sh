@@ -15,8 +15,9 @@ export KTALLY_MODULE
 status=0
 insmod "$module/ktally.ko" || exit 1
 for test; do
-	echo "# $test"
+	began=$SECONDS
 	bash "$test" || status=1
+	echo "# $test: $((SECONDS - began)) s"
 done
 rmmod ktally || status=1
 exit $status
