@@ -49,6 +49,7 @@ struct ktally_budget_verdict ktally_budget_charge(struct ktally_budget *budget, 
 		thin /= 2;
 
 	verdict.changed = thin != budget->thin;
+	verdict.thin = thin;
 	verdict.spent = budget->spent;
 	verdict.window = window;
 	budget->thin = thin;

@@ -26,9 +26,11 @@ struct ktally_budget {
 	u32 thin;
 };
 
-/* What to tell the reader when the factor has changed. */
+/* What to tell the reader when the factor has changed: as in struct ktally_throttle. */
 struct ktally_budget_verdict {
 	bool changed;
+	u32 thin;
+	u32 source;
 	u64 spent;
 	u64 window;
 };

@@ -3,9 +3,7 @@
 
 #include <linux/lockdep.h>
 #include <linux/sched/task_stack.h>
-#include <linux/string.h>
 #include <asm/ptrace.h>
-#include <asm/thread_info.h>
 
 #include "identity.h"
 #include "records.h"
@@ -13,24 +11,6 @@
 #include "unwind.h"
 
 /* ------------------------------------------------------------------------------------------------ step one */
-
-/* Entry code leaves the number of the system call in orig_ax, and -1 there for anything else. */
-static void note_syscall(struct ktally_capture *capture)
-{
-	int number;
-
-	capture->syscall = KTALLY_SYSCALL_NONE;
-	if (!(capture->flags & KTALLY_SAMPLE_KERNEL) || !ktally_has_user_part(current))
-		return;
-	number = (int)task_pt_regs(current)->orig_ax;
-	if (number < 0)
-		return;
-	capture->syscall = number & ~__X32_SYSCALL_BIT;
-#ifdef CONFIG_IA32_EMULATION
-	if (current_thread_info()->status & TS_COMPAT)
-		capture->flags |= KTALLY_SAMPLE_COMPAT;
-#endif
-}
 
 /*
  * A slot is claimed before it is filled, so that an NMI that comes while we fill it claims the
@@ -40,11 +20,11 @@ static void note_syscall(struct ktally_capture *capture)
 bool ktally_capture_take(struct ktally_cpu *cpu, struct pt_regs *regs, u64 time, u64 weight)
 {
 	struct ktally_captures *captures = &cpu->captures;
-	const struct ktally_setup *setup = &cpu->session->setup;
 	u32 number = READ_ONCE(captures->taken);
 	struct ktally_capture *capture;
 	struct ktally_stack *stack;
 	unsigned int depth;
+	bool compat;
 
 	if (number - READ_ONCE(captures->done) >= KTALLY_CAPTURES) {
 		ktally_ring_lose(&cpu->ring, KTALLY_LOST_BUSY, 1, weight);
@@ -57,15 +37,19 @@ bool ktally_capture_take(struct ktally_cpu *cpu, struct pt_regs *regs, u64 time,
 	capture->task = current;
 	capture->weight = weight;
 	capture->flags = user_mode(regs) ? 0 : KTALLY_SAMPLE_KERNEL;
-	note_syscall(capture);
-	ktally_identify_current(&cpu->session->key, &capture->who, time);
-
-	stack = (struct ktally_stack *)capture->stack;
-	memset(stack, 0, sizeof(*stack));
-	if (setup->capture & KTALLY_CAPTURE_KERNEL && capture->flags & KTALLY_SAMPLE_KERNEL) {
-		depth = min_t(u32, setup->depth, KTALLY_DEPTH_KERNEL_MAX);
-		stack->kernel_frames = ktally_unwind_kernel(regs, stack->frames, depth, &stack->kernel_end);
+	capture->syscall = KTALLY_SYSCALL_NONE;
+	if (capture->flags & KTALLY_SAMPLE_KERNEL) {
+		capture->syscall = ktally_syscall_of(current, &compat);
+		if (compat)
+			capture->flags |= KTALLY_SAMPLE_COMPAT;
 	}
+	ktally_identify(&cpu->session->key, current, &capture->who, time);
+
+	stack = ktally_stack_of(&capture->stack);
+	ktally_stack_begin(stack);
+	depth = ktally_stack_kernel_depth(cpu->session);
+	if (depth && capture->flags & KTALLY_SAMPLE_KERNEL)
+		stack->kernel_frames = ktally_unwind_kernel(regs, stack->frames, depth, &stack->kernel_end);
 	return true;
 }
 
@@ -78,41 +62,23 @@ bool ktally_capture_take(struct ktally_cpu *cpu, struct pt_regs *regs, u64 time,
  */
 static void unwind_user_part(struct ktally_cpu *cpu, struct ktally_capture *capture, struct ktally_stack *stack)
 {
-	const struct ktally_setup *setup = &cpu->session->setup;
-
-	if (!(setup->capture & KTALLY_CAPTURE_USER) || capture->who.task_flags & KTALLY_TASK_KERNEL)
+	if (!(cpu->session->setup.capture & KTALLY_CAPTURE_USER) || capture->who.task_flags & KTALLY_TASK_KERNEL)
 		return;
 	if (capture->task != current) {
 		stack->user_end = KTALLY_END_BROKEN;
 		return;
 	}
-	if (!ktally_has_user_part(current))
-		return;
-	stack->user_frames = ktally_unwind_user(task_pt_regs(current), stack->frames + stack->kernel_frames,
-						setup->depth, &stack->user_end);
-	if (stack->user_frames)
-		stack->mm_id = capture->who.mm_id;
-}
-
-static u64 hash_stack(const struct ktally_key *key, const struct ktally_stack *stack)
-{
-	unsigned int i, frames = stack->kernel_frames + stack->user_frames;
-	u64 hash = ktally_hash_word(key, key->start, stack->mm_id);
-
-	hash = ktally_hash_word(key, hash, (u64)stack->kernel_frames << 32 | (u64)stack->user_frames << 16 |
-					   stack->kernel_end << 8 | stack->user_end);
-	for (i = 0; i < frames; i++)
-		hash = ktally_hash_word(key, hash, stack->frames[i]);
-	return ktally_hash_id(hash);
+	if (ktally_has_user_part(current))
+		ktally_stack_add_user(stack, cpu->session, &capture->who, task_pt_regs(current));
 }
 
 static bool write_capture(struct ktally_cpu *cpu, struct ktally_capture *capture)
 {
-	struct ktally_stack *stack = (struct ktally_stack *)capture->stack;
+	struct ktally_stack *stack = ktally_stack_of(&capture->stack);
 	struct ktally_sample sample;
 
 	unwind_user_part(cpu, capture, stack);
-	stack->stack_id = hash_stack(&cpu->session->key, stack);
+	ktally_stack_finish(stack, cpu->session);
 	sample = (struct ktally_sample) {
 		.time		= capture->who.time,
 		.stack_id	= stack->stack_id,
@@ -136,7 +102,6 @@ void ktally_capture_finish(struct ktally_cpu *cpu)
 	u32 taken = READ_ONCE(captures->taken);
 
 	lockdep_assert_irqs_disabled();
-	BUILD_BUG_ON(sizeof(struct ktally_stack) + KTALLY_FRAMES_MAX * sizeof(u64) > KTALLY_RECORD_BYTES_MAX);
 
 	if (taken - captures->done > KTALLY_CAPTURES) {
 		WARN_ONCE(1, "ktally: %u captures taken, %u finished\n", taken, captures->done);

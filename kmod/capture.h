@@ -13,13 +13,13 @@
 #include <linux/ktally.h>
 #include <linux/types.h>
 
+#include "stack.h"
+
 struct ktally_cpu;
 struct pt_regs;
 
 /* Captures that can wait on a CPU: with interrupts off, so many NMIs in a row are kept. */
 #define KTALLY_CAPTURES 4
-
-#define KTALLY_FRAMES_MAX (KTALLY_DEPTH_KERNEL_MAX + KTALLY_DEPTH_MAX)
 
 /**
  * struct ktally_capture - a sample on its way
@@ -28,7 +28,7 @@ struct pt_regs;
  * @weight: nanoseconds the sample stands for
  * @syscall: number, KTALLY_SYSCALL_NONE if none
  * @flags: KTALLY_SAMPLE_*
- * @stack: a struct ktally_stack and room for its frames
+ * @stack: the frames so far
  */
 struct ktally_capture {
 	const struct task_struct *task;
@@ -36,7 +36,7 @@ struct ktally_capture {
 	u64 weight;
 	s32 syscall;
 	u16 flags;
-	u64 stack[sizeof(struct ktally_stack) / sizeof(u64) + KTALLY_FRAMES_MAX];
+	struct ktally_stack_buffer stack;
 };
 
 /**

@@ -107,4 +107,56 @@ static inline bool ktally_current_may_dump(void)
 #define KTALLY_EXIT_PROBE_ARGUMENTS void *data, struct task_struct *task
 #endif
 
+/* sched_switch tells the state in which a task leaves since 5.18, and in kernels that took it over: see Kbuild. */
+#ifdef KTALLY_HAVE_SWITCH_STATE
+#define KTALLY_SWITCH_PROBE_ARGUMENTS \
+	void *data, bool preempt, struct task_struct *prev, struct task_struct *next, unsigned int prev_state
+#define KTALLY_SWITCH_PREV_STATE prev_state
+#else
+#define KTALLY_SWITCH_PROBE_ARGUMENTS void *data, bool preempt, struct task_struct *prev, struct task_struct *next
+#define KTALLY_SWITCH_PREV_STATE ((unsigned int)READ_ONCE(ktally_task_state(prev)))
+#endif
+
+/* task->state was renamed in 5.14, together with a new macro. */
+#ifdef task_is_running
+#define ktally_task_state(task) ((task)->__state)
+#else
+#define ktally_task_state(task) ((task)->state)
+#endif
+
+/* Frozen is a state of its own since 6.1. */
+#ifdef TASK_FROZEN
+#define KTALLY_TASK_STOPPED (__TASK_STOPPED | __TASK_TRACED | TASK_FROZEN)
+#else
+#define KTALLY_TASK_STOPPED (__TASK_STOPPED | __TASK_TRACED)
+#endif
+
+static inline bool ktally_task_on_cpu(struct task_struct *task)
+{
+#ifdef CONFIG_SMP
+	return READ_ONCE(task->on_cpu);
+#else
+	return task == current;
+#endif
+}
+
+/* Without CONFIG_SCHED_INFO the scheduler does not keep these figures. */
+static inline u64 ktally_run_delay(const struct task_struct *task)
+{
+#ifdef CONFIG_SCHED_INFO
+	return task->sched_info.run_delay;
+#else
+	return 0;
+#endif
+}
+
+static inline bool ktally_never_ran(const struct task_struct *task)
+{
+#ifdef CONFIG_SCHED_INFO
+	return !task->sched_info.pcount;
+#else
+	return false;
+#endif
+}
+
 #endif /* KTALLY_COMPAT_H */

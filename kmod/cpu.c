@@ -7,6 +7,7 @@
 #include <linux/slab.h>
 
 #include "oncpu.h"
+#include "records.h"
 #include "session.h"
 
 /* Ids that a ring remembers having sent. */
@@ -55,6 +56,7 @@ struct ktally_cpu *ktally_cpu_create(struct ktally_session *session, unsigned in
 	cpu->cpu = number;
 	init_irq_work(&cpu->wake, wake_reader);
 	ktally_budget_init(&cpu->budget, setup->budget_ppm);
+	ktally_offcpu_cpu_init(cpu);
 
 	err = ktally_set_init(&cpu->stacks, STACK_SET_LINES, node);
 	if (!err)
@@ -77,6 +79,20 @@ struct ktally_cpu *ktally_cpu_create(struct ktally_session *session, unsigned in
 		.state		= session->state,
 		.thin		= 1,
 		.rate		= session->rate,
+		.offcpu_thin	= 1,
 	};
 	return cpu;
+}
+
+void ktally_cpu_charge(struct ktally_cpu *cpu, struct ktally_budget *budget, u32 source, u64 start)
+{
+	struct ktally_budget_verdict verdict = ktally_budget_charge(budget, start);
+
+	if (!verdict.changed)
+		return;
+	verdict.source = source;
+	ktally_records_begin(cpu);
+	if (!ktally_records_admit(cpu) || !ktally_write_throttle(cpu, &verdict))
+		ktally_ring_lose(&cpu->ring, KTALLY_LOST_NOTICE, 1, 0);
+	ktally_records_end(cpu);
 }

@@ -9,6 +9,7 @@
 #include "area.h"
 #include "budget.h"
 #include "capture.h"
+#include "offcpu.h"
 #include "ring.h"
 #include "set.h"
 
@@ -28,7 +29,7 @@ struct perf_event;
  * @clock: KTALLY_CLOCK_* of @event
  * @last_overflow: time of its last overflow
  * @random: state of the generator that jitters its periods
- * @samples: captures finished, whether they found room or not
+ * @samples: captures and kept waits finished, whether they found room or not
  * @stack_records: STACK records written
  * @throttle_records: THROTTLE records written
  * @last_announcement: position up to which losses were announced
@@ -36,6 +37,7 @@ struct perf_event;
  * @captures: taken, not finished
  * @finish: finishes captures that an NMI took
  * @wake: wakes the reader
+ * @offcpu: of the waits that end here
  */
 struct ktally_cpu {
 	struct ktally_session *session;
@@ -57,10 +59,17 @@ struct ktally_cpu {
 	struct ktally_captures captures;
 	struct irq_work finish;
 	struct irq_work wake;
+	struct ktally_offcpu_cpu offcpu;
 };
 
 /* Process context; the session is set up as far as its size of rings. */
 struct ktally_cpu *ktally_cpu_create(struct ktally_session *session, unsigned int number);
 void ktally_cpu_destroy(struct ktally_cpu *cpu);
+
+/*
+ * On the CPU, interrupts off, not NMI: the work for @source that began at @start (local_clock()) is
+ * done. Should that change how thinly it samples, the reader is told.
+ */
+void ktally_cpu_charge(struct ktally_cpu *cpu, struct ktally_budget *budget, u32 source, u64 start);
 
 #endif /* KTALLY_CPU_H */

@@ -58,7 +58,8 @@ static int do_info(struct ktally_session *session, void __user *argument)
 	info = (struct ktally_info) {
 		.size		= size,
 		.abi_version	= KTALLY_ABI_VERSION,
-		.features	= KTALLY_FEATURE_ONCPU,
+		.features	= KTALLY_FEATURE_ONCPU | KTALLY_FEATURE_OFFCPU |
+				  (IS_ENABLED(CONFIG_SCHED_INFO) ? KTALLY_FEATURE_RUN_QUEUE : 0),
 		.allowed	= ktally_gate_allowed(&session->gate),
 		.clock		= ktally_oncpu_clock(),
 		.cpus		= nr_cpu_ids,
@@ -78,7 +79,7 @@ static int do_setup(struct ktally_session *session, void __user *argument)
 	u32 size;
 	int err;
 
-	BUILD_BUG_ON(sizeof(setup) != KTALLY_SETUP_SIZE_V1);
+	BUILD_BUG_ON(sizeof(setup) != KTALLY_SETUP_SIZE_V2);
 	err = copy_in(&setup, sizeof(setup), KTALLY_SETUP_SIZE_V1, argument, &size);
 	if (err)
 		return err;
@@ -114,6 +115,19 @@ static int do_flush(struct ktally_session *session, void __user *argument)
 	return ktally_session_flush(session, flush.flags);
 }
 
+static int do_set_keep(struct ktally_session *session, void __user *argument)
+{
+	struct ktally_keep keep;
+	u32 size;
+	int err;
+
+	BUILD_BUG_ON(sizeof(keep) != KTALLY_KEEP_SIZE_V1);
+	err = copy_in(&keep, sizeof(keep), KTALLY_KEEP_SIZE_V1, argument, &size);
+	if (err)
+		return err;
+	return ktally_session_set_keep(session, &keep);
+}
+
 static long locked_ioctl(struct ktally_session *session, unsigned int command, void __user *argument)
 {
 	lockdep_assert_held(&session->lock);
@@ -134,6 +148,8 @@ static long locked_ioctl(struct ktally_session *session, unsigned int command, v
 		return do_set_rate(session, argument);
 	case KTALLY_IOC_FLUSH:
 		return do_flush(session, argument);
+	case KTALLY_IOC_SET_KEEP:
+		return do_set_keep(session, argument);
 	default:
 		return -ENOTTY;
 	}
@@ -175,7 +191,7 @@ static void device_show_fdinfo(struct seq_file *seq, struct file *file)
 {
 	const struct ktally_session *session = file->private_data;
 	struct ktally_loss lost[KTALLY_LOST_CAUSES] = {};
-	u64 samples = 0, stacks = 0, throttles = 0, unread = 0;
+	u64 samples = 0, stacks = 0, throttles = 0, unread = 0, waits = 0;
 	u32 state = ktally_session_state(session), thin = 1;
 	unsigned int i, cause;
 
@@ -194,6 +210,7 @@ static void device_show_fdinfo(struct seq_file *seq, struct file *file)
 		samples += READ_ONCE(producer->samples);
 		stacks += READ_ONCE(producer->stacks);
 		throttles += READ_ONCE(producer->throttles);
+		waits += READ_ONCE(producer->waits);
 		thin = max(thin, READ_ONCE(producer->thin));
 		unread += ktally_ring_unread(&cpu->ring);
 		for (cause = 0; cause < KTALLY_LOST_CAUSES; cause++)
@@ -208,6 +225,9 @@ static void device_show_fdinfo(struct seq_file *seq, struct file *file)
 	seq_printf(seq, "lost_full:\t%llu\n", lost[KTALLY_LOST_FULL].count);
 	seq_printf(seq, "lost_busy:\t%llu\n", lost[KTALLY_LOST_BUSY].count);
 	seq_printf(seq, "lost_notice:\t%llu\n", lost[KTALLY_LOST_NOTICE].count);
+	seq_printf(seq, "lost_threads:\t%llu\n", lost[KTALLY_LOST_THREADS].count);
+	seq_printf(seq, "waits:\t%llu\n", waits);
+	seq_printf(seq, "keep_ns:\t%llu\n", READ_ONCE(session->offcpu.keep_ns));
 	seq_printf(seq, "throttles:\t%llu\n", throttles);
 	seq_printf(seq, "thin:\t%u\n", thin);
 }

@@ -96,25 +96,25 @@ void ktally_filter_destroy(struct ktally_filter *filter)
 	filter->pids = NULL;
 }
 
-static bool in_cgroups(const struct ktally_filter *filter)
+static bool in_cgroups(const struct ktally_filter *filter, struct task_struct *task)
 {
 	struct cgroup *cgroup;
 	bool in = false;
 	u32 i;
 
 	rcu_read_lock();
-	cgroup = task_css_set(current)->dfl_cgrp;
+	cgroup = task_css_set(task)->dfl_cgrp;
 	for (i = 0; i < filter->cgroup_count && !in; i++)
 		in = cgroup_is_descendant(cgroup, filter->cgroups[i]);
 	rcu_read_unlock();
 	return in;
 }
 
-bool ktally_filter_passes_current(const struct ktally_filter *filter)
+bool ktally_filter_passes(const struct ktally_filter *filter, struct task_struct *task)
 {
-	if (filter->pids && !test_bit(current->tgid, filter->pids))
+	if (filter->pids && !test_bit(task->tgid, filter->pids))
 		return false;
-	return !filter->cgroup_count || in_cgroups(filter);
+	return !filter->cgroup_count || in_cgroups(filter, task);
 }
 
 void ktally_filter_fork(struct ktally_filter *filter, pid_t parent, pid_t child)

@@ -7,6 +7,7 @@
 #include <linux/types.h>
 
 struct cgroup;
+struct task_struct;
 
 /**
  * struct ktally_filter - both parts must let a task pass
@@ -31,7 +32,7 @@ int ktally_filter_init(struct ktally_filter *filter, const struct ktally_setup *
 void ktally_filter_destroy(struct ktally_filter *filter);
 
 /* Any context, also NMI. */
-bool ktally_filter_passes_current(const struct ktally_filter *filter);
+bool ktally_filter_passes(const struct ktally_filter *filter, struct task_struct *task);
 
 /* Under RCU. */
 void ktally_filter_fork(struct ktally_filter *filter, pid_t parent, pid_t child);

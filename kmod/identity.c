@@ -3,22 +3,21 @@
 
 #include <linux/cgroup.h>
 #include <linux/rcupdate.h>
+#include <linux/sched/task_stack.h>
 #include <linux/string.h>
 #include <asm/processor.h>
+#include <asm/thread_info.h>
 #include <asm/word-at-a-time.h>
 
-/*
- * The current task cannot go away, nor can what it refers to, but for its cgroup and its parent: those are
- * RCU's, and interrupts off, or an NMI, are an RCU reader.
- */
-static u64 cgroup_of_current(void)
+/* What a task refers to may go away, but not while there is an RCU reader; interrupts off, or an NMI, are one. */
+static u64 cgroup_of(struct task_struct *task)
 {
-	return cgroup_id(task_css_set(current)->dfl_cgrp);
+	return cgroup_id(task_css_set(task)->dfl_cgrp);
 }
 
-static u32 parent_of_current(void)
+static u32 parent_of(const struct task_struct *task)
 {
-	return rcu_dereference_sched(current->real_parent)->tgid;
+	return rcu_dereference_sched(task->real_parent)->tgid;
 }
 
 /*
@@ -26,13 +25,13 @@ static u32 parent_of_current(void)
  * longer name. It may be half old and half new while the task is being renamed; then it simply gets
  * one more id.
  */
-static void name_of_current(u64 name[KTALLY_COMM_BYTES / sizeof(u64)])
+static void name_of(const struct task_struct *task, u64 name[KTALLY_COMM_BYTES / sizeof(u64)])
 {
 	const struct word_at_a_time constants = WORD_AT_A_TIME_CONSTANTS;
 	unsigned long zeros;
 
-	BUILD_BUG_ON(sizeof(current->comm) != KTALLY_COMM_BYTES);
-	memcpy(name, current->comm, KTALLY_COMM_BYTES);
+	BUILD_BUG_ON(sizeof(task->comm) != KTALLY_COMM_BYTES);
+	memcpy(name, task->comm, KTALLY_COMM_BYTES);
 	if (has_zero(name[0], &zeros, &constants)) {
 		name[0] &= zero_bytemask(create_zero_mask(prep_zero_mask(name[0], zeros, &constants)));
 		name[1] = 0;
@@ -42,13 +41,13 @@ static void name_of_current(u64 name[KTALLY_COMM_BYTES / sizeof(u64)])
 }
 
 /* Not by whether there is an mm: a process on its way out has none any more, and is no kernel thread. */
-static u32 flags_of_current(void)
+static u32 flags_of(struct task_struct *task)
 {
 	u32 flags = 0;
 
-	if (current->flags & (PF_KTHREAD | KTALLY_PF_WORKER))
+	if (task->flags & (PF_KTHREAD | KTALLY_PF_WORKER))
 		flags |= KTALLY_TASK_KERNEL;
-	else if (test_thread_flag(TIF_ADDR32))
+	else if (test_tsk_thread_flag(task, TIF_ADDR32))
 		flags |= KTALLY_TASK_COMPAT;
 	return flags;
 }
@@ -58,28 +57,28 @@ static u32 flags_of_current(void)
  * then the same mappings are known under two ids, which costs a little and confuses nobody. A task
  * keeps the id to its end, beyond the mm itself, for another id would make it another task.
  */
-static u64 mm_of_current(const struct ktally_key *key)
+static u64 mm_of(const struct ktally_key *key, const struct task_struct *task)
 {
-	u64 hash = ktally_life_hash(key, current->tgid, current->group_leader->start_boottime);
+	u64 hash = ktally_life_hash(key, task->tgid, task->group_leader->start_boottime);
 
-	if (current->flags & PF_KTHREAD)
+	if (task->flags & PF_KTHREAD)
 		return 0;
-	return ktally_hash_id(ktally_hash_word(key, hash, current->self_exec_id));
+	return ktally_hash_id(ktally_hash_word(key, hash, task->self_exec_id));
 }
 
-void ktally_identify_current(const struct ktally_key *key, struct ktally_task *record, u64 time)
+void ktally_identify(const struct ktally_key *key, struct task_struct *task, struct ktally_task *record, u64 time)
 {
 	u64 hash, name[KTALLY_COMM_BYTES / sizeof(u64)];
 
-	name_of_current(name);
+	name_of(task, name);
 	record->time = time;
-	record->mm_id = mm_of_current(key);
-	record->cgroup_id = cgroup_of_current();
-	record->start_time = current->start_boottime;
-	record->pid = current->tgid;
-	record->tid = current->pid;
-	record->parent = parent_of_current();
-	record->task_flags = flags_of_current();
+	record->mm_id = mm_of(key, task);
+	record->cgroup_id = cgroup_of(task);
+	record->start_time = task->start_boottime;
+	record->pid = task->tgid;
+	record->tid = task->pid;
+	record->parent = parent_of(task);
+	record->task_flags = flags_of(task);
 	memcpy(record->comm, name, sizeof(name));
 
 	hash = ktally_life_hash(key, record->tid, record->start_time);
@@ -88,4 +87,21 @@ void ktally_identify_current(const struct ktally_key *key, struct ktally_task *r
 	hash = ktally_hash_word(key, hash, record->task_flags);
 	hash = ktally_hash_word(key, hash, name[0]);
 	record->task_id = ktally_hash_id(ktally_hash_word(key, hash, name[1]));
+}
+
+/* Entry code leaves the number of the system call in orig_ax, and -1 there for anything else. */
+s32 ktally_syscall_of(struct task_struct *task, bool *compat)
+{
+	int number;
+
+	*compat = false;
+	if (!ktally_has_user_part(task))
+		return KTALLY_SYSCALL_NONE;
+	number = (int)task_pt_regs(task)->orig_ax;
+	if (number < 0)
+		return KTALLY_SYSCALL_NONE;
+#ifdef CONFIG_IA32_EMULATION
+	*compat = task_thread_info(task)->status & TS_COMPAT;
+#endif
+	return number & ~__X32_SYSCALL_BIT;
 }

@@ -14,8 +14,14 @@ static inline bool ktally_has_user_part(const struct task_struct *task)
 	return task->mm && !(task->flags & (PF_KTHREAD | KTALLY_PF_WORKER));
 }
 
-/* Interrupts off, or NMI. All of the record but its header. */
-void ktally_identify_current(const struct ktally_key *key, struct ktally_task *record, u64 time);
+/* Interrupts off, NMI, or under RCU. All of the record but its header. */
+void ktally_identify(const struct ktally_key *key, struct task_struct *task, struct ktally_task *record, u64 time);
+
+/*
+ * Any context, of the current task or one that is held asleep: the system call it is in,
+ * KTALLY_SYSCALL_NONE if none, and whether it is one for 32-bit programs.
+ */
+s32 ktally_syscall_of(struct task_struct *task, bool *compat);
 
 /* Of a task in this very state of its life, whatever its name: what EXIT is matched by. */
 static inline u64 ktally_life_hash(const struct ktally_key *key, u32 tid, u64 start_time)

@@ -6,12 +6,12 @@
 #include <linux/sched/signal.h>
 #include <linux/smp.h>
 #include <linux/timekeeping.h>
-#include <linux/tracepoint.h>
 #include <trace/events/sched.h>
 
 #include "identity.h"
 #include "records.h"
 #include "session.h"
+#include "tracepoints.h"
 
 /*
  * Probes run in task context, in newer kernels with preemption on: interrupts off makes them as
@@ -34,13 +34,13 @@ static void on_exec(void *data, struct task_struct *task, pid_t old_pid, struct 
 	unsigned long flags;
 
 	if (READ_ONCE(session->state) != KTALLY_STATE_ENABLED ||
-	    !ktally_filter_passes_current(&session->filter) || !ktally_gate_permits_current(&session->gate))
+	    !ktally_filter_passes(&session->filter, current) || !ktally_gate_permits_current(&session->gate))
 		return;
 
 	local_irq_save(flags);
 	cpu = ktally_session_cpu(session, smp_processor_id());
 	if (cpu) {
-		ktally_identify_current(&session->key, &record, ktime_get_mono_fast_ns());
+		ktally_identify(&session->key, current, &record, ktime_get_mono_fast_ns());
 		record.task_flags |= KTALLY_TASK_EXEC;
 		ktally_records_begin(cpu);
 		if (!ktally_records_admit(cpu) || !ktally_write_task(cpu, &record, true))
@@ -57,7 +57,7 @@ static bool is_worth_telling(struct ktally_session *session)
 
 	return READ_ONCE(session->state) == KTALLY_STATE_ENABLED &&
 	       test_bit(life % KTALLY_ANNOUNCED_BITS, session->announced) &&
-	       ktally_filter_passes_current(&session->filter) && ktally_gate_owns_current(&session->gate);
+	       ktally_filter_passes(&session->filter, current) && ktally_gate_owns_current(&session->gate);
 }
 
 static void on_exit(KTALLY_EXIT_PROBE_ARGUMENTS)
@@ -81,11 +81,7 @@ static void on_exit(KTALLY_EXIT_PROBE_ARGUMENTS)
 		ktally_filter_exit(&session->filter, task->tgid);
 }
 
-static struct probe {
-	const char *name;
-	void *function;
-	struct tracepoint *tracepoint;
-} probes[] = {
+static struct ktally_probe probes[] = {
 	{ "sched_process_fork", on_fork },
 	{ "sched_process_exec", on_exec },
 	{ "sched_process_exit", on_exit },
@@ -99,53 +95,18 @@ static void __maybe_unused check_signatures(void)
 	check_trace_callback_type_sched_process_exit(on_exit);
 }
 
-static void find(struct tracepoint *tracepoint, void *data)
-{
-	unsigned int i;
-
-	for (i = 0; i < ARRAY_SIZE(probes); i++)
-		if (!strcmp(tracepoint->name, probes[i].name))
-			probes[i].tracepoint = tracepoint;
-}
-
 int ktally_lifecycle_init(void)
 {
-	unsigned int i;
-
-	for_each_kernel_tracepoint(find, NULL);
-	for (i = 0; i < ARRAY_SIZE(probes); i++) {
-		if (probes[i].tracepoint)
-			continue;
-		pr_err("this kernel has no tracepoint %s\n", probes[i].name);
-		return -ENOENT;
-	}
-	return 0;
-}
-
-static void unregister(struct ktally_session *session, unsigned int count)
-{
-	while (count--)
-		tracepoint_probe_unregister(probes[count].tracepoint, probes[count].function, session);
-	tracepoint_synchronize_unregister();
+	return ktally_probes_find(probes, ARRAY_SIZE(probes));
 }
 
 int ktally_lifecycle_start(struct ktally_session *session)
 {
-	unsigned int i;
-	int err;
-
-	for (i = 0; i < ARRAY_SIZE(probes); i++) {
-		err = tracepoint_probe_register(probes[i].tracepoint, probes[i].function, session);
-		if (err) {
-			unregister(session, i);
-			return err;
-		}
-	}
-	return 0;
+	return ktally_probes_register(probes, ARRAY_SIZE(probes), session);
 }
 
 /* When this returns, no probe of the session is running. */
 void ktally_lifecycle_stop(struct ktally_session *session)
 {
-	unregister(session, ARRAY_SIZE(probes));
+	ktally_probes_unregister(probes, ARRAY_SIZE(probes), session);
 }

@@ -6,6 +6,7 @@
 
 #include "device.h"
 #include "lifecycle.h"
+#include "offcpu.h"
 #include "oncpu.h"
 #include "session.h"
 #include "version.h"
@@ -15,6 +16,9 @@ static int __init ktally_init(void)
 	int err;
 
 	err = ktally_lifecycle_init();
+	if (err)
+		return err;
+	err = ktally_offcpu_init();
 	if (err)
 		return err;
 	ktally_oncpu_init();

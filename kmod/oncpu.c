@@ -6,12 +6,11 @@
 #include <linux/math64.h>
 #include <linux/module.h>
 #include <linux/perf_event.h>
-#include <linux/random.h>
 #include <linux/sched/clock.h>
 #include <linux/timekeeping.h>
 #include <asm/tsc.h>
 
-#include "records.h"
+#include "random.h"
 #include "session.h"
 
 static bool pmu = true;
@@ -75,18 +74,6 @@ static u64 to_ns(u32 clock, u64 ticks)
 	}
 }
 
-/* Not for secrets: it only has to have nothing in common with what it samples. (Marsaglia's xorshift.) */
-static u32 next_random(struct ktally_cpu *cpu)
-{
-	u32 x = cpu->random;
-
-	x ^= x << 13;
-	x ^= x >> 17;
-	x ^= x << 5;
-	cpu->random = x;
-	return x;
-}
-
 static u64 nominal_period(const struct ktally_cpu *cpu)
 {
 	return div_u64(NSEC_PER_SEC, READ_ONCE(cpu->session->rate)) * cpu->budget.thin;
@@ -96,14 +83,17 @@ static u64 nominal_period(const struct ktally_cpu *cpu)
 static u64 jittered_period(struct ktally_cpu *cpu)
 {
 	u64 nominal = nominal_period(cpu);
+	u32 draw = ktally_random_next(&cpu->random);
 
-	return to_ticks(cpu->clock, nominal - nominal / 8 + mul_u64_u32_shr(nominal / 4, next_random(cpu), 32));
+	return to_ticks(cpu->clock, nominal - nominal / 8 + mul_u64_u32_shr(nominal / 4, draw, 32));
 }
 
 /* Uniform in 0 ... nominal: where in the period a CPU begins, so that CPUs do not sample in step. */
 static u64 first_period(struct ktally_cpu *cpu)
 {
-	return max_t(u64, to_ticks(cpu->clock, mul_u64_u32_shr(nominal_period(cpu), next_random(cpu), 32)), 10000);
+	u32 draw = ktally_random_next(&cpu->random);
+
+	return max_t(u64, to_ticks(cpu->clock, mul_u64_u32_shr(nominal_period(cpu), draw, 32)), 10000);
 }
 
 /* ------------------------------------------------------------------------------------------------ overflows */
@@ -116,22 +106,14 @@ static bool is_idle(void)
 
 static bool may_sample_current(const struct ktally_cpu *cpu)
 {
-	return !is_idle() && ktally_filter_passes_current(&cpu->session->filter) &&
+	return !is_idle() && ktally_filter_passes(&cpu->session->filter, current) &&
 	       ktally_gate_permits_current(&cpu->session->gate);
 }
 
 static void finish_and_charge(struct ktally_cpu *cpu, u64 start)
 {
-	struct ktally_budget_verdict verdict;
-
 	ktally_capture_finish(cpu);
-	verdict = ktally_budget_charge(&cpu->budget, start);
-	if (!verdict.changed)
-		return;
-	ktally_records_begin(cpu);
-	if (!ktally_records_admit(cpu) || !ktally_write_throttle(cpu, &verdict))
-		ktally_ring_lose(&cpu->ring, KTALLY_LOST_NOTICE, 1, 0);
-	ktally_records_end(cpu);
+	ktally_cpu_charge(cpu, &cpu->budget, KTALLY_SOURCE_ONCPU, start);
 }
 
 static void finish_after_nmi(struct irq_work *work)
@@ -223,8 +205,10 @@ int ktally_oncpu_start(struct ktally_cpu *cpu)
 {
 	struct perf_event *event;
 
+	if (!(cpu->session->setup.sources & KTALLY_SOURCE_ONCPU))
+		return 0;
 	if (!cpu->random)
-		cpu->random = get_random_u32() | 1;
+		cpu->random = ktally_random_seed();
 	cpu->finish = KTALLY_IRQ_WORK_HARD(finish_after_nmi);
 	ktally_budget_restart(&cpu->budget);
 

@@ -21,7 +21,8 @@ static u64 largest_capture(const struct ktally_cpu *cpu)
 	u32 frames = depth + min_t(u32, depth, KTALLY_DEPTH_KERNEL_MAX);
 
 	return sizeof(struct ktally_task) + sizeof(struct ktally_stack) + frames * sizeof(u64) +
-	       sizeof(struct ktally_sample) + KTALLY_LOST_CAUSES * sizeof(struct ktally_lost);
+	       max(sizeof(struct ktally_sample), sizeof(struct ktally_offcpu)) +
+	       KTALLY_LOST_CAUSES * sizeof(struct ktally_lost);
 }
 
 bool ktally_records_admit(const struct ktally_cpu *cpu)
@@ -70,6 +71,11 @@ static void show_figures(struct ktally_cpu *cpu)
 	WRITE_ONCE(producer->throttles, cpu->throttle_records);
 	WRITE_ONCE(producer->thin, cpu->budget.thin);
 	WRITE_ONCE(producer->rate, READ_ONCE(cpu->session->rate));
+	WRITE_ONCE(producer->waits, cpu->offcpu.waits);
+	WRITE_ONCE(producer->waits_short.count, cpu->offcpu.waits_short.count);
+	WRITE_ONCE(producer->waits_short.weight, cpu->offcpu.waits_short.weight);
+	WRITE_ONCE(producer->clock_regressions, cpu->offcpu.clock_regressions);
+	WRITE_ONCE(producer->offcpu_thin, cpu->offcpu.budget.thin);
 }
 
 /*
@@ -140,6 +146,17 @@ bool ktally_write_sample(struct ktally_cpu *cpu, struct ktally_sample *sample, u
 	return true;
 }
 
+bool ktally_write_offcpu(struct ktally_cpu *cpu, struct ktally_offcpu *offcpu, u16 flags)
+{
+	struct ktally_offcpu *record = ktally_ring_reserve(&cpu->ring, sizeof(*record));
+
+	if (!record)
+		return false;
+	offcpu->header = header(cpu, KTALLY_RECORD_OFFCPU, flags, sizeof(*record));
+	*record = *offcpu;
+	return true;
+}
+
 bool ktally_write_exit(struct ktally_cpu *cpu)
 {
 	struct ktally_exit *record = ktally_ring_reserve(&cpu->ring, sizeof(*record));
@@ -165,7 +182,8 @@ bool ktally_write_throttle(struct ktally_cpu *cpu, const struct ktally_budget_ve
 	*record = (struct ktally_throttle) {
 		.header	= header(cpu, KTALLY_RECORD_THROTTLE, 0, sizeof(*record)),
 		.time	= ktime_get_mono_fast_ns(),
-		.thin	= cpu->budget.thin,
+		.thin	= verdict->thin,
+		.source	= verdict->source,
 		.spent	= verdict->spent,
 		.window	= verdict->window,
 	};

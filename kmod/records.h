@@ -31,6 +31,7 @@ bool ktally_write_stack(struct ktally_cpu *cpu, struct ktally_stack *stack);
 /* All but the header filled in by the caller. */
 bool ktally_write_sample(struct ktally_cpu *cpu, struct ktally_sample *sample, u16 flags);
 
+bool ktally_write_offcpu(struct ktally_cpu *cpu, struct ktally_offcpu *offcpu, u16 flags);
 bool ktally_write_exit(struct ktally_cpu *cpu);
 bool ktally_write_throttle(struct ktally_cpu *cpu, const struct ktally_budget_verdict *verdict);
 

@@ -15,6 +15,7 @@
 
 #include "lifecycle.h"
 #include "oncpu.h"
+#include "openwaits.h"
 #include "records.h"
 
 bool ktally_disabled;
@@ -92,6 +93,7 @@ static int on_cpu_offline(unsigned int number, struct hlist_node *node)
 	if (!cpu)
 		return 0;
 	ktally_oncpu_stop(cpu);
+	ktally_offcpu_settle(cpu);
 	local_irq_disable();
 	ktally_capture_finish(cpu);
 	ktally_records_flush(cpu);
@@ -193,6 +195,7 @@ void ktally_session_destroy(struct ktally_session *session)
 			if (session->cpus[i])
 				ktally_cpu_destroy(session->cpus[i]);
 		ktally_filter_destroy(&session->filter);
+		ktally_offcpu_release(session);
 		bitmap_free(session->announced);
 		kvfree(session->cpus);
 		dismiss(session->gate.privileged);
@@ -209,6 +212,15 @@ u32 ktally_session_ring_bytes_max(const struct ktally_session *session)
 	return session->gate.privileged ? KTALLY_RING_BYTES_MAX : 1 << 20;
 }
 
+/* A table for the unprivileged is for their own threads. */
+static u32 threads_max(const struct ktally_session *session)
+{
+	return session->gate.privileged ? KTALLY_THREADS_MAX : KTALLY_THREADS_DEFAULT;
+}
+
+#define CAPTURE_ALL_WAKER (KTALLY_CAPTURE_WAKER | KTALLY_CAPTURE_WAKER_STACK)
+#define CAPTURE_ALL (KTALLY_CAPTURE_KERNEL | KTALLY_CAPTURE_USER | CAPTURE_ALL_WAKER)
+
 static int check_setup(const struct ktally_session *session, struct ktally_setup *setup)
 {
 	setup->rate = setup->rate ?: KTALLY_RATE_DEFAULT;
@@ -217,10 +229,13 @@ static int check_setup(const struct ktally_session *session, struct ktally_setup
 	setup->watermark_bytes = setup->watermark_bytes ?: setup->ring_bytes / 4;
 	setup->latency_ms = setup->latency_ms ?: KTALLY_LATENCY_MS_DEFAULT;
 	setup->budget_ppm = setup->budget_ppm ?: KTALLY_BUDGET_PPM_DEFAULT;
+	setup->threads = setup->threads ?: KTALLY_THREADS_DEFAULT;
 
-	if (!setup->sources || setup->sources & ~KTALLY_SOURCE_ONCPU ||
-	    setup->capture & ~(KTALLY_CAPTURE_KERNEL | KTALLY_CAPTURE_USER) ||
-	    setup->filter & ~KTALLY_FILTER_CHILDREN || setup->reserved ||
+	if (!setup->sources || setup->sources & ~(KTALLY_SOURCE_ONCPU | KTALLY_SOURCE_OFFCPU) ||
+	    setup->capture & ~CAPTURE_ALL || (setup->capture & CAPTURE_ALL_WAKER) == KTALLY_CAPTURE_WAKER_STACK ||
+	    setup->filter & ~KTALLY_FILTER_CHILDREN || setup->reserved || setup->reserved2 ||
+	    setup->keep_ns > KTALLY_KEEP_NS_MAX || setup->wait_min_ns > KTALLY_KEEP_NS_MAX ||
+	    setup->threads > threads_max(session) ||
 	    (setup->filter & KTALLY_FILTER_CHILDREN && !setup->pid_count) ||
 	    setup->rate > KTALLY_RATE_MAX || setup->depth > KTALLY_DEPTH_MAX ||
 	    setup->ring_bytes < KTALLY_RING_BYTES_MIN || !is_power_of_2(setup->ring_bytes) ||
@@ -281,9 +296,12 @@ int ktally_session_set_up(struct ktally_session *session, struct ktally_setup *s
 	err = add_online_cpus(session);
 	if (err)
 		goto err_online;
-	err = ktally_lifecycle_start(session);
+	err = ktally_offcpu_set_up(session);
 	if (err)
 		goto err_online;
+	err = ktally_lifecycle_start(session);
+	if (err)
+		goto err_lifecycle;
 	err = ktally_filter_init(&session->filter, setup);
 	if (err)
 		goto err_filter;
@@ -294,6 +312,8 @@ int ktally_session_set_up(struct ktally_session *session, struct ktally_setup *s
 err_filter:
 	ktally_lifecycle_stop(session);
 	ktally_filter_destroy(&session->filter);
+err_lifecycle:
+	ktally_offcpu_release(session);
 err_online:
 	for (i = 0; i < nr_cpu_ids; i++)
 		if (session->cpus[i])
@@ -338,7 +358,10 @@ int ktally_session_enable(struct ktally_session *session)
 	session->attached = true;
 	set_state(session, KTALLY_STATE_ENABLED);
 	mod_timer(&session->latency, jiffies + msecs_to_jiffies(session->setup.latency_ms));
-	return 0;
+	err = ktally_offcpu_start(session);
+	if (err)
+		ktally_session_disable(session);
+	return err;
 }
 
 /*
@@ -350,6 +373,7 @@ void ktally_session_disable(struct ktally_session *session)
 	if (!session->attached)
 		return;
 	timer_delete_sync(&session->latency);
+	ktally_offcpu_stop(session);
 	if (session->state == KTALLY_STATE_ENABLED)
 		set_state(session, KTALLY_STATE_READY);
 	cpuhp_state_remove_instance(hotplug_state, &session->hotplug);
@@ -374,6 +398,17 @@ int ktally_session_set_rate(struct ktally_session *session, u32 rate)
 	return 0;
 }
 
+int ktally_session_set_keep(struct ktally_session *session, const struct ktally_keep *keep)
+{
+	lockdep_assert_held(&session->lock);
+	if (!(session->setup.sources & KTALLY_SOURCE_OFFCPU) || keep->reserved ||
+	    keep->keep_ns > KTALLY_KEEP_NS_MAX || keep->wait_min_ns > KTALLY_KEEP_NS_MAX)
+		return -EINVAL;
+	WRITE_ONCE(session->offcpu.keep_ns, keep->keep_ns);
+	WRITE_ONCE(session->offcpu.wait_min_ns, keep->wait_min_ns);
+	return 0;
+}
+
 static void flush_this_cpu(void *argument)
 {
 	ktally_capture_finish(argument);
@@ -388,37 +423,39 @@ static void resend_this_cpu(void *argument)
 	ktally_set_clear(&cpu->tasks);
 }
 
-/* On the CPU itself, or for it when it is offline. */
-static void call_on(struct ktally_cpu *cpu, void (*function)(void *argument))
-{
-	if (!smp_call_function_single(cpu->cpu, function, cpu, true))
-		return;
-	local_irq_disable();
-	function(cpu);
-	local_irq_enable();
-}
-
-int ktally_session_flush(struct ktally_session *session, u32 flags)
+/* On each CPU itself, or for it when it is offline. */
+static void call_on_all(struct ktally_session *session, void (*function)(void *argument))
 {
 	unsigned int i;
-
-	lockdep_assert_held(&session->lock);
-	if (!session->state || flags & ~KTALLY_FLUSH_RESEND)
-		return -EINVAL;
 
 	cpus_read_lock();
 	for (i = 0; i < nr_cpu_ids; i++) {
 		struct ktally_cpu *cpu = session->cpus[i];
 
-		if (!cpu)
+		if (!cpu || !smp_call_function_single(cpu->cpu, function, cpu, true))
 			continue;
-		if (flags & KTALLY_FLUSH_RESEND)
-			call_on(cpu, resend_this_cpu);
-		call_on(cpu, flush_this_cpu);
+		local_irq_disable();
+		function(cpu);
+		local_irq_enable();
 	}
 	cpus_read_unlock();
+}
+
+int ktally_session_flush(struct ktally_session *session, u32 flags)
+{
+	bool resend = flags & KTALLY_FLUSH_RESEND;
+	int err;
+
+	lockdep_assert_held(&session->lock);
+	if (!session->state || flags & ~KTALLY_FLUSH_RESEND)
+		return -EINVAL;
+
+	if (resend)
+		call_on_all(session, resend_this_cpu);
+	err = ktally_openwaits_tell(session, resend);
+	call_on_all(session, flush_this_cpu);
 	make_due(session);
-	return 0;
+	return err;
 }
 
 void ktally_session_stop(struct ktally_session *session)

@@ -25,6 +25,7 @@
 #include "filter.h"
 #include "gate.h"
 #include "hash.h"
+#include "offcpu.h"
 
 /* Bits of the lossy set of announced tasks. */
 #define KTALLY_ANNOUNCED_BITS 65536
@@ -42,6 +43,7 @@
  * @rings: how many there are
  * @hotplug: our place in the list of CPU hotplug
  * @attached: whether we are in it
+ * @offcpu: its waits
  * @latency: makes old records due
  * @wait: readers
  * @announced: tasks that some ring announced, by ktally_life_hash(), lossy: says which exits are worth telling
@@ -60,6 +62,7 @@ struct ktally_session {
 	atomic_t rings;
 	struct hlist_node hotplug;
 	bool attached;
+	struct ktally_offcpu_session offcpu;
 	struct timer_list latency;
 	wait_queue_head_t wait;
 	unsigned long *announced;
@@ -79,6 +82,7 @@ int ktally_session_set_up(struct ktally_session *session, struct ktally_setup *s
 int ktally_session_enable(struct ktally_session *session);
 void ktally_session_disable(struct ktally_session *session);
 int ktally_session_set_rate(struct ktally_session *session, u32 rate);
+int ktally_session_set_keep(struct ktally_session *session, const struct ktally_keep *keep);
 int ktally_session_flush(struct ktally_session *session, u32 flags);
 u32 ktally_session_ring_bytes_max(const struct ktally_session *session);
 

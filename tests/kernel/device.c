@@ -85,6 +85,13 @@ int device_flush(int fd, uint32_t flags)
 	return call(fd, KTALLY_IOC_FLUSH, &argument);
 }
 
+int device_set_keep(int fd, uint64_t keep_ns, uint64_t wait_min_ns)
+{
+	struct ktally_keep argument = { .size = sizeof(argument), .keep_ns = keep_ns, .wait_min_ns = wait_min_ns };
+
+	return call(fd, KTALLY_IOC_SET_KEEP, &argument);
+}
+
 /* ------------------------------------------------------------------------------------------------ sessions */
 
 static void *map(const struct session *session, unsigned int cpu, uint64_t offset, size_t bytes, int protection)
@@ -305,9 +312,10 @@ bool session_is_exact(struct session *session)
 
 		if (!ring->producer)
 			continue;
-		if (ring->producer->samples != ring->tally.samples + lost)
-			session_fail(session, "ring %u: %ju samples taken, %ju read and %ju lost", cpu,
-				     (uintmax_t)ring->producer->samples, (uintmax_t)ring->tally.samples, (uintmax_t)lost);
+		if (ring->producer->samples != ring->tally.samples + ring->tally.waits + lost)
+			session_fail(session, "ring %u: %ju samples and waits taken, %ju and %ju read, %ju lost", cpu,
+				     (uintmax_t)ring->producer->samples, (uintmax_t)ring->tally.samples,
+				     (uintmax_t)ring->tally.waits, (uintmax_t)lost);
 		if (ring->producer->stacks != ring->tally.stacks)
 			session_fail(session, "ring %u: %ju stacks written, %ju read", cpu,
 				     (uintmax_t)ring->producer->stacks, (uintmax_t)ring->tally.stacks);
@@ -351,6 +359,8 @@ struct tally session_total(const struct session *session)
 		total.exits += part->exits;
 		total.stacks += part->stacks;
 		total.throttles += part->throttles;
+		total.waits += part->waits;
+		total.open_waits += part->open_waits;
 	}
 	return total;
 }

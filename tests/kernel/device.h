@@ -26,6 +26,8 @@
  * @exits: EXIT records
  * @stacks: STACK records
  * @throttles: THROTTLE records
+ * @waits: OFFCPU records of waits that ended
+ * @open_waits: those of waits that go on
  */
 struct tally {
 	uint64_t samples;
@@ -36,6 +38,8 @@ struct tally {
 	uint64_t exits;
 	uint64_t stacks;
 	uint64_t throttles;
+	uint64_t waits;
+	uint64_t open_waits;
 };
 
 struct ring {
@@ -85,6 +89,7 @@ int device_enable(int fd);
 int device_disable(int fd);
 int device_set_rate(int fd, uint32_t rate);
 int device_flush(int fd, uint32_t flags);
+int device_set_keep(int fd, uint64_t keep_ns, uint64_t wait_min_ns);
 
 /* Opens the device and sets it up; size is filled in. Rings are mapped when @mapped. */
 int session_open(struct session *session, const struct ktally_setup *setup, bool mapped);

@@ -174,6 +174,7 @@ static struct ktally_setup any_setup(void)
 		.size = any_size(sizeof(setup)),
 		.sources = KTALLY_SOURCE_ONCPU,
 		.capture = (uint32_t)below(4),
+		.threads = 16U << below(10),
 		.rate = (uint32_t)below(300),
 		.depth = (uint32_t)below(KTALLY_DEPTH_MAX + 1),
 		.ring_bytes = KTALLY_RING_BYTES_MIN << below(5),
@@ -182,6 +183,12 @@ static struct ktally_setup any_setup(void)
 	};
 	uint32_t *field = (uint32_t *)&setup + 1 + below(sizeof(setup) / sizeof(uint32_t) - 1);
 
+	if (one_in(3)) {
+		setup.sources |= KTALLY_SOURCE_OFFCPU;
+		setup.capture = (uint32_t)below(16);
+		setup.keep_ns = below(10000000);
+		setup.wait_min_ns = one_in(2) ? below(100000) : 0;
+	}
 	if (one_in(3))
 		setup.watermark_bytes = (uint32_t)below(setup.ring_bytes);
 	if (one_in(3)) {
@@ -230,7 +237,9 @@ static void call_ioctl(struct file *file)
 	struct ktally_rate rate = { .size = any_size(sizeof(rate)), .rate = (uint32_t)below(3000) };
 	struct ktally_flush flush = { .size = any_size(sizeof(flush)), .flags = (uint32_t)below(3) };
 
-	switch (below(6)) {
+	struct ktally_keep keep = { .size = any_size(sizeof(keep)), .keep_ns = below(10000000) };
+
+	switch (below(7)) {
 	case 0:
 		ioctl(file->fd, KTALLY_IOC_INFO, put(&info, sizeof(info)));
 		break;
@@ -244,6 +253,11 @@ static void call_ioctl(struct file *file)
 		ioctl(file->fd, KTALLY_IOC_FLUSH, put(&flush, sizeof(flush)));
 		break;
 	case 4:
+		if (one_in(6))
+			keep.wait_min_ns = tricky();
+		ioctl(file->fd, KTALLY_IOC_SET_KEEP, put(&keep, sizeof(keep)));
+		break;
+	case 5:
 		ioctl(file->fd, _IOC(below(4), KTALLY_IOC_TYPE, below(8), one_in(2) ? 0 : below(200)), place(80));
 		break;
 	default:

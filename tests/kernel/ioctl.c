@@ -10,7 +10,8 @@
 
 static const struct ktally_setup good = {
 	.size = sizeof(struct ktally_setup),
-	.sources = KTALLY_SOURCE_ONCPU,
+	.sources = KTALLY_SOURCE_ONCPU | KTALLY_SOURCE_OFFCPU,
+	.threads = 64,
 	.capture = KTALLY_CAPTURE_USER,
 	.ring_bytes = KTALLY_RING_BYTES_MIN,
 };
@@ -57,10 +58,10 @@ TEST(setup_checks_every_field)
 
 	EXPECT_SETUP(0, (void)s);
 	EXPECT_SETUP(-EINVAL, s->sources = 0);
-	EXPECT_SETUP(-EINVAL, s->sources = 2);
+	EXPECT_SETUP(-EINVAL, s->sources = 4);
 	EXPECT_SETUP(-EINVAL, s->sources = KTALLY_SOURCE_ONCPU | 1U << 31);
 	EXPECT_SETUP(0, s->capture = 0);
-	EXPECT_SETUP(-EINVAL, s->capture = 4);
+	EXPECT_SETUP(-EINVAL, s->capture = 16);
 	EXPECT_SETUP(-EINVAL, s->capture = 1U << 31);
 	EXPECT_SETUP(0, s->rate = KTALLY_RATE_MAX);
 	EXPECT_SETUP(-EINVAL, s->rate = KTALLY_RATE_MAX + 1);
@@ -85,6 +86,11 @@ TEST(setup_checks_every_field)
 	EXPECT_SETUP(-EINVAL, s->filter = 2);
 	EXPECT_SETUP(-EINVAL, s->filter = KTALLY_FILTER_CHILDREN);
 	EXPECT_SETUP(-EINVAL, s->reserved = 1);
+	EXPECT_SETUP(-EINVAL, s->reserved2 = 1);
+	EXPECT_SETUP(-EINVAL, s->keep_ns = KTALLY_KEEP_NS_MAX + 1);
+	EXPECT_SETUP(-EINVAL, s->wait_min_ns = KTALLY_KEEP_NS_MAX + 1);
+	EXPECT_SETUP(-EINVAL, s->threads = KTALLY_THREADS_MAX + 1);
+	EXPECT_SETUP(-EINVAL, s->capture = KTALLY_CAPTURE_WAKER_STACK);
 
 	EXPECT_SETUP(0, s->pids = (uintptr_t)pids, s->pid_count = 2, s->filter = KTALLY_FILTER_CHILDREN);
 	EXPECT_SETUP(-ESRCH, s->pids = (uintptr_t)none, s->pid_count = 1);
@@ -168,13 +174,13 @@ TEST(structures_can_grow)
 {
 	struct {
 		unsigned long command;
-		uint32_t size;
-		int result;
+		uint32_t least, known;
 	} calls[] = {
-		{ KTALLY_IOC_INFO, KTALLY_INFO_SIZE_V1, 0 },
-		{ KTALLY_IOC_SETUP, KTALLY_SETUP_SIZE_V1, 0 },
-		{ KTALLY_IOC_SET_RATE, KTALLY_RATE_SIZE_V1, 0 },
-		{ KTALLY_IOC_FLUSH, KTALLY_FLUSH_SIZE_V1, 0 },
+		{ KTALLY_IOC_INFO, KTALLY_INFO_SIZE_V1, KTALLY_INFO_SIZE_V1 },
+		{ KTALLY_IOC_SETUP, KTALLY_SETUP_SIZE_V1, KTALLY_SETUP_SIZE_V2 },
+		{ KTALLY_IOC_SET_RATE, KTALLY_RATE_SIZE_V1, KTALLY_RATE_SIZE_V1 },
+		{ KTALLY_IOC_FLUSH, KTALLY_FLUSH_SIZE_V1, KTALLY_FLUSH_SIZE_V1 },
+		{ KTALLY_IOC_SET_KEEP, KTALLY_KEEP_SIZE_V1, KTALLY_KEEP_SIZE_V1 },
 	};
 	static union {
 		uint32_t size;
@@ -185,14 +191,14 @@ TEST(structures_can_grow)
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(calls); i++) {
-		uint32_t known = calls[i].size, size;
+		uint32_t least = calls[i].least, known = calls[i].known, size;
 		int fd = device_open();
 
 		if (calls[i].command != KTALLY_IOC_SETUP && calls[i].command != KTALLY_IOC_INFO) {
 			ASSERT_EQ(0, set_up(fd));
 		}
-		for (size = 0; size < 5000; size += size < 8 || (size > known - 4 && size < known + 9) ? 1 : size < 200 ? 8 : 800) {
-			int expected = size < known || size > 4096 ? -EINVAL : 0;
+		for (size = 0; size < 5000; size += size < 8 || (size > least - 4 && size < known + 9) ? 1 : size < 200 ? 8 : 800) {
+			int expected = size < least || size > 4096 ? -EINVAL : 0;
 
 			memset(&argument, 0, sizeof(argument));
 			if (calls[i].command == KTALLY_IOC_SETUP)

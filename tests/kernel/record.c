@@ -167,15 +167,50 @@ static bool take_sample(struct session *session, const struct ktally_sample *sam
 	return time_is_sane(session, sample->time);
 }
 
+/* Whoever woke it was told in some ring, which need not have been read yet: that is for the test to check at its end. */
+static bool take_offcpu(struct session *session, const struct ktally_offcpu *wait)
+{
+	struct ring *ring = &session->rings[wait->header.cpu];
+	const struct id *task = ids_find(&session->tasks, wait->task_id);
+	const struct id *stack = ids_find(&session->stacks, wait->stack_id);
+	bool partial = wait->header.flags & KTALLY_OFFCPU_PARTIAL;
+
+	MUST(session->setup.sources & KTALLY_SOURCE_OFFCPU, "wait: not asked for");
+	MUST(!(wait->header.flags & ~(KTALLY_OFFCPU_PARTIAL | KTALLY_OFFCPU_COMPAT | KTALLY_OFFCPU_INTERRUPT)),
+	     "wait: flags %x", wait->header.flags);
+	MUST(task && task->rings & 1ULL << wait->header.cpu, "wait: task %jx was not announced in ring %u",
+	     (uintmax_t)wait->task_id, wait->header.cpu);
+	MUST(stack && stack->rings & 1ULL << wait->header.cpu, "wait: stack %jx was not announced in ring %u",
+	     (uintmax_t)wait->stack_id, wait->header.cpu);
+	MUST(wait->time - wait->start == wait->blocked + wait->run_queue, "wait: %ju ns, of which %ju and %ju",
+	     (uintmax_t)(wait->time - wait->start), (uintmax_t)wait->blocked, (uintmax_t)wait->run_queue);
+	MUST(wait->weight >= wait->time - wait->start, "wait: weight %ju is less than its %ju ns", (uintmax_t)wait->weight,
+	     (uintmax_t)(wait->time - wait->start));
+	MUST(wait->syscall >= KTALLY_SYSCALL_NONE && wait->syscall < 1024, "wait: syscall %d", wait->syscall);
+	MUST(wait->state >= KTALLY_OFFCPU_SLEEP && wait->state <= KTALLY_OFFCPU_CREATED, "wait: state %u", wait->state);
+	MUST(session->setup.capture & KTALLY_CAPTURE_WAKER || (!wait->waker_task_id && !wait->waker_stack_id),
+	     "wait: a waker that was not asked for");
+	MUST((wait->state != KTALLY_OFFCPU_PREEMPTED && wait->state != KTALLY_OFFCPU_YIELDED &&
+	      wait->state != KTALLY_OFFCPU_CREATED) || !wait->blocked, "wait: in state %u, and %ju ns blocked", wait->state,
+	     (uintmax_t)wait->blocked);
+
+	if (partial)
+		ring->tally.open_waits++;
+	else
+		ring->tally.waits++;
+	return time_is_sane(session, wait->time) && time_is_sane(session, wait->start);
+}
+
 static bool take_lost(struct session *session, const struct ktally_lost *lost)
 {
 	struct ktally_loss *loss;
 
 	MUST(lost->header.flags == 0, "lost: flags %x", lost->header.flags);
-	MUST(lost->cause <= KTALLY_LOST_NOTICE, "lost: cause %u", lost->cause);
+	MUST(lost->cause <= KTALLY_LOST_THREADS, "lost: cause %u", lost->cause);
 	MUST(!lost->reserved, "lost: reserved %x", lost->reserved);
 	MUST(lost->loss.count, "lost: nothing");
-	MUST(lost->cause != KTALLY_LOST_NOTICE || !lost->loss.weight, "lost: notices that weigh");
+	MUST((lost->cause != KTALLY_LOST_NOTICE && lost->cause != KTALLY_LOST_THREADS) || !lost->loss.weight,
+	     "lost: cause %u, and a weight", lost->cause);
 	loss = &session->rings[lost->header.cpu].tally.lost[lost->cause];
 	loss->count += lost->loss.count;
 	loss->weight += lost->loss.weight;
@@ -187,7 +222,8 @@ static bool take_throttle(struct session *session, const struct ktally_throttle 
 	MUST(throttle->header.flags == 0, "throttle: flags %x", throttle->header.flags);
 	MUST(throttle->thin && throttle->thin <= 1024 && !(throttle->thin & (throttle->thin - 1)), "throttle: by %u",
 	     throttle->thin);
-	MUST(!throttle->reserved, "throttle: reserved %x", throttle->reserved);
+	MUST(throttle->source == KTALLY_SOURCE_ONCPU || throttle->source == KTALLY_SOURCE_OFFCPU, "throttle: of source %x",
+	     throttle->source);
 	MUST(throttle->window && throttle->spent <= throttle->window, "throttle: %ju of %ju ns",
 	     (uintmax_t)throttle->spent, (uintmax_t)throttle->window);
 	session->rings[throttle->header.cpu].tally.throttles++;
@@ -205,6 +241,7 @@ static bool take(struct session *session, const void *data)
 		[KTALLY_RECORD_SAMPLE]		= sizeof(struct ktally_sample),
 		[KTALLY_RECORD_LOST]		= sizeof(struct ktally_lost),
 		[KTALLY_RECORD_THROTTLE]	= sizeof(struct ktally_throttle),
+		[KTALLY_RECORD_OFFCPU]		= sizeof(struct ktally_offcpu),
 	};
 
 	if (record->type == KTALLY_RECORD_STACK) {
@@ -225,8 +262,10 @@ static bool take(struct session *session, const void *data)
 		return take_sample(session, data);
 	case KTALLY_RECORD_LOST:
 		return take_lost(session, data);
-	default:
+	case KTALLY_RECORD_THROTTLE:
 		return take_throttle(session, data);
+	default:
+		return take_offcpu(session, data);
 	}
 }
 

@@ -31,7 +31,7 @@ static void count_losses(struct counters *counters, const struct ktally_loss *lo
 		[KTALLY_LOST_FULL] = "ring_full",
 		[KTALLY_LOST_BUSY] = "busy",
 		[KTALLY_LOST_NOTICE] = NULL,
-		[3] = "unknown",
+		[KTALLY_LOST_THREADS] = "threads",
 	};
 
 	static const char samples[] = "ktally.samples.lost", time[] = "ktally.samples.lost_time";

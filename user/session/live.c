@@ -215,6 +215,7 @@ int live_change_recorder(struct live *live, struct recorder *recorder)
 static const char *const causes[KTALLY_LOST_CAUSES] = {
 	[KTALLY_LOST_FULL] = "ring full",
 	[KTALLY_LOST_BUSY] = "interrupts off too long",
+	[KTALLY_LOST_THREADS] = "waits of more threads than can be followed",
 };
 
 static void add_part(struct buffer *text, bool *first, uint64_t count, const char *what)

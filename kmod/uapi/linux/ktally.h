@@ -88,7 +88,32 @@
  *
  * Nothing is lost silently. For every ring, and once it is read empty after KTALLY_IOC_FLUSH:
  *
- *	producer.samples == SAMPLE records + the sum of `count` of all LOST records but those of KTALLY_LOST_NOTICE
+ *	producer.samples == SAMPLE records + OFFCPU records without KTALLY_OFFCPU_PARTIAL
+ *			    + the sum of `count` of all LOST records of KTALLY_LOST_FULL and KTALLY_LOST_BUSY
+ *
+ *
+ * 5. Waits
+ *
+ * A wait is the time from a task's leaving the CPU to its running again: blocked until something
+ * wakes it, then on the run queue until its turn; for a task that was preempted, on the run queue
+ * all along; for a new task, from its creation to its first instruction. For every thread, time on
+ * the CPU and waits add up to wall time.
+ *
+ * Not every wait becomes a record. One that took d nanoseconds is kept with probability
+ * min(1, d / D), where D is setup.keep_ns, and then stands for max(d, D) (its weight): sums of
+ * weights are unbiased, long waits are never missed, and a thread makes at most one record per D
+ * of waiting. D = 0 keeps all. Waits shorter than setup.wait_min_ns are only counted, in
+ * producer.waits_short.
+ *
+ * A wait that goes on is told when it is older than both and KTALLY_IOC_FLUSH is called: once, by
+ * an OFFCPU record with KTALLY_OFFCPU_PARTIAL that says what had passed by then. It goes on until
+ * an OFFCPU record of the same thread and start without that flag, which replaces it, or the EXIT
+ * of the thread. After a loss, or any doubt, KTALLY_FLUSH_RESEND tells all open waits again: one
+ * that is not among them has ended. A reader that shows a picture every few seconds adds, for each
+ * open wait, the time since it last looked, so a task that hangs is in every picture.
+ *
+ * Waits of tasks that waited already at ENABLE count from there; a session that may not see every
+ * process does not see those.
  *
  * Times are CLOCK_MONOTONIC in nanoseconds. Process and thread ids are those of the initial pid namespace.
  */
@@ -110,6 +135,7 @@
 #define KTALLY_FEATURE_ONCPU		(1ULL << 0)	/* on-CPU samples */
 #define KTALLY_FEATURE_OFFCPU		(1ULL << 1)	/* off-CPU samples (record type 7) */
 #define KTALLY_FEATURE_FILES		(1ULL << 2)	/* file-relative user frames (frame type 3) */
+#define KTALLY_FEATURE_RUN_QUEUE	(1ULL << 3)	/* offcpu.run_queue is known (CONFIG_SCHED_INFO) */
 
 /* info.allowed: what this descriptor may ask for, by the rights of whoever opened it and the kernel's lockdown. */
 #define KTALLY_ALLOWED_ALL_PROCESSES	(1ULL << 0)	/* else the opener's own processes only */
@@ -156,10 +182,13 @@ struct ktally_info {
 
 /* setup.sources */
 #define KTALLY_SOURCE_ONCPU	(1U << 0)	/* a sample of what runs, setup.rate times a second on every CPU */
+#define KTALLY_SOURCE_OFFCPU	(1U << 1)	/* waits, see "Waits"; needs KTALLY_FEATURE_OFFCPU */
 
 /* setup.capture: which frames a stack has. */
 #define KTALLY_CAPTURE_KERNEL	(1U << 0)	/* needs KTALLY_ALLOWED_KERNEL_FRAMES, else -EPERM */
 #define KTALLY_CAPTURE_USER	(1U << 1)
+#define KTALLY_CAPTURE_WAKER	(1U << 2)	/* who ended a wait: offcpu.waker_task_id */
+#define KTALLY_CAPTURE_WAKER_STACK (1U << 3)	/* and from where: offcpu.waker_stack_id; with KTALLY_CAPTURE_WAKER */
 
 /* setup.filter */
 #define KTALLY_FILTER_CHILDREN	(1U << 0)	/* and whom they fork from SETUP on, recursively */
@@ -180,6 +209,9 @@ struct ktally_info {
 #define KTALLY_BUDGET_PPM_DEFAULT	10000
 #define KTALLY_PIDS_MAX			1024
 #define KTALLY_CGROUPS_MAX		16
+#define KTALLY_KEEP_NS_MAX		10000000000ULL
+#define KTALLY_THREADS_MAX		1048576
+#define KTALLY_THREADS_DEFAULT		65536
 
 /**
  * struct ktally_setup - KTALLY_IOC_SETUP, once per session
@@ -203,6 +235,12 @@ struct ktally_info {
  * @area_bytes: out: bytes from one ring's area to the next, see "Rings"
  * @cpus: out: as info.cpus
  * @reserved: zero
+ * @keep_ns: off-CPU: D of "Waits", at most KTALLY_KEEP_NS_MAX; 0: every wait is kept
+ * @wait_min_ns: off-CPU: shorter waits are only counted, at most KTALLY_KEEP_NS_MAX
+ * @threads: off-CPU: threads whose waits can be followed at a time, rounded up to a power of two, at
+ *	most KTALLY_THREADS_MAX (KTALLY_THREADS_DEFAULT for the unprivileged); 0: KTALLY_THREADS_DEFAULT.
+ *	Each takes 64 bytes. Waits of more threads are KTALLY_LOST_THREADS.
+ * @reserved2: zero
  *
  * The idle task is not sampled, unless the CPU serves soft interrupts on top of it.
  *
@@ -228,9 +266,14 @@ struct ktally_setup {
 	__u64 area_bytes;
 	__u32 cpus;
 	__u32 reserved;
+	__u64 keep_ns;
+	__u64 wait_min_ns;
+	__u32 threads;
+	__u32 reserved2;
 };
 
 #define KTALLY_SETUP_SIZE_V1	80
+#define KTALLY_SETUP_SIZE_V2	104	/* off-CPU */
 
 /**
  * struct ktally_rate - KTALLY_IOC_SET_RATE, at any time after SETUP
@@ -244,11 +287,30 @@ struct ktally_rate {
 
 #define KTALLY_RATE_SIZE_V1	8
 
+/**
+ * struct ktally_keep - KTALLY_IOC_SET_KEEP, at any time after SETUP
+ * @size: in: size of this structure as the caller knows it, at least KTALLY_KEEP_SIZE_V1
+ * @reserved: zero
+ * @keep_ns: as in struct ktally_setup
+ * @wait_min_ns: as in struct ktally_setup
+ *
+ * Holds for waits that end from now on. Weights make totals right across the change of @keep_ns.
+ */
+struct ktally_keep {
+	__u32 size;
+	__u32 reserved;
+	__u64 keep_ns;
+	__u64 wait_min_ns;
+};
+
+#define KTALLY_KEEP_SIZE_V1	24
+
 /* flush.flags */
-#define KTALLY_FLUSH_RESEND	(1U << 0)	/* say every stack and task again when next seen */
+#define KTALLY_FLUSH_RESEND	(1U << 0)	/* say every stack and task again when next seen, and every open wait */
 
 /**
- * struct ktally_flush - KTALLY_IOC_FLUSH: announce all losses so far (where there is room) and make everything readable
+ * struct ktally_flush - KTALLY_IOC_FLUSH: tell open waits, announce all losses so far (where there is room), and make
+ *	everything readable
  * @size: in: size of this structure as the caller knows it, at least KTALLY_FLUSH_SIZE_V1
  * @flags: KTALLY_FLUSH_*
  */
@@ -271,13 +333,15 @@ struct ktally_flush {
 #define KTALLY_IOC_DISABLE	_IOC(_IOC_NONE, KTALLY_IOC_TYPE, 3, 0)
 #define KTALLY_IOC_SET_RATE	_IOC(_IOC_WRITE, KTALLY_IOC_TYPE, 4, 0)
 #define KTALLY_IOC_FLUSH	_IOC(_IOC_WRITE, KTALLY_IOC_TYPE, 5, 0)
+#define KTALLY_IOC_SET_KEEP	_IOC(_IOC_WRITE, KTALLY_IOC_TYPE, 6, 0)
 
 /* ------------------------------------------------------------------------------------------------ the ring's pages */
 
 /* Why something is not in the ring: index into producer.lost, and lost.cause. */
-#define KTALLY_LOST_FULL	0	/* samples: the ring had no room */
-#define KTALLY_LOST_BUSY	1	/* samples: interrupts were off for too long */
-#define KTALLY_LOST_NOTICE	2	/* announcements of exec and exit, not samples: the ring had no room */
+#define KTALLY_LOST_FULL	0	/* samples and kept waits: the ring had no room */
+#define KTALLY_LOST_BUSY	1	/* samples and kept waits: interrupts were off for too long */
+#define KTALLY_LOST_NOTICE	2	/* announcements (exec, exit, open waits): the ring had no room */
+#define KTALLY_LOST_THREADS	3	/* waits whose beginning found no place, see setup.threads: of unknown length */
 #define KTALLY_LOST_CAUSES	4	/* slots in the arrays; those not named above are zero */
 
 /* producer.state */
@@ -316,7 +380,7 @@ struct ktally_ring_consumer {
  * @reserved: zero
  * @head: position up to which records can be read; on a cache line of its own
  * @reserved_head: zero
- * @samples: samples taken on this CPU since SETUP, lost ones included
+ * @samples: samples and kept waits taken on this CPU since SETUP, lost ones included
  * @stacks: STACK records written
  * @throttles: THROTTLE records written
  * @lost: what is missing, by cause, whether announced by a LOST record yet or not
@@ -324,6 +388,11 @@ struct ktally_ring_consumer {
  * @state: KTALLY_STATE_*
  * @thin: one of this many samples is taken now, see THROTTLE
  * @rate: nominal samples per second now
+ * @waits: waits that ended on this CPU since SETUP, kept or not
+ * @waits_short: how many of them were shorter than setup.wait_min_ns, and the time they took
+ * @clock_regressions: waits that ended before they began, by clocks of two CPUs that differ; they count as zero
+ * @offcpu_thin: by the time budget, setup.keep_ns is multiplied by this now, see THROTTLE
+ * @reserved_waits: zero
  *
  * Everything after @head is informative and may be a moment old; DISABLE and KTALLY_IOC_FLUSH bring it up to date.
  */
@@ -345,6 +414,11 @@ struct ktally_ring_producer {
 	__u32 state;
 	__u32 thin;
 	__u32 rate;
+	__u64 waits;
+	struct ktally_loss waits_short;
+	__u64 clock_regressions;
+	__u32 offcpu_thin;
+	__u32 reserved_waits;
 };
 
 /* ------------------------------------------------------------------------------------------------ the records */
@@ -520,8 +594,9 @@ struct ktally_lost {
  * struct ktally_throttle - the time budget made the module thin its samples, or stop thinning them
  * @header: type KTALLY_RECORD_THROTTLE
  * @time: when
- * @thin: from now on one of this many samples is taken, and stands for all of them; 1: every one
- * @reserved: zero
+ * @thin: from now on one of this many samples is taken, and stands for all of them; 1: every one.
+ *	Of waits, setup.keep_ns (or a microsecond, if that is more) is multiplied by it.
+ * @source: which: KTALLY_SOURCE_*
  * @spent: nanoseconds the module spent in the last window
  * @window: length of that window in nanoseconds
  */
@@ -529,7 +604,7 @@ struct ktally_throttle {
 	struct ktally_record header;
 	__u64 time;
 	__u32 thin;
-	__u32 reserved;
+	__u32 source;
 	__u64 spent;
 	__u64 window;
 };
@@ -541,23 +616,27 @@ struct ktally_throttle {
 #define KTALLY_OFFCPU_STOPPED	4	/* stopped or traced */
 #define KTALLY_OFFCPU_PREEMPTED	5	/* was made to leave the CPU, could have run */
 #define KTALLY_OFFCPU_YIELDED	6	/* left the CPU by itself, could have run */
+#define KTALLY_OFFCPU_CREATED	7	/* new, had not run yet */
 
 /* offcpu.header.flags */
-#define KTALLY_OFFCPU_PARTIAL	(1U << 0)	/* goes on: a later one of same task and start replaces it */
+#define KTALLY_OFFCPU_PARTIAL	(1U << 0)	/* goes on, see "Waits" */
+#define KTALLY_OFFCPU_COMPAT	(1U << 1)	/* syscall is numbered as for 32-bit programs */
+#define KTALLY_OFFCPU_INTERRUPT	(1U << 2)	/* with KTALLY_CAPTURE_WAKER: an interrupt ended it, no task */
 
 /**
- * struct ktally_offcpu - a wait. No module of this ABI version that lacks KTALLY_FEATURE_OFFCPU writes it.
- * @header: type KTALLY_RECORD_OFFCPU, flags KTALLY_OFFCPU_PARTIAL
- * @time: end of the wait
- * @stack_id: where the task waited
+ * struct ktally_offcpu - a wait, see "Waits"
+ * @header: type KTALLY_RECORD_OFFCPU, flags KTALLY_OFFCPU_*
+ * @time: end of the wait; with KTALLY_OFFCPU_PARTIAL, what has passed of it
+ * @stack_id: where the task waited. The innermost kernel frame is the caller of the function that switches tasks.
  * @task_id: who
  * @weight: nanoseconds of waiting this record stands for
  * @start: beginning of the wait; @time - @start = @blocked + @run_queue
  * @blocked: nanoseconds until it was woken
- * @run_queue: nanoseconds from then until it ran
- * @waker_task_id: who woke it, 0 if not known
- * @waker_stack_id: from where, 0 if not asked for
- * @state: KTALLY_OFFCPU_*
+ * @run_queue: nanoseconds for which it could have run but did not
+ * @waker_task_id: who woke it, 0 if not asked for, an interrupt, or not known: what a short wait grows to on the run
+ *	queue is not foreseen when it is woken. Its TASK record may be in another ring, and be read later.
+ * @waker_stack_id: from where, 0 if not asked for or not known; its STACK record may be in another ring as well
+ * @state: KTALLY_OFFCPU_SLEEP and following
  * @syscall: number of the system call the task is in, KTALLY_SYSCALL_NONE if none
  */
 struct ktally_offcpu {

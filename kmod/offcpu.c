@@ -1,0 +1,477 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "offcpu.h"
+
+#include <linux/irqflags.h>
+#include <linux/lockdep.h>
+#include <linux/math64.h>
+#include <linux/rcupdate.h>
+#include <linux/sched/clock.h>
+#include <linux/sched/signal.h>
+#include <linux/sched/task_stack.h>
+#include <linux/smp.h>
+#include <linux/timekeeping.h>
+#include <trace/events/sched.h>
+#include <asm/unistd.h>
+
+#include "identity.h"
+#include "openwaits.h"
+#include "random.h"
+#include "records.h"
+#include "session.h"
+#include "tracepoints.h"
+#include "unwind.h"
+
+/*
+ * A task that lets others go first says so by a system call. Else whoever could run and does not
+ * was made to leave, be it in the kernel or on its way back to user space.
+ */
+u32 ktally_offcpu_state(u32 left, s32 syscall)
+{
+	u32 state = left & ~(KTALLY_LEFT_PREEMPTED | KTALLY_LEFT_IOWAIT);
+
+	if (left & KTALLY_LEFT_PREEMPTED)
+		return KTALLY_OFFCPU_PREEMPTED;
+	if (!state)
+		return syscall == __NR_sched_yield ? KTALLY_OFFCPU_YIELDED : KTALLY_OFFCPU_PREEMPTED;
+	if (state & KTALLY_TASK_STOPPED)
+		return KTALLY_OFFCPU_STOPPED;
+	if (left & KTALLY_LEFT_IOWAIT)
+		return KTALLY_OFFCPU_IOWAIT;
+	/* Uninterruptible, but not counted as load: an idle kernel thread. */
+	if (state & TASK_UNINTERRUPTIBLE && !(state & TASK_NOLOAD))
+		return KTALLY_OFFCPU_DISK;
+	return KTALLY_OFFCPU_SLEEP;
+}
+
+static bool could_run(u32 left)
+{
+	return left & KTALLY_LEFT_PREEMPTED || !(left & ~KTALLY_LEFT_IOWAIT);
+}
+
+/* ------------------------------------------------------------------------------------------------ a kept wait */
+
+static void take_stack(struct ktally_cpu *cpu, struct ktally_stack *stack, const struct ktally_task *who)
+{
+	const struct ktally_kept *kept = &cpu->offcpu.kept;
+	u32 depth = ktally_stack_kernel_depth(cpu->session);
+
+	ktally_stack_begin(stack);
+	if (depth)
+		stack->kernel_frames = ktally_unwind_switched(kept->switched_from, stack->frames, depth,
+							      &stack->kernel_end);
+	if (ktally_has_user_part(current))
+		ktally_stack_add_user(stack, cpu->session, who, task_pt_regs(current));
+}
+
+static bool write_kept(struct ktally_cpu *cpu, struct ktally_kept *kept)
+{
+	struct ktally_stack *stack = ktally_stack_of(&cpu->offcpu.stack);
+	struct ktally_offcpu *record = &kept->record;
+	struct ktally_task who;
+	bool compat;
+
+	/* It fires before the task has gone anywhere; should it ever not, the time still counts. */
+	ktally_identify(&cpu->session->key, kept->task, &who, record->time);
+	record->syscall = KTALLY_SYSCALL_NONE;
+	if (kept->task == current) {
+		take_stack(cpu, stack, &who);
+		record->syscall = ktally_syscall_of(current, &compat);
+		if (compat)
+			kept->flags |= KTALLY_OFFCPU_COMPAT;
+	} else {
+		ktally_stack_begin(stack);
+		stack->kernel_end = KTALLY_END_BROKEN;
+	}
+	ktally_stack_finish(stack, cpu->session);
+
+	if (!record->state)
+		record->state = ktally_offcpu_state(kept->left, record->syscall);
+	record->stack_id = stack->stack_id;
+	record->task_id = who.task_id;
+	return ktally_write_task(cpu, &who, false) && ktally_write_stack(cpu, stack) &&
+	       ktally_write_offcpu(cpu, record, kept->flags);
+}
+
+static void on_kept(struct irq_work *work)
+{
+	struct ktally_cpu *cpu = container_of(work, struct ktally_cpu, offcpu.work);
+	struct ktally_kept *kept = &cpu->offcpu.kept;
+	u64 began = local_clock();
+
+	lockdep_assert_irqs_disabled();
+	if (!kept->task)
+		return;
+	/* A new task was not looked at when it left the CPU, for it never had. */
+	if (kept->record.state == KTALLY_OFFCPU_CREATED &&
+	    (kept->task != current || !ktally_filter_passes(&cpu->session->filter, current) ||
+	     !ktally_gate_permits_current(&cpu->session->gate)))
+		goto out;
+
+	ktally_records_begin(cpu);
+	if (!ktally_records_admit(cpu) || !write_kept(cpu, kept))
+		ktally_ring_lose(&cpu->ring, KTALLY_LOST_FULL, 1, kept->record.weight);
+	cpu->samples++;
+	ktally_records_end(cpu);
+	ktally_cpu_charge(cpu, &cpu->offcpu.budget, KTALLY_SOURCE_OFFCPU, began);
+out:
+	kept->task = NULL;
+}
+
+/* ------------------------------------------------------------------------------------------------ switches */
+
+/* D, as the time budget has it. */
+static u64 keep_ns(const struct ktally_cpu *cpu)
+{
+	u64 keep = READ_ONCE(cpu->session->offcpu.keep_ns);
+	u32 thin = cpu->offcpu.budget.thin;
+
+	return thin == 1 ? keep : max_t(u64, keep, NSEC_PER_USEC) * thin;
+}
+
+static bool is_drawn(u64 keep, u32 draw, u64 took)
+{
+	return mul_u64_u32_shr(keep, draw, 32) < took;
+}
+
+/*
+ * The scheduler itself notes since when a task could run, and how long in all before that it could
+ * have: at this point the task's last turn in the queue is not yet part of the sum.
+ */
+static u64 time_in_queue(const struct task_struct *task, const struct ktally_wait *wait, u64 took)
+{
+#ifdef CONFIG_SCHED_INFO
+	u64 queued = task->sched_info.run_delay - wait->run_delay;
+	u64 since = task->sched_info.last_queued;
+
+	if (could_run(wait->left))
+		return took;
+	if (since)
+		queued += max_t(s64, local_clock() - since, 0);
+	return min(queued, took);
+#else
+	return could_run(wait->left) ? took : 0;
+#endif
+}
+
+/* True: there is one to fill. */
+static bool keep(struct ktally_cpu *cpu, struct task_struct *task, u64 weight)
+{
+	struct ktally_kept *kept = &cpu->offcpu.kept;
+
+	if (kept->task) {
+		ktally_ring_lose(&cpu->ring, KTALLY_LOST_BUSY, 1, weight);
+		return false;
+	}
+	kept->task = task;
+	kept->switched_from = task->thread.sp;
+	irq_work_queue(&cpu->offcpu.work);
+	return true;
+}
+
+/* Ends the wait. That its place says so comes first, and does not depend on anything. */
+static void arrive(struct ktally_cpu *cpu, struct task_struct *task, struct ktally_wait *wait, u64 now)
+{
+	struct ktally_offcpu_session *session = &cpu->session->offcpu;
+	struct ktally_offcpu_cpu *part = &cpu->offcpu;
+	u64 start = wait->start, took, limit, in_queue, weight;
+	bool told;
+
+	WRITE_ONCE(wait->start, 0);
+	if (start == KTALLY_WAIT_BEFORE)
+		start = READ_ONCE(session->epoch);
+	if (!start || READ_ONCE(ktally_disabled))
+		return;
+	took = now - start;
+	if ((s64)took < 0) {
+		part->clock_regressions++;
+		took = 0;
+	}
+	part->waits++;
+
+	/* An open wait that was told has been kept: there is no other way for it to end. */
+	told = READ_ONCE(wait->told_start) == start;
+	limit = keep_ns(cpu);
+	if (!told && took < READ_ONCE(session->wait_min_ns)) {
+		part->waits_short.count++;
+		part->waits_short.weight += took;
+		return;
+	}
+	if (!told && !is_drawn(limit, wait->draw, took))
+		return;
+
+	weight = told ? took : max(took, limit);
+	if (!keep(cpu, task, weight))
+		return;
+	in_queue = time_in_queue(task, wait, took);
+	part->kept.left = wait->left;
+	part->kept.flags = wait->ended_by_interrupt ? KTALLY_OFFCPU_INTERRUPT : 0;
+	part->kept.record = (struct ktally_offcpu) {
+		.time		= start + took,
+		.weight		= weight,
+		.start		= start,
+		.blocked	= took - in_queue,
+		.run_queue	= in_queue,
+		.waker_task_id	= wait->waker_task_id,
+		.waker_stack_id	= wait->waker_stack_id,
+	};
+}
+
+/* From its creation to its first instruction a task waits, too. */
+static void arrive_new(struct ktally_cpu *cpu, struct task_struct *task, u64 now)
+{
+	struct ktally_offcpu_cpu *part = &cpu->offcpu;
+	u64 epoch = READ_ONCE(cpu->session->offcpu.epoch), start = task->start_time;
+	u64 limit = keep_ns(cpu), took = now - start;
+
+	if (!ktally_never_ran(task) || !epoch || start < epoch || (s64)took < 0 || READ_ONCE(ktally_disabled))
+		return;
+	part->waits++;
+	if (took < READ_ONCE(cpu->session->offcpu.wait_min_ns) ||
+	    !is_drawn(limit, ktally_random_next(&part->random), took) || !keep(cpu, task, max(took, limit)))
+		return;
+	part->kept.left = 0;
+	part->kept.flags = 0;
+	part->kept.record = (struct ktally_offcpu) {
+		.time		= now,
+		.weight		= max(took, limit),
+		.start		= start,
+		.run_queue	= took,
+		.state		= KTALLY_OFFCPU_CREATED,
+	};
+}
+
+static void leave(struct ktally_cpu *cpu, struct task_struct *task, u32 left, u64 now)
+{
+	struct ktally_session *session = cpu->session;
+	struct ktally_wait *wait;
+
+	if (unlikely(left & TASK_DEAD)) {
+		ktally_waits_remove(&session->offcpu.waits, task);
+		return;
+	}
+	if (READ_ONCE(ktally_disabled) || !ktally_filter_passes(&session->filter, task) ||
+	    !ktally_gate_permits_current(&session->gate))
+		return;
+	wait = ktally_waits_add(&session->offcpu.waits, task);
+	if (unlikely(!wait)) {
+		ktally_ring_lose(&cpu->ring, KTALLY_LOST_THREADS, 1, 0);
+		return;
+	}
+	wait->run_delay = ktally_run_delay(task);
+	wait->left = left | (task->in_iowait ? KTALLY_LEFT_IOWAIT : 0);
+	wait->draw = ktally_random_next(&cpu->offcpu.random);
+	wait->waker_task_id = 0;
+	wait->waker_stack_id = 0;
+	wait->ended_by_interrupt = false;
+	WRITE_ONCE(wait->start, now);
+}
+
+/*
+ * How long ago the scheduler stopped, or started, to charge the task for the CPU. What it has done
+ * since to find the next task, which can take long when it looks on other CPUs, belongs to neither:
+ * by this the waits begin and end exactly where CPU time ends and begins. Where its clock leaves
+ * out the time of interrupts, or that a hypervisor stole, the two clocks have drifted apart, and
+ * now is the best guess.
+ */
+static u64 charged_ago(const struct task_struct *task, u64 clock)
+{
+	u64 ago = clock - task->se.exec_start;
+
+	return ago < NSEC_PER_MSEC ? ago : 0;
+}
+
+/* Called under the run queue's lock, interrupts off: nothing here may wake, print or wait. */
+static void on_switch(KTALLY_SWITCH_PROBE_ARGUMENTS)
+{
+	struct ktally_session *session = data;
+	struct ktally_cpu *cpu = ktally_session_cpu(session, smp_processor_id());
+	u64 now = ktime_get_mono_fast_ns(), clock = local_clock();
+	struct ktally_wait *wait;
+
+	if (!cpu || READ_ONCE(session->state) == KTALLY_STATE_STOPPED)
+		return;
+	if (!is_idle_task(prev))
+		leave(cpu, prev, KTALLY_SWITCH_PREV_STATE | (preempt ? KTALLY_LEFT_PREEMPTED : 0),
+		      now - charged_ago(prev, clock));
+	if (is_idle_task(next))
+		return;
+	wait = ktally_waits_find(&session->offcpu.waits, next);
+	if (!wait)
+		arrive_new(cpu, next, now - charged_ago(next, clock));
+	else if (wait->start)
+		arrive(cpu, next, wait, now - charged_ago(next, clock));
+}
+
+/* ------------------------------------------------------------------------------------------------ wakers */
+
+static bool tell_waker(struct ktally_cpu *cpu, struct ktally_wait *wait, u64 now)
+{
+	struct ktally_session *session = cpu->session;
+	struct ktally_stack *stack = ktally_stack_of(&cpu->offcpu.stack);
+	struct ktally_task who;
+	u32 depth;
+
+	ktally_identify(&session->key, current, &who, now);
+	if (!ktally_write_task(cpu, &who, false))
+		return false;
+	wait->waker_task_id = who.task_id;
+	if (!(session->setup.capture & KTALLY_CAPTURE_WAKER_STACK))
+		return true;
+
+	ktally_stack_begin(stack);
+	depth = ktally_stack_kernel_depth(session);
+	if (depth)
+		stack->kernel_frames = ktally_unwind_from(__builtin_frame_address(0), stack->frames, depth,
+							  &stack->kernel_end);
+	if (ktally_has_user_part(current))
+		ktally_stack_add_user(stack, session, &who, task_pt_regs(current));
+	ktally_stack_finish(stack, session);
+	if (!ktally_write_stack(cpu, stack))
+		return false;
+	wait->waker_stack_id = stack->stack_id;
+	return true;
+}
+
+/*
+ * In whoever wakes, under a lock of the task that is woken, interrupts off. Only for a wait that is
+ * sure to be kept; what else it may still grow to is not worth the price at every waking.
+ */
+static void on_waking(void *data, struct task_struct *task)
+{
+	struct ktally_session *session = data;
+	struct ktally_cpu *cpu = ktally_session_cpu(session, smp_processor_id());
+	struct ktally_wait *wait = ktally_waits_find(&session->offcpu.waits, task);
+	u64 start, now;
+
+	start = wait ? READ_ONCE(wait->start) : 0;
+	if (!cpu || !start || READ_ONCE(session->state) == KTALLY_STATE_STOPPED)
+		return;
+	if (!in_task()) {
+		wait->ended_by_interrupt = true;
+		return;
+	}
+	now = ktime_get_mono_fast_ns();
+	if (start == KTALLY_WAIT_BEFORE)
+		start = READ_ONCE(session->offcpu.epoch);
+	if (now - start < READ_ONCE(session->offcpu.wait_min_ns) || !is_drawn(keep_ns(cpu), wait->draw, now - start) ||
+	    !ktally_gate_permits_current(&session->gate))
+		return;
+
+	ktally_records_begin(cpu);
+	if (!ktally_records_admit(cpu) || !tell_waker(cpu, wait, now))
+		ktally_ring_lose(&cpu->ring, KTALLY_LOST_NOTICE, 1, 0);
+	ktally_records_end(cpu);
+}
+
+/* ------------------------------------------------------------------------------------------------ start and stop */
+
+static struct ktally_probe probes[] = {
+	{ "sched_switch", on_switch },
+	{ "sched_waking", on_waking },		/* last: only for those who ask for wakers */
+};
+
+static void __maybe_unused check_signatures(void)
+{
+	check_trace_callback_type_sched_switch(on_switch);
+	check_trace_callback_type_sched_waking(on_waking);
+}
+
+static unsigned int count_probes(const struct ktally_session *session)
+{
+	return session->setup.capture & KTALLY_CAPTURE_WAKER ? ARRAY_SIZE(probes) : ARRAY_SIZE(probes) - 1;
+}
+
+int ktally_offcpu_init(void)
+{
+	return ktally_probes_find(probes, ARRAY_SIZE(probes));
+}
+
+int ktally_offcpu_set_up(struct ktally_session *session)
+{
+	if (!(session->setup.sources & KTALLY_SOURCE_OFFCPU))
+		return 0;
+	session->offcpu.keep_ns = session->setup.keep_ns;
+	session->offcpu.wait_min_ns = session->setup.wait_min_ns;
+	INIT_WORK(&session->offcpu.tell, ktally_openwaits_work);
+	return ktally_waits_init(&session->offcpu.waits, session->setup.threads);
+}
+
+void ktally_offcpu_release(struct ktally_session *session)
+{
+	ktally_waits_destroy(&session->offcpu.waits);
+}
+
+void ktally_offcpu_cpu_init(struct ktally_cpu *cpu)
+{
+	cpu->offcpu.work = KTALLY_IRQ_WORK_HARD(on_kept);
+	cpu->offcpu.random = ktally_random_seed();
+	ktally_budget_init(&cpu->offcpu.budget, cpu->session->setup.budget_ppm);
+}
+
+/*
+ * Who waits already. Before the probes are there nobody else uses the table; a task that runs
+ * meanwhile and leaves again has a wait that is as old as the session all the same. For those who
+ * may not see all this is left out: whose a task is can only be told of the current one.
+ */
+static void add_waiting(struct ktally_session *session)
+{
+	struct task_struct *process, *task;
+
+	if (!session->gate.privileged)
+		return;
+	rcu_read_lock();
+	for_each_process_thread(process, task) {
+		struct ktally_wait *wait;
+
+		if (ktally_task_on_cpu(task) || READ_ONCE(ktally_task_state(task)) & TASK_DEAD ||
+		    !ktally_filter_passes(&session->filter, task))
+			continue;
+		wait = ktally_waits_add(&session->offcpu.waits, task);
+		if (!wait)
+			break;		/* each will be counted as lost when it leaves the CPU next */
+		wait->run_delay = ktally_run_delay(task);
+		wait->left = READ_ONCE(ktally_task_state(task)) | (task->in_iowait ? KTALLY_LEFT_IOWAIT : 0);
+		wait->draw = get_random_u32();
+		wait->start = KTALLY_WAIT_BEFORE;
+	}
+	rcu_read_unlock();
+}
+
+int ktally_offcpu_start(struct ktally_session *session)
+{
+	unsigned int number;
+	int err;
+
+	if (!(session->setup.sources & KTALLY_SOURCE_OFFCPU))
+		return 0;
+	for (number = 0; number < nr_cpu_ids; number++)
+		if (session->cpus[number])
+			ktally_budget_restart(&session->cpus[number]->offcpu.budget);
+	session->offcpu.epoch = 0;
+	ktally_waits_clear(&session->offcpu.waits);
+	add_waiting(session);
+	err = ktally_probes_register(probes, count_probes(session), session);
+	if (err)
+		return err;
+	WRITE_ONCE(session->offcpu.epoch, ktime_get_mono_fast_ns());
+	session->offcpu.started = true;
+	return 0;
+}
+
+void ktally_offcpu_stop(struct ktally_session *session)
+{
+	unsigned int number;
+
+	if (!session->offcpu.started)
+		return;
+	ktally_probes_unregister(probes, count_probes(session), session);
+	session->offcpu.started = false;
+	for (number = 0; number < nr_cpu_ids; number++)
+		if (session->cpus[number])
+			ktally_offcpu_settle(session->cpus[number]);
+}
+
+void ktally_offcpu_settle(struct ktally_cpu *cpu)
+{
+	irq_work_sync(&cpu->offcpu.work);
+}

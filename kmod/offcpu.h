@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Off-CPU: the waits of tasks, from the scheduler's switches.
+ *
+ * Where a task leaves the CPU only the time and its state are stored. Where it comes back the wait
+ * is known, and most are dropped there. For one that is kept an irq_work is queued on the CPU: it
+ * fires as soon as the scheduler turns interrupts on, in the task that has come back, before that
+ * has done anything. So its kernel stack is still the one it waited on, its user registers are at
+ * hand, and all that costs is off the scheduler's locks.
+ */
+#ifndef KTALLY_OFFCPU_H
+#define KTALLY_OFFCPU_H
+
+#include <linux/irq_work.h>
+#include <linux/ktally.h>
+#include <linux/types.h>
+#include <linux/workqueue.h>
+
+#include "budget.h"
+#include "stack.h"
+#include "waits.h"
+
+struct ktally_cpu;
+struct ktally_session;
+struct ktally_story;
+struct task_struct;
+
+/**
+ * struct ktally_kept - a wait that becomes a record
+ * @task: whose, NULL: the place is free
+ * @switched_from: its stack pointer when it was switched from
+ * @left: as in struct ktally_wait
+ * @record: times, weight, waker
+ * @flags: KTALLY_OFFCPU_*
+ */
+struct ktally_kept {
+	struct task_struct *task;
+	unsigned long switched_from;
+	u32 left;
+	u16 flags;
+	struct ktally_offcpu record;
+};
+
+/**
+ * struct ktally_offcpu_cpu - a CPU's part
+ * @kept: the wait that @work is about
+ * @work: makes a record of it
+ * @stack: of the task that waited, or of a waker: interrupts are off for both
+ * @budget: time spent
+ * @random: state of the generator
+ * @waits: as in the producer's page
+ * @waits_short: as in the producer's page
+ * @clock_regressions: as in the producer's page
+ */
+struct ktally_offcpu_cpu {
+	struct ktally_kept kept;
+	struct irq_work work;
+	struct ktally_stack_buffer stack;
+	struct ktally_budget budget;
+	u32 random;
+	u64 waits;
+	struct ktally_loss waits_short;
+	u64 clock_regressions;
+};
+
+/**
+ * struct ktally_offcpu_session - a session's part
+ * @waits: of its threads
+ * @keep_ns: as in struct ktally_setup, now
+ * @wait_min_ns: as in struct ktally_setup, now
+ * @epoch: when it began to look, 0: not yet; waits of before count from there
+ * @tell: tells open waits
+ * @tell_again: those told already as well
+ * @story: what it works with, while it is at it
+ * @started: probes are registered
+ */
+struct ktally_offcpu_session {
+	struct ktally_waits waits;
+	u64 keep_ns;
+	u64 wait_min_ns;
+	u64 epoch;
+	struct work_struct tell;
+	bool tell_again;
+	struct ktally_story *story;
+	bool started;
+};
+
+int ktally_offcpu_init(void);
+
+/* With the session's SETUP and end; its CPUs' parts. */
+int ktally_offcpu_set_up(struct ktally_session *session);
+void ktally_offcpu_release(struct ktally_session *session);
+void ktally_offcpu_cpu_init(struct ktally_cpu *cpu);
+
+/* When stop returns, no probe is running and no kept wait is under way. */
+int ktally_offcpu_start(struct ktally_session *session);
+void ktally_offcpu_stop(struct ktally_session *session);
+
+/* The CPU is about to go offline: its last kept wait is written. */
+void ktally_offcpu_settle(struct ktally_cpu *cpu);
+
+/* Why a task that left the CPU like this waited: KTALLY_OFFCPU_SLEEP and following. */
+u32 ktally_offcpu_state(u32 left, s32 syscall);
+
+#endif /* KTALLY_OFFCPU_H */

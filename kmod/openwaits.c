@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "openwaits.h"
+
+#include <linux/kthread.h>
+#include <linux/mm.h>
+#include <linux/sched/mm.h>
+#include <linux/sched/task.h>
+#include <linux/sched/task_stack.h>
+#include <linux/slab.h>
+#include <linux/smp.h>
+#include <linux/timekeeping.h>
+
+#include "identity.h"
+#include "records.h"
+#include "session.h"
+#include "unwind.h"
+
+/* What is told of a task. */
+struct ktally_story {
+	struct ktally_task who;
+	struct pt_regs regs;
+	bool has_user_part;
+	bool compat;
+	struct ktally_offcpu record;
+	struct ktally_stack_buffer stack;
+};
+
+/*
+ * The task is asleep and stays so: it left the CPU because it had to wait, and waking it needs the
+ * lock that we hold. Not so one that could run; that one may be run any moment.
+ */
+static bool is_asleep(struct task_struct *task, const struct ktally_wait *wait, u64 start)
+{
+	unsigned int state = READ_ONCE(ktally_task_state(task));
+
+	lockdep_assert_held(&task->pi_lock);
+	return READ_ONCE(wait->start) == start && !(wait->left & KTALLY_LEFT_PREEMPTED) &&
+	       state != TASK_RUNNING && !(state & (TASK_WAKING | TASK_DEAD)) && !ktally_task_on_cpu(task);
+}
+
+static void look_from_outside(struct ktally_session *session, struct task_struct *task,
+			      const struct ktally_wait *wait, u64 start, struct ktally_story *story)
+{
+	struct ktally_stack *stack = ktally_stack_of(&story->stack);
+	u32 depth = ktally_stack_kernel_depth(session);
+	unsigned long flags;
+
+	ktally_stack_begin(stack);
+	stack->kernel_end = KTALLY_END_BROKEN;
+	story->record.syscall = KTALLY_SYSCALL_NONE;
+	story->has_user_part = false;
+	story->compat = false;
+
+	raw_spin_lock_irqsave(&task->pi_lock, flags);
+	ktally_identify(&session->key, task, &story->who, story->record.time);
+	if (is_asleep(task, wait, start)) {
+		stack->kernel_end = KTALLY_END_NONE;
+		if (depth)
+			stack->kernel_frames = ktally_unwind_sleeping(task, stack->frames, depth, &stack->kernel_end);
+		story->has_user_part = ktally_has_user_part(task);
+		if (story->has_user_part) {
+			story->regs = *task_pt_regs(task);
+			story->record.syscall = ktally_syscall_of(task, &story->compat);
+		}
+	}
+	raw_spin_unlock_irqrestore(&task->pi_lock, flags);
+}
+
+static void add_user_stack(struct ktally_session *session, struct task_struct *task, struct ktally_story *story)
+{
+	struct mm_struct *mm;
+
+	if (!story->has_user_part || !(session->setup.capture & KTALLY_CAPTURE_USER))
+		return;
+	mm = get_task_mm(task);
+	if (!mm)
+		return;
+	kthread_use_mm(mm);
+	ktally_stack_add_user(ktally_stack_of(&story->stack), session, &story->who, &story->regs);
+	kthread_unuse_mm(mm);
+	mmput(mm);
+}
+
+static void write_story(struct ktally_session *session, struct ktally_story *story)
+{
+	struct ktally_stack *stack = ktally_stack_of(&story->stack);
+	u16 record_flags = KTALLY_OFFCPU_PARTIAL | (story->compat ? KTALLY_OFFCPU_COMPAT : 0);
+	struct ktally_cpu *cpu;
+	unsigned long flags;
+
+	ktally_stack_finish(stack, session);
+	story->record.stack_id = stack->stack_id;
+	story->record.task_id = story->who.task_id;
+
+	local_irq_save(flags);
+	cpu = ktally_session_cpu(session, smp_processor_id());
+	if (cpu) {
+		ktally_records_begin(cpu);
+		if (!ktally_records_admit(cpu) || !ktally_write_task(cpu, &story->who, false) ||
+		    !ktally_write_stack(cpu, stack) || !ktally_write_offcpu(cpu, &story->record, record_flags))
+			ktally_ring_lose(&cpu->ring, KTALLY_LOST_NOTICE, 1, 0);
+		ktally_records_end(cpu);
+	}
+	local_irq_restore(flags);
+}
+
+static void tell(struct ktally_session *session, struct task_struct *task, struct ktally_wait *wait,
+		 struct ktally_story *story)
+{
+	struct ktally_offcpu_session *offcpu = &session->offcpu;
+	u64 now = ktime_get_mono_fast_ns(), start = READ_ONCE(wait->start);
+	u64 since = start == KTALLY_WAIT_BEFORE ? READ_ONCE(offcpu->epoch) : start;
+	u64 took = now - since;
+	u32 left = wait->left;
+
+	if (!start || !since || (s64)took < 0 ||
+	    took < READ_ONCE(offcpu->keep_ns) || took < READ_ONCE(offcpu->wait_min_ns))
+		return;
+	if (READ_ONCE(wait->told_start) == since && !offcpu->tell_again)
+		return;
+
+	story->record = (struct ktally_offcpu) { .time = now, .weight = took, .start = since };
+	look_from_outside(session, task, wait, start, story);
+	add_user_stack(session, task, story);
+	/* Has it ended meanwhile, its stack may be anything; and its end was told by itself. */
+	if (READ_ONCE(wait->start) != start)
+		return;
+	story->record.state = ktally_offcpu_state(left, story->record.syscall);
+	if (story->record.state == KTALLY_OFFCPU_PREEMPTED || story->record.state == KTALLY_OFFCPU_YIELDED)
+		story->record.run_queue = took;
+	else
+		story->record.blocked = took;
+	write_story(session, story);
+	WRITE_ONCE(wait->told_start, since);
+}
+
+/* A place has a task only until that is switched out for good, and RCU keeps a task longer than that. */
+static struct task_struct *get_task_at(const struct ktally_waits *waits, u32 place)
+{
+	struct task_struct *task;
+
+	rcu_read_lock();
+	task = ktally_waits_key(waits, place);
+	if (task)
+		get_task_struct(task);
+	rcu_read_unlock();
+	return task;
+}
+
+void ktally_openwaits_work(struct work_struct *work)
+{
+	struct ktally_session *session = container_of(work, struct ktally_session, offcpu.tell);
+	struct ktally_waits *waits = &session->offcpu.waits;
+	u32 place;
+
+	for (place = 0; place < ktally_waits_places(waits); place++) {
+		struct task_struct *task;
+
+		if (!(place % 1024))
+			cond_resched();
+		if (!READ_ONCE(ktally_waits_at(waits, place)->start))
+			continue;
+		task = get_task_at(waits, place);
+		if (!task)
+			continue;
+		tell(session, task, ktally_waits_at(waits, place), session->offcpu.story);
+		put_task_struct(task);
+	}
+}
+
+int ktally_openwaits_tell(struct ktally_session *session, bool again)
+{
+	struct ktally_offcpu_session *offcpu = &session->offcpu;
+
+	lockdep_assert_held(&session->lock);
+	if (!offcpu->started)
+		return 0;
+	offcpu->story = kmalloc(sizeof(*offcpu->story), GFP_KERNEL_ACCOUNT);
+	if (!offcpu->story)
+		return -ENOMEM;
+	offcpu->tell_again = again;
+	queue_work(system_unbound_wq, &offcpu->tell);
+	flush_work(&offcpu->tell);
+	kfree(offcpu->story);
+	return 0;
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* A stack on its way to be a STACK record: what on-CPU samples and waits have in common. */
+#ifndef KTALLY_STACK_H
+#define KTALLY_STACK_H
+
+#include <linux/ktally.h>
+#include <linux/types.h>
+
+struct ktally_session;
+struct pt_regs;
+
+#define KTALLY_FRAMES_MAX (KTALLY_DEPTH_KERNEL_MAX + KTALLY_DEPTH_MAX)
+
+/* Room for a struct ktally_stack with all its frames. */
+struct ktally_stack_buffer {
+	u64 words[sizeof(struct ktally_stack) / sizeof(u64) + KTALLY_FRAMES_MAX];
+};
+
+static inline struct ktally_stack *ktally_stack_of(struct ktally_stack_buffer *buffer)
+{
+	return (struct ktally_stack *)buffer->words;
+}
+
+/* Empty, without frames. */
+void ktally_stack_begin(struct ktally_stack *stack);
+
+/* Most kernel frames of this session's stacks; 0: none are wanted. */
+u32 ktally_stack_kernel_depth(const struct ktally_session *session);
+
+/*
+ * Adds the user frames if they are wanted, after the kernel's: of the address space that is current,
+ * from these registers of the task that @who describes.
+ */
+void ktally_stack_add_user(struct ktally_stack *stack, const struct ktally_session *session,
+			   const struct ktally_task *who, const struct pt_regs *regs);
+
+/* The last step: gives the stack its id. */
+void ktally_stack_finish(struct ktally_stack *stack, const struct ktally_session *session);
+
+#endif /* KTALLY_STACK_H */

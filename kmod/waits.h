@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The waits of a session: for each thread that it follows, when and how the thread left the CPU. By
+ * thread and not by CPU, since a thread often runs again elsewhere.
+ *
+ * A table of fixed size: nothing is allocated where tasks are switched. A thread's place is in one
+ * of two buckets, each a cache line of eight keys, and is found by comparing them. A thread's wait
+ * is only ever touched where that thread is switched (out, in, its last time), which never happens
+ * twice at once; different threads compete for free places by cmpxchg. A place is freed when its
+ * thread is switched out dead: after that there is no task to which it could belong.
+ */
+#ifndef KTALLY_WAITS_H
+#define KTALLY_WAITS_H
+
+#include <linux/types.h>
+
+struct task_struct;
+
+#define KTALLY_WAITS_WAYS 8
+
+/* What ktally_wait.left says besides the bits of the task's state. */
+#define KTALLY_LEFT_PREEMPTED	(1U << 31)
+#define KTALLY_LEFT_IOWAIT	(1U << 30)
+
+/* ktally_wait.start of a thread that was waiting already when the session began to look. */
+#define KTALLY_WAIT_BEFORE	1
+
+/**
+ * struct ktally_wait - of one thread
+ * @start: when it left the CPU (CLOCK_MONOTONIC), 0: it runs, KTALLY_WAIT_BEFORE
+ * @run_delay: its sched_info.run_delay at that time
+ * @left: the state it left in, and KTALLY_LEFT_*
+ * @draw: random; the wait is kept if its share of D is larger
+ * @waker_task_id: as in the record
+ * @waker_stack_id: as in the record
+ * @told_start: its @start, if it was told as an open wait
+ * @ended_by_interrupt: KTALLY_OFFCPU_INTERRUPT
+ */
+struct ktally_wait {
+	u64 start;
+	u64 run_delay;
+	u32 left;
+	u32 draw;
+	u64 waker_task_id;
+	u64 waker_stack_id;
+	u64 told_start;
+	bool ended_by_interrupt;
+};
+
+/**
+ * struct ktally_waits - those of a session
+ * @keys: of each bucket
+ * @waits: by place
+ * @bits: logarithm of the number of buckets
+ */
+struct ktally_waits {
+	struct task_struct *(*keys)[KTALLY_WAITS_WAYS];
+	struct ktally_wait *waits;
+	unsigned int bits;
+};
+
+/* Process context. @threads is rounded up to a power of two. */
+int ktally_waits_init(struct ktally_waits *waits, u32 threads);
+void ktally_waits_destroy(struct ktally_waits *waits);
+u64 ktally_waits_bytes(u32 threads);
+/* Nobody else uses it meanwhile. */
+void ktally_waits_clear(struct ktally_waits *waits);
+
+/* Where the task is switched, or woken: see above. NULL: it has none. */
+struct ktally_wait *ktally_waits_find(const struct ktally_waits *waits, const struct task_struct *task);
+/* Finds or adds. NULL: both buckets are full. */
+struct ktally_wait *ktally_waits_add(struct ktally_waits *waits, struct task_struct *task);
+void ktally_waits_remove(struct ktally_waits *waits, const struct task_struct *task);
+
+/*
+ * For those who look at all: the places are 0 ... ktally_waits_places() - 1. A task found under RCU
+ * does not go away before the reader's end.
+ */
+u32 ktally_waits_places(const struct ktally_waits *waits);
+struct task_struct *ktally_waits_key(const struct ktally_waits *waits, u32 place);
+
+static inline struct ktally_wait *ktally_waits_at(const struct ktally_waits *waits, u32 place)
+{
+	return &waits->waits[place];
+}
+
+#endif /* KTALLY_WAITS_H */
