@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "offcpu.h"
 
+#include <linux/atomic.h>
 #include <linux/irqflags.h>
 #include <linux/lockdep.h>
-#include <linux/math64.h>
 #include <linux/rcupdate.h>
 #include <linux/sched/clock.h>
 #include <linux/sched/signal.h>
@@ -128,16 +128,17 @@ static u64 keep_ns(const struct ktally_cpu *cpu)
 	return thin == 1 ? keep : max_t(u64, keep, NSEC_PER_USEC) * thin;
 }
 
+/* Whether a random share of @keep is less than @took; by hand, for an __int128 costs more around it than it is. */
 static bool is_drawn(u64 keep, u32 draw, u64 took)
 {
-	return mul_u64_u32_shr(keep, draw, 32) < took;
+	return (keep >> 32) * draw + ((keep & U32_MAX) * draw >> 32) < took;
 }
 
 /*
  * The scheduler itself notes since when a task could run, and how long in all before that it could
  * have: at this point the task's last turn in the queue is not yet part of the sum.
  */
-static u64 time_in_queue(const struct task_struct *task, const struct ktally_wait *wait, u64 took)
+static u64 time_in_queue(const struct task_struct *task, const struct ktally_wait *wait, u64 took, u64 clock)
 {
 #ifdef CONFIG_SCHED_INFO
 	u64 queued = task->sched_info.run_delay - wait->run_delay;
@@ -146,7 +147,7 @@ static u64 time_in_queue(const struct task_struct *task, const struct ktally_wai
 	if (could_run(wait->left))
 		return took;
 	if (since)
-		queued += max_t(s64, local_clock() - since, 0);
+		queued += max_t(s64, clock - since, 0);
 	return min(queued, took);
 #else
 	return could_run(wait->left) ? took : 0;
@@ -168,47 +169,22 @@ static bool keep(struct ktally_cpu *cpu, struct task_struct *task, u64 weight)
 	return true;
 }
 
-/* Ends the wait. That its place says so comes first, and does not depend on anything. */
-static void arrive(struct ktally_cpu *cpu, struct task_struct *task, struct ktally_wait *wait, u64 now)
+static noinline void keep_wait(struct ktally_cpu *cpu, struct task_struct *task, const struct ktally_wait *wait,
+			       u64 start, u64 took, u64 weight, u64 clock)
 {
-	struct ktally_offcpu_session *session = &cpu->session->offcpu;
-	struct ktally_offcpu_cpu *part = &cpu->offcpu;
-	u64 start = wait->start, took, limit, in_queue, weight;
-	bool told;
+	struct ktally_kept *kept = &cpu->offcpu.kept;
+	u64 in_queue, began;
 
-	WRITE_ONCE(wait->start, 0);
-	if (start == KTALLY_WAIT_BEFORE)
-		start = READ_ONCE(session->epoch);
-	if (!start || READ_ONCE(ktally_disabled))
+	if (READ_ONCE(ktally_disabled) || !keep(cpu, task, weight))
 		return;
-	took = now - start;
-	if ((s64)took < 0) {
-		part->clock_regressions++;
-		took = 0;
-	}
-	part->waits++;
-
-	/* An open wait that was told has been kept: there is no other way for it to end. */
-	told = READ_ONCE(wait->told_start) == start;
-	limit = keep_ns(cpu);
-	if (!told && took < READ_ONCE(session->wait_min_ns)) {
-		part->waits_short.count++;
-		part->waits_short.weight += took;
-		return;
-	}
-	if (!told && !is_drawn(limit, wait->draw, took))
-		return;
-
-	weight = told ? took : max(took, limit);
-	if (!keep(cpu, task, weight))
-		return;
-	in_queue = time_in_queue(task, wait, took);
-	part->kept.left = wait->left;
-	part->kept.flags = wait->ended_by_interrupt ? KTALLY_OFFCPU_INTERRUPT : 0;
-	part->kept.record = (struct ktally_offcpu) {
-		.time		= start + took,
+	in_queue = time_in_queue(task, wait, took, clock);
+	began = start & KTALLY_WAIT_TOLD ? wait->told_start : ktime_get_mono_fast_ns() - took;
+	kept->left = wait->left;
+	kept->flags = wait->ended_by_interrupt ? KTALLY_OFFCPU_INTERRUPT : 0;
+	kept->record = (struct ktally_offcpu) {
+		.time		= began + took,
 		.weight		= weight,
-		.start		= start,
+		.start		= began,
 		.blocked	= took - in_queue,
 		.run_queue	= in_queue,
 		.waker_task_id	= wait->waker_task_id,
@@ -216,18 +192,52 @@ static void arrive(struct ktally_cpu *cpu, struct task_struct *task, struct ktal
 	};
 }
 
+/* Ends the wait. That its place says so comes first, and does not depend on anything. */
+static void arrive(struct ktally_cpu *cpu, struct task_struct *task, struct ktally_wait *wait, u64 now, u64 clock)
+{
+	struct ktally_offcpu_session *session = &cpu->session->offcpu;
+	struct ktally_offcpu_cpu *part = &cpu->offcpu;
+	u64 start, took, limit;
+
+	start = xchg(&wait->start, 0);		/* against a flush that just now tells of it */
+	took = now - ktally_offcpu_began(session, start);
+	if (unlikely((s64)took < 0)) {
+		part->clock_regressions++;
+		took = 0;
+	}
+	part->waits++;
+
+	/* An open wait that was told has been kept: there is no other way for it to end. */
+	if (unlikely(start & KTALLY_WAIT_TOLD)) {
+		keep_wait(cpu, task, wait, start, took, took, clock);
+		return;
+	}
+	if (took < READ_ONCE(session->wait_min_ns)) {
+		part->waits_short.count++;
+		part->waits_short.weight += took;
+		return;
+	}
+	limit = keep_ns(cpu);
+	if (is_drawn(limit, wait->draw, took))
+		keep_wait(cpu, task, wait, start, took, max(took, limit), clock);
+}
+
 /* From its creation to its first instruction a task waits, too. */
-static void arrive_new(struct ktally_cpu *cpu, struct task_struct *task, u64 now)
+static noinline void arrive_new(struct ktally_cpu *cpu, struct task_struct *task)
 {
 	struct ktally_offcpu_cpu *part = &cpu->offcpu;
-	u64 epoch = READ_ONCE(cpu->session->offcpu.epoch), start = task->start_time;
-	u64 limit = keep_ns(cpu), took = now - start;
+	u64 epoch = READ_ONCE(cpu->session->offcpu.epoch_time), start = task->start_time;
+	u64 limit = keep_ns(cpu), now = ktime_get_mono_fast_ns(), took = now - start;
 
-	if (!ktally_never_ran(task) || !epoch || start < epoch || (s64)took < 0 || READ_ONCE(ktally_disabled))
+	if (!epoch || start < epoch || (s64)took < 0 || READ_ONCE(ktally_disabled))
 		return;
 	part->waits++;
-	if (took < READ_ONCE(cpu->session->offcpu.wait_min_ns) ||
-	    !is_drawn(limit, ktally_random_next(&part->random), took) || !keep(cpu, task, max(took, limit)))
+	if (took < READ_ONCE(cpu->session->offcpu.wait_min_ns)) {
+		part->waits_short.count++;
+		part->waits_short.weight += took;
+		return;
+	}
+	if (!is_drawn(limit, ktally_random_next(&part->random), took) || !keep(cpu, task, max(took, limit)))
 		return;
 	part->kept.left = 0;
 	part->kept.flags = 0;
@@ -240,6 +250,12 @@ static void arrive_new(struct ktally_cpu *cpu, struct task_struct *task, u64 now
 	};
 }
 
+static bool is_followed(struct ktally_session *session, struct task_struct *task)
+{
+	return likely(session->offcpu.everybody) ||
+	       (ktally_filter_passes(&session->filter, task) && ktally_gate_permits_current(&session->gate));
+}
+
 static void leave(struct ktally_cpu *cpu, struct task_struct *task, u32 left, u64 now)
 {
 	struct ktally_session *session = cpu->session;
@@ -249,35 +265,39 @@ static void leave(struct ktally_cpu *cpu, struct task_struct *task, u32 left, u6
 		ktally_waits_remove(&session->offcpu.waits, task);
 		return;
 	}
-	if (READ_ONCE(ktally_disabled) || !ktally_filter_passes(&session->filter, task) ||
-	    !ktally_gate_permits_current(&session->gate))
+	if (READ_ONCE(ktally_disabled) || !is_followed(session, task))
 		return;
-	wait = ktally_waits_add(&session->offcpu.waits, task);
+	wait = ktally_waits_find(&session->offcpu.waits, task);
 	if (unlikely(!wait)) {
-		ktally_ring_lose(&cpu->ring, KTALLY_LOST_THREADS, 1, 0);
-		return;
+		wait = ktally_waits_add(&session->offcpu.waits, task);
+		if (!wait) {
+			ktally_ring_lose(&cpu->ring, KTALLY_LOST_THREADS, 1, 0);
+			return;
+		}
 	}
 	wait->run_delay = ktally_run_delay(task);
 	wait->left = left | (task->in_iowait ? KTALLY_LEFT_IOWAIT : 0);
 	wait->draw = ktally_random_next(&cpu->offcpu.random);
-	wait->waker_task_id = 0;
-	wait->waker_stack_id = 0;
-	wait->ended_by_interrupt = false;
-	WRITE_ONCE(wait->start, now);
+	if (session->offcpu.wakers) {
+		wait->waker_task_id = 0;
+		wait->waker_stack_id = 0;
+		wait->ended_by_interrupt = false;
+	}
+	WRITE_ONCE(wait->start, now & ~KTALLY_WAIT_TOLD);
 }
 
 /*
- * How long ago the scheduler stopped, or started, to charge the task for the CPU. What it has done
- * since to find the next task, which can take long when it looks on other CPUs, belongs to neither:
- * by this the waits begin and end exactly where CPU time ends and begins. Where its clock leaves
- * out the time of interrupts, or that a hypervisor stole, the two clocks have drifted apart, and
- * now is the best guess.
+ * When the scheduler stopped, or started, to charge the task for the CPU. What it has done since to
+ * find the next task, which can take long when it looks on other CPUs, belongs to neither: by this
+ * the waits begin and end exactly where CPU time ends and begins. Where its clock leaves out the
+ * time of interrupts, or what a hypervisor stole, the two clocks have drifted apart, and now is the
+ * best guess.
  */
-static u64 charged_ago(const struct task_struct *task, u64 clock)
+static u64 charged_at(const struct task_struct *task, u64 clock)
 {
-	u64 ago = clock - task->se.exec_start;
+	u64 at = task->se.exec_start;
 
-	return ago < NSEC_PER_MSEC ? ago : 0;
+	return likely(clock - at < NSEC_PER_MSEC) ? at : clock;
 }
 
 /* Called under the run queue's lock, interrupts off: nothing here may wake, print or wait. */
@@ -285,33 +305,35 @@ static void on_switch(KTALLY_SWITCH_PROBE_ARGUMENTS)
 {
 	struct ktally_session *session = data;
 	struct ktally_cpu *cpu = ktally_session_cpu(session, smp_processor_id());
-	u64 now = ktime_get_mono_fast_ns(), clock = local_clock();
+	u64 clock = local_clock();
 	struct ktally_wait *wait;
 
-	if (!cpu || READ_ONCE(session->state) == KTALLY_STATE_STOPPED)
+	if (unlikely(!cpu || READ_ONCE(session->state) == KTALLY_STATE_STOPPED))
 		return;
 	if (!is_idle_task(prev))
 		leave(cpu, prev, KTALLY_SWITCH_PREV_STATE | (preempt ? KTALLY_LEFT_PREEMPTED : 0),
-		      now - charged_ago(prev, clock));
+		      charged_at(prev, clock));
 	if (is_idle_task(next))
 		return;
 	wait = ktally_waits_find(&session->offcpu.waits, next);
-	if (!wait)
-		arrive_new(cpu, next, now - charged_ago(next, clock));
-	else if (wait->start)
-		arrive(cpu, next, wait, now - charged_ago(next, clock));
+	if (likely(wait)) {
+		if (wait->start)
+			arrive(cpu, next, wait, charged_at(next, clock), clock);
+	} else if (ktally_never_ran(next)) {
+		arrive_new(cpu, next);
+	}
 }
 
 /* ------------------------------------------------------------------------------------------------ wakers */
 
-static bool tell_waker(struct ktally_cpu *cpu, struct ktally_wait *wait, u64 now)
+static bool tell_waker(struct ktally_cpu *cpu, struct ktally_wait *wait)
 {
 	struct ktally_session *session = cpu->session;
 	struct ktally_stack *stack = ktally_stack_of(&cpu->offcpu.stack);
 	struct ktally_task who;
 	u32 depth;
 
-	ktally_identify(&session->key, current, &who, now);
+	ktally_identify(&session->key, current, &who, ktime_get_mono_fast_ns());
 	if (!ktally_write_task(cpu, &who, false))
 		return false;
 	wait->waker_task_id = who.task_id;
@@ -341,24 +363,22 @@ static void on_waking(void *data, struct task_struct *task)
 	struct ktally_session *session = data;
 	struct ktally_cpu *cpu = ktally_session_cpu(session, smp_processor_id());
 	struct ktally_wait *wait = ktally_waits_find(&session->offcpu.waits, task);
-	u64 start, now;
+	u64 start = wait ? READ_ONCE(wait->start) : 0;
+	u64 took;
 
-	start = wait ? READ_ONCE(wait->start) : 0;
 	if (!cpu || !start || READ_ONCE(session->state) == KTALLY_STATE_STOPPED)
 		return;
 	if (!in_task()) {
 		wait->ended_by_interrupt = true;
 		return;
 	}
-	now = ktime_get_mono_fast_ns();
-	if (start == KTALLY_WAIT_BEFORE)
-		start = READ_ONCE(session->offcpu.epoch);
-	if (now - start < READ_ONCE(session->offcpu.wait_min_ns) || !is_drawn(keep_ns(cpu), wait->draw, now - start) ||
-	    !ktally_gate_permits_current(&session->gate))
+	took = local_clock() - ktally_offcpu_began(&session->offcpu, start);
+	if ((s64)took < 0 || took < READ_ONCE(session->offcpu.wait_min_ns) ||
+	    !is_drawn(keep_ns(cpu), wait->draw, took) || !ktally_gate_permits_current(&session->gate))
 		return;
 
 	ktally_records_begin(cpu);
-	if (!ktally_records_admit(cpu) || !tell_waker(cpu, wait, now))
+	if (!ktally_records_admit(cpu) || !tell_waker(cpu, wait))
 		ktally_ring_lose(&cpu->ring, KTALLY_LOST_NOTICE, 1, 0);
 	ktally_records_end(cpu);
 }
@@ -447,13 +467,17 @@ int ktally_offcpu_start(struct ktally_session *session)
 	for (number = 0; number < nr_cpu_ids; number++)
 		if (session->cpus[number])
 			ktally_budget_restart(&session->cpus[number]->offcpu.budget);
+	session->offcpu.everybody = session->gate.privileged && !session->filter.pids && !session->filter.cgroup_count;
+	session->offcpu.wakers = session->setup.capture & KTALLY_CAPTURE_WAKER;
 	session->offcpu.epoch = 0;
+	session->offcpu.epoch_time = 0;
 	ktally_waits_clear(&session->offcpu.waits);
 	add_waiting(session);
 	err = ktally_probes_register(probes, count_probes(session), session);
 	if (err)
 		return err;
-	WRITE_ONCE(session->offcpu.epoch, ktime_get_mono_fast_ns());
+	WRITE_ONCE(session->offcpu.epoch, local_clock());
+	WRITE_ONCE(session->offcpu.epoch_time, ktime_get_mono_fast_ns());
 	session->offcpu.started = true;
 	return 0;
 }

@@ -13,6 +13,7 @@
 
 #include <linux/irq_work.h>
 #include <linux/ktally.h>
+#include <linux/sched/clock.h>
 #include <linux/types.h>
 #include <linux/workqueue.h>
 
@@ -68,7 +69,10 @@ struct ktally_offcpu_cpu {
  * @waits: of its threads
  * @keep_ns: as in struct ktally_setup, now
  * @wait_min_ns: as in struct ktally_setup, now
- * @epoch: when it began to look, 0: not yet; waits of before count from there
+ * @everybody: no task is left out, by filter or by rights
+ * @wakers: KTALLY_CAPTURE_WAKER
+ * @epoch: when it began to look (local_clock()), 0: not yet; waits of before count from there
+ * @epoch_time: the same by CLOCK_MONOTONIC
  * @tell: tells open waits
  * @tell_again: those told already as well
  * @story: what it works with, while it is at it
@@ -78,7 +82,10 @@ struct ktally_offcpu_session {
 	struct ktally_waits waits;
 	u64 keep_ns;
 	u64 wait_min_ns;
+	bool everybody;
+	bool wakers;
 	u64 epoch;
+	u64 epoch_time;
 	struct work_struct tell;
 	bool tell_again;
 	struct ktally_story *story;
@@ -98,6 +105,17 @@ void ktally_offcpu_stop(struct ktally_session *session);
 
 /* The CPU is about to go offline: its last kept wait is written. */
 void ktally_offcpu_settle(struct ktally_cpu *cpu);
+
+/*
+ * When a wait began that has @start in its struct ktally_wait, by local_clock(). One of before the
+ * session, that ends while the session begins, has no length yet.
+ */
+static inline u64 ktally_offcpu_began(const struct ktally_offcpu_session *session, u64 start)
+{
+	if (unlikely((start & ~KTALLY_WAIT_TOLD) == KTALLY_WAIT_BEFORE))
+		return READ_ONCE(session->epoch) ?: local_clock();
+	return start & ~KTALLY_WAIT_TOLD;
+}
 
 /* Why a task that left the CPU like this waited: KTALLY_OFFCPU_SLEEP and following. */
 u32 ktally_offcpu_state(u32 left, s32 syscall);

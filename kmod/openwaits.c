@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "openwaits.h"
 
+#include <linux/atomic.h>
 #include <linux/kthread.h>
 #include <linux/mm.h>
+#include <linux/sched/clock.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/task.h>
 #include <linux/sched/task_stack.h>
@@ -108,22 +110,26 @@ static void tell(struct ktally_session *session, struct task_struct *task, struc
 		 struct ktally_story *story)
 {
 	struct ktally_offcpu_session *offcpu = &session->offcpu;
-	u64 now = ktime_get_mono_fast_ns(), start = READ_ONCE(wait->start);
-	u64 since = start == KTALLY_WAIT_BEFORE ? READ_ONCE(offcpu->epoch) : start;
-	u64 took = now - since;
+	u64 start = READ_ONCE(wait->start), now = ktime_get_mono_fast_ns();
+	u64 took = local_clock() - ktally_offcpu_began(offcpu, start);
 	u32 left = wait->left;
 
-	if (!start || !since || (s64)took < 0 ||
-	    took < READ_ONCE(offcpu->keep_ns) || took < READ_ONCE(offcpu->wait_min_ns))
-		return;
-	if (READ_ONCE(wait->told_start) == since && !offcpu->tell_again)
+	if (!start || (s64)took < 0 || took < READ_ONCE(offcpu->keep_ns) || took < READ_ONCE(offcpu->wait_min_ns) ||
+	    (start & KTALLY_WAIT_TOLD && !offcpu->tell_again))
 		return;
 
-	story->record = (struct ktally_offcpu) { .time = now, .weight = took, .start = since };
+	/* Once told, its beginning stays what was told. */
+	if (!(start & KTALLY_WAIT_TOLD))
+		wait->told_start = now - took;
+	story->record = (struct ktally_offcpu) {
+		.time	= wait->told_start + took,
+		.weight	= took,
+		.start	= wait->told_start,
+	};
 	look_from_outside(session, task, wait, start, story);
 	add_user_stack(session, task, story);
 	/* Has it ended meanwhile, its stack may be anything; and its end was told by itself. */
-	if (READ_ONCE(wait->start) != start)
+	if (cmpxchg(&wait->start, start, start | KTALLY_WAIT_TOLD) != start)
 		return;
 	story->record.state = ktally_offcpu_state(left, story->record.syscall);
 	if (story->record.state == KTALLY_OFFCPU_PREEMPTED || story->record.state == KTALLY_OFFCPU_YIELDED)
@@ -131,7 +137,6 @@ static void tell(struct ktally_session *session, struct task_struct *task, struc
 	else
 		story->record.blocked = took;
 	write_story(session, story);
-	WRITE_ONCE(wait->told_start, since);
 }
 
 /* A place has a task only until that is switched out for good, and RCU keeps a task longer than that. */

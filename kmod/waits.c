@@ -3,7 +3,6 @@
 
 #include <linux/atomic.h>
 #include <linux/cache.h>
-#include <linux/hash.h>
 #include <linux/log2.h>
 #include <linux/minmax.h>
 #include <linux/mm.h>
@@ -62,36 +61,6 @@ void ktally_waits_clear(struct ktally_waits *waits)
 	memset(waits->waits, 0, sizeof(*waits->waits) * ktally_waits_places(waits));
 }
 
-/* Both buckets by one multiplication: its highest bits, and the next. */
-static void find_buckets(const struct ktally_waits *waits, const struct task_struct *task, u32 buckets[2])
-{
-	u64 hash = (u64)task * GOLDEN_RATIO_64;
-
-	buckets[0] = hash >> (64 - waits->bits);
-	buckets[1] = (hash << waits->bits) >> (64 - waits->bits);
-}
-
-static struct ktally_wait *find_in(const struct ktally_waits *waits, u32 bucket, const struct task_struct *task)
-{
-	struct task_struct **keys = waits->keys[bucket];
-	unsigned int way;
-
-	for (way = 0; way < KTALLY_WAITS_WAYS; way++)
-		if (READ_ONCE(keys[way]) == task)
-			return &waits->waits[bucket * KTALLY_WAITS_WAYS + way];
-	return NULL;
-}
-
-struct ktally_wait *ktally_waits_find(const struct ktally_waits *waits, const struct task_struct *task)
-{
-	struct ktally_wait *wait;
-	u32 buckets[2];
-
-	find_buckets(waits, task, buckets);
-	wait = find_in(waits, buckets[0], task);
-	return wait ?: find_in(waits, buckets[1], task);
-}
-
 static struct ktally_wait *claim_in(struct ktally_waits *waits, u32 bucket, struct task_struct *task)
 {
 	struct task_struct **keys = waits->keys[bucket];
@@ -105,14 +74,9 @@ static struct ktally_wait *claim_in(struct ktally_waits *waits, u32 bucket, stru
 
 struct ktally_wait *ktally_waits_add(struct ktally_waits *waits, struct task_struct *task)
 {
-	struct ktally_wait *wait = ktally_waits_find(waits, task);
-	u32 buckets[2];
+	struct ktally_wait *wait = claim_in(waits, ktally_waits_bucket(waits, task, false), task);
 
-	if (wait)
-		return wait;
-	find_buckets(waits, task, buckets);
-	wait = claim_in(waits, buckets[0], task);
-	return wait ?: claim_in(waits, buckets[1], task);
+	return wait ?: claim_in(waits, ktally_waits_bucket(waits, task, true), task);
 }
 
 void ktally_waits_remove(struct ktally_waits *waits, const struct task_struct *task)

@@ -12,6 +12,8 @@
 #ifndef KTALLY_WAITS_H
 #define KTALLY_WAITS_H
 
+#include <linux/compiler.h>
+#include <linux/hash.h>
 #include <linux/types.h>
 
 struct task_struct;
@@ -22,18 +24,23 @@ struct task_struct;
 #define KTALLY_LEFT_PREEMPTED	(1U << 31)
 #define KTALLY_LEFT_IOWAIT	(1U << 30)
 
-/* ktally_wait.start of a thread that was waiting already when the session began to look. */
-#define KTALLY_WAIT_BEFORE	1
+/*
+ * ktally_wait.start: the lowest bit says that the wait was told as an open one. It is part of the
+ * time, so that it can only ever be set for the wait that it is about.
+ */
+#define KTALLY_WAIT_TOLD	1ULL
+/* Of a thread that was waiting already when the session began to look. */
+#define KTALLY_WAIT_BEFORE	2ULL
 
 /**
  * struct ktally_wait - of one thread
- * @start: when it left the CPU (CLOCK_MONOTONIC), 0: it runs, KTALLY_WAIT_BEFORE
+ * @start: when it left the CPU (local_clock(), the cheapest there is), 0: it runs, KTALLY_WAIT_BEFORE
  * @run_delay: its sched_info.run_delay at that time
  * @left: the state it left in, and KTALLY_LEFT_*
  * @draw: random; the wait is kept if its share of D is larger
  * @waker_task_id: as in the record
  * @waker_stack_id: as in the record
- * @told_start: its @start, if it was told as an open wait
+ * @told_start: with KTALLY_WAIT_TOLD, its beginning as it was told (CLOCK_MONOTONIC)
  * @ended_by_interrupt: KTALLY_OFFCPU_INTERRUPT
  */
 struct ktally_wait {
@@ -66,9 +73,35 @@ u64 ktally_waits_bytes(u32 threads);
 /* Nobody else uses it meanwhile. */
 void ktally_waits_clear(struct ktally_waits *waits);
 
+/* A thread's two buckets by one multiplication: its highest bits, and the next. */
+static inline u32 ktally_waits_bucket(const struct ktally_waits *waits, const struct task_struct *task, bool second)
+{
+	u64 hash = (u64)task * GOLDEN_RATIO_64;
+
+	return (second ? hash << waits->bits : hash) >> (64 - waits->bits);
+}
+
+static inline struct ktally_wait *ktally_waits_find_in(const struct ktally_waits *waits, u32 bucket,
+						       const struct task_struct *task)
+{
+	struct task_struct **keys = waits->keys[bucket];
+	unsigned int way;
+
+	for (way = 0; way < KTALLY_WAITS_WAYS; way++)
+		if (READ_ONCE(keys[way]) == task)
+			return &waits->waits[bucket * KTALLY_WAITS_WAYS + way];
+	return NULL;
+}
+
 /* Where the task is switched, or woken: see above. NULL: it has none. */
-struct ktally_wait *ktally_waits_find(const struct ktally_waits *waits, const struct task_struct *task);
-/* Finds or adds. NULL: both buckets are full. */
+static inline struct ktally_wait *ktally_waits_find(const struct ktally_waits *waits, const struct task_struct *task)
+{
+	struct ktally_wait *wait = ktally_waits_find_in(waits, ktally_waits_bucket(waits, task, false), task);
+
+	return likely(wait) ? wait : ktally_waits_find_in(waits, ktally_waits_bucket(waits, task, true), task);
+}
+
+/* One that is not there. NULL: both buckets are full. */
 struct ktally_wait *ktally_waits_add(struct ktally_waits *waits, struct task_struct *task);
 void ktally_waits_remove(struct ktally_waits *waits, const struct task_struct *task);
 

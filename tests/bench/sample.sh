@@ -19,7 +19,7 @@ insmod "$module/ktally.ko"
 
 base() { "$work/deep" >"$work/time"; }
 hold_ktally() {
-	"$work/hold" "$rate" "$work/deep" >"$work/time" 2>"$work/held"
+	"$work/hold" --rate "$rate" "$work/deep" >"$work/time" 2>"$work/held"
 	read -r held_samples held_bytes <"$work/held"
 	truncate -s "$held_bytes" "$work/records"
 }

@@ -58,6 +58,9 @@ static void take(struct session *from, const struct ktally_record *record)
 
 	if (record->type != KTALLY_RECORD_OFFCPU || session_task(from, wait->task_id)->pid != (uint32_t)reader->child)
 		return;
+	/* On a busy host it also waits for the CPU. */
+	if (wait->state >= KTALLY_OFFCPU_PREEMPTED)
+		return;
 	if (record->flags & KTALLY_OFFCPU_PARTIAL) {
 		seen.open++;
 		seen.last_open = *wait;
