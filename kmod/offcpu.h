@@ -117,6 +117,9 @@ static inline u64 ktally_offcpu_began(const struct ktally_offcpu_session *sessio
 	return start & ~KTALLY_WAIT_TOLD;
 }
 
+/* Whether a wait that has lasted @took by now is kept, however long it lasts. */
+bool ktally_offcpu_is_sure(const struct ktally_cpu *cpu, const struct ktally_wait *wait, u64 took);
+
 /* Why a task that left the CPU like this waited: KTALLY_OFFCPU_SLEEP and following. */
 u32 ktally_offcpu_state(u32 left, s32 syscall);
 
