@@ -71,18 +71,11 @@ static bool write_kept(struct ktally_cpu *cpu, struct ktally_kept *kept)
 	struct ktally_task who;
 	bool compat;
 
-	/* It fires before the task has gone anywhere; should it ever not, the time still counts. */
-	ktally_identify(&cpu->session->key, kept->task, &who, record->time);
-	record->syscall = KTALLY_SYSCALL_NONE;
-	if (kept->task == current) {
-		take_stack(cpu, stack, &who);
-		record->syscall = ktally_syscall_of(current, &compat);
-		if (compat)
-			kept->flags |= KTALLY_OFFCPU_COMPAT;
-	} else {
-		ktally_stack_begin(stack);
-		stack->kernel_end = KTALLY_END_BROKEN;
-	}
+	ktally_identify(&cpu->session->key, current, &who, record->time);
+	take_stack(cpu, stack, &who);
+	record->syscall = ktally_syscall_of(current, &compat);
+	if (compat)
+		kept->flags |= KTALLY_OFFCPU_COMPAT;
 	ktally_stack_finish(stack, cpu->session);
 
 	if (!record->state)
@@ -91,6 +84,12 @@ static bool write_kept(struct ktally_cpu *cpu, struct ktally_kept *kept)
 	record->task_id = who.task_id;
 	return ktally_write_task(cpu, &who, false) && ktally_write_stack(cpu, stack) &&
 	       ktally_write_offcpu(cpu, record, kept->flags);
+}
+
+static bool is_followed(struct ktally_session *session, struct task_struct *task)
+{
+	return likely(session->offcpu.everybody) ||
+	       (ktally_filter_passes(&session->filter, task) && ktally_gate_permits_current(&session->gate));
 }
 
 static void on_kept(struct irq_work *work)
@@ -104,9 +103,13 @@ static void on_kept(struct irq_work *work)
 		return;
 	/* A new task was not looked at when it left the CPU, for it never had. */
 	if (kept->record.state == KTALLY_OFFCPU_CREATED &&
-	    (kept->task != current || !ktally_filter_passes(&cpu->session->filter, current) ||
-	     !ktally_gate_permits_current(&cpu->session->gate)))
+	    (kept->task != current || !is_followed(cpu->session, current)))
 		goto out;
+	/* It fires before the task has gone anywhere. Should it ever not, the task may be gone for good. */
+	if (kept->task != current) {
+		ktally_ring_lose(&cpu->ring, KTALLY_LOST_BUSY, 1, kept->record.weight);
+		goto out;
+	}
 
 	ktally_records_begin(cpu);
 	if (!ktally_records_admit(cpu) || !write_kept(cpu, kept))
@@ -255,12 +258,6 @@ static noinline void arrive_new(struct ktally_cpu *cpu, struct task_struct *task
 		.run_queue	= took,
 		.state		= KTALLY_OFFCPU_CREATED,
 	};
-}
-
-static bool is_followed(struct ktally_session *session, struct task_struct *task)
-{
-	return likely(session->offcpu.everybody) ||
-	       (ktally_filter_passes(&session->filter, task) && ktally_gate_permits_current(&session->gate));
 }
 
 static void leave(struct ktally_cpu *cpu, struct task_struct *task, u32 left, u64 now)

@@ -28,7 +28,7 @@ struct task_struct;
 
 /**
  * struct ktally_kept - a wait that becomes a record
- * @task: whose, NULL: the place is free
+ * @task: whose, to be compared only: it may be gone; NULL: the place is free
  * @switched_from: its stack pointer when it was switched from
  * @left: as in struct ktally_wait
  * @record: times, weight, waker
