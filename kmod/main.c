@@ -8,6 +8,7 @@
 #include "lifecycle.h"
 #include "offcpu.h"
 #include "oncpu.h"
+#include "openwaits.h"
 #include "session.h"
 #include "version.h"
 
@@ -22,6 +23,9 @@ static int __init ktally_init(void)
 	if (err)
 		return err;
 	ktally_oncpu_init();
+	err = ktally_openwaits_init();
+	if (err)
+		return err;
 	err = ktally_session_init();
 	if (err)
 		goto err_session;
@@ -33,6 +37,7 @@ static int __init ktally_init(void)
 err_device:
 	ktally_session_exit();
 err_session:
+	ktally_openwaits_exit();
 	return err;
 }
 
@@ -40,6 +45,7 @@ static void __exit ktally_exit(void)
 {
 	ktally_device_exit();
 	ktally_session_exit();
+	ktally_openwaits_exit();
 }
 
 module_init(ktally_init);

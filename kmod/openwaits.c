@@ -11,11 +11,15 @@
 #include <linux/slab.h>
 #include <linux/smp.h>
 #include <linux/timekeeping.h>
+#include <linux/workqueue.h>
 
 #include "identity.h"
 #include "records.h"
 #include "session.h"
 #include "unwind.h"
+
+/* Borrowing an address space takes a kernel thread. */
+static struct workqueue_struct *tellers;
 
 /* What is told of a task. */
 struct ktally_story {
@@ -184,8 +188,19 @@ int ktally_openwaits_tell(struct ktally_session *session, bool again)
 	if (!offcpu->story)
 		return -ENOMEM;
 	offcpu->tell_again = again;
-	queue_work(system_unbound_wq, &offcpu->tell);
+	queue_work(tellers, &offcpu->tell);
 	flush_work(&offcpu->tell);
 	kfree(offcpu->story);
 	return 0;
+}
+
+int ktally_openwaits_init(void)
+{
+	tellers = alloc_workqueue("ktally", WQ_UNBOUND, 0);
+	return tellers ? 0 : -ENOMEM;
+}
+
+void ktally_openwaits_exit(void)
+{
+	destroy_workqueue(tellers);
 }

@@ -16,6 +16,9 @@
 struct ktally_session;
 struct work_struct;
 
+int ktally_openwaits_init(void);
+void ktally_openwaits_exit(void);
+
 /* Process context. Writes what there is to tell before it returns; `again`: also what was told already. -ENOMEM. */
 int ktally_openwaits_tell(struct ktally_session *session, bool again);
 
