@@ -26,19 +26,6 @@ mkdir -p /tmp/modules
 find /tmp/modules -name '*.ko' -exec strip --strip-debug {} +
 export KTALLY_MODULES=/tmp/modules KTALLY_PROGRAMS=$programs
 
-# Where a tracepoint has one probe the kernel patches the calls to it in its code, and QEMU with a thread for each CPU now and then lets
-# a CPU run into the middle of that: also a kernel without ktally panics ("Oops: int3") after some hundred times of
-# switching sched_switch on and off under load. Two probes that stay make it go through a list, and patch nothing for others.
-for instance in one two; do
-	tracing=/sys/kernel/tracing/instances/ktally-$instance
-	mountpoint -q /sys/kernel/tracing || mount -t tracefs none /sys/kernel/tracing 2>/dev/null || break
-	mkdir "$tracing" || break
-	echo 0 >"$tracing/tracing_on"
-	for event in sched_switch sched_waking; do
-		echo 1 >"$tracing/events/sched/$event/enable"
-	done
-done
-
 # One sum over all tests: the lines of each get its name, and one more says whether it left the kernel as it found it.
 number=0
 report() {
