@@ -1,15 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/*
- * Names of functions repeat: what the rules make of one is found out once and kept under the name's address. Kernel
- * functions are a fixed set, so this cannot grow without bound.
- */
 #include <ctype.h>
 #include <stdbool.h>
 #include <string.h>
 
 #include "base/map.h"
-#include "base/message.h"
-#include "classify/automaton.h"
+#include "classify/findings.h"
 #include "classify/kernel.h"
 #include "classify/rules.h"
 
@@ -21,19 +16,6 @@ struct finding {
 	bool interrupt, entry;
 	const char *syscall_name;	/* by the connector's rule; NULL */
 };
-
-static struct automaton *compiled(void)
-{
-	static struct automaton *automaton;
-
-	if (!automaton) {
-		automaton = automaton_create();
-		for (unsigned int i = 0; i < rules_count; i++)
-			automaton_add(automaton, rules[i].patterns, i);
-		automaton_compile(automaton);
-	}
-	return automaton;
-}
 
 static void take(void *context, unsigned int rule)
 {
@@ -68,19 +50,24 @@ static const char *syscall_of(const char *function)
 	return NULL;
 }
 
+static void begin(void *context, const char *function)
+{
+	struct finding *finding = context;
+
+	finding->area = AREA_OTHER;
+	finding->syscall_name = syscall_of(function);
+}
+
 static const struct finding *find(const char *function)
 {
-	static struct map findings;
-	struct finding *finding = map_get(&findings, (uintptr_t)function);
+	static struct findings *findings;
 
-	if (!finding) {
-		finding = memory_zeroed(1, sizeof(*finding));
-		finding->area = AREA_OTHER;
-		automaton_match(compiled(), function, take, finding);
-		finding->syscall_name = syscall_of(function);
-		map_put(&findings, (uintptr_t)function, finding);
+	if (!findings) {
+		findings = findings_create(sizeof(struct finding), begin, take);
+		for (unsigned int i = 0; i < rules_count; i++)
+			findings_add(findings, rules[i].patterns, i);
 	}
-	return finding;
+	return findings_of(findings, function);
 }
 
 /* The connector looks no further out than the first function that is a system call. */
