@@ -64,6 +64,7 @@ int ktally_set_up(struct ktally_session *session, struct ktally_setup *setup);
 int ktally_enable(struct ktally_session *session);
 int ktally_disable(struct ktally_session *session);
 int ktally_set_rate(struct ktally_session *session, unsigned int rate);
+int ktally_set_keep(struct ktally_session *session, __u64 keep_ns, __u64 wait_min_ns);
 int ktally_flush(struct ktally_session *session, unsigned int flags);
 
 /**
@@ -97,6 +98,11 @@ struct ktally_totals {
 	__u32 state;				/* KTALLY_STATE_* */
 	__u32 thin;				/* largest of any ring */
 	__u32 rate;
+	__u64 waits;				/* that ended, kept or not */
+	struct ktally_loss waits_short;		/* of them, shorter than wait_min_ns */
+	__u64 clock_regressions;
+	__u32 offcpu_thin;			/* largest of any ring */
+	__u32 reserved;
 };
 
 /** ktally_get_totals() - as the producer pages have them now; exact after ktally_disable() or ktally_flush() */

@@ -230,6 +230,13 @@ int ktally_set_rate(struct ktally_session *session, unsigned int rate)
 	return control(session, KTALLY_IOC_SET_RATE, &argument);
 }
 
+int ktally_set_keep(struct ktally_session *session, __u64 keep_ns, __u64 wait_min_ns)
+{
+	struct ktally_keep argument = { .size = sizeof(argument), .keep_ns = keep_ns, .wait_min_ns = wait_min_ns };
+
+	return control(session, KTALLY_IOC_SET_KEEP, &argument);
+}
+
 int ktally_flush(struct ktally_session *session, unsigned int flags)
 {
 	struct ktally_flush argument = { .size = sizeof(argument), .flags = flags };
@@ -348,5 +355,11 @@ void ktally_get_totals(const struct ktally_session *session, struct ktally_total
 		if (totals->state < producer->state)
 			totals->state = producer->state;
 		totals->rate = producer->rate;
+		totals->waits += producer->waits;
+		totals->waits_short.count += producer->waits_short.count;
+		totals->waits_short.weight += producer->waits_short.weight;
+		totals->clock_regressions += producer->clock_regressions;
+		if (totals->offcpu_thin < producer->offcpu_thin)
+			totals->offcpu_thin = producer->offcpu_thin;
 	}
 }
