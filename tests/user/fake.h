@@ -36,7 +36,8 @@ static inline struct profile *fake_profile(void)
 	struct profile *profile = memory_zeroed(1, sizeof(*profile));
 
 	profile->options.cells = true;
-	profile->tally = tally_create(0);
+	profile->oncpu.tally = tally_create(0);
+	profile->offcpu.tally = tally_create(0);
 	profile->symbols = symbols_create(0);
 	profile->first_time = 50000000000ULL;
 	profile->last_time = 70000000000ULL;
@@ -53,10 +54,12 @@ static inline void fake_free_values(struct map *map)
 
 static inline void fake_free(struct profile *profile)
 {
-	fake_free_values(&profile->cells);
+	fake_free_values(&profile->oncpu.cells);
+	fake_free_values(&profile->offcpu.cells);
 	fake_free_values(&profile->stacks);
 	fake_free_values(&profile->tasks);
-	tally_destroy(profile->tally);
+	tally_destroy(profile->oncpu.tally);
+	tally_destroy(profile->offcpu.tally);
 	symbols_destroy(profile->symbols);
 	free(profile);
 }
@@ -134,34 +137,56 @@ static inline struct stack *fake_stack(struct profile *profile, const char *area
 	return stack;
 }
 
+static inline void fake_source_cell(struct profile_source *source, const struct task *task, const struct stack *stack,
+				    const char *cause, uint64_t samples, uint64_t weight)
+{
+	struct profile_cell *cell = memory_zeroed(1, sizeof(*cell));
+	struct class class = stack->class;
+
+	class.cause = intern(cause);
+	*cell = (struct profile_cell){
+		.stack = stack, .task = task, .cause = class.cause, .samples = samples, .weight = weight,
+	};
+	map_put(&source->cells, source->cells.used + 1, cell);
+	tally_add(source->tally, tally_row(source->tally, task->process_name, &class, class.syscall_name), samples, weight);
+	source->samples += samples;
+	source->weight += weight;
+}
+
 static inline void fake_cell(struct profile *profile, const struct task *task, const struct stack *stack,
 			     uint64_t samples, uint64_t weight)
 {
-	struct profile_cell *cell = memory_zeroed(1, sizeof(*cell));
+	fake_source_cell(&profile->oncpu, task, stack, NULL, samples, weight);
+}
 
-	*cell = (struct profile_cell){ .stack = stack, .task = task, .samples = samples, .weight = weight };
-	map_put(&profile->cells, profile->cells.used + 1, cell);
-	tally_add(profile->tally, task->process_name, &stack->class, stack->class.syscall_name, samples, weight);
-	profile->samples += samples;
-	profile->weight += weight;
+static inline void fake_wait(struct profile *profile, const struct task *task, const struct stack *stack, const char *cause,
+			     uint64_t waits, uint64_t weight)
+{
+	fake_source_cell(&profile->offcpu, task, stack, cause, waits, weight);
 }
 
 /* What a writer writes; *error is what it returned. To be freed. */
-static inline char *fake_export(export_writer *writer, const struct profile *profile, size_t *bytes, int *error)
+static inline char *fake_export_source(export_writer *writer, const struct profile *profile, uint32_t sources, size_t *bytes,
+				       int *error)
 {
 	char *text = NULL;
 	FILE *file = open_memstream(&text, bytes);
 
-	*error = writer(file, profile, &fake_host);
+	*error = writer(file, profile, sources, &fake_host);
 	fclose(file);
 	return text;
+}
+
+static inline char *fake_export(export_writer *writer, const struct profile *profile, size_t *bytes, int *error)
+{
+	return fake_export_source(writer, profile, KTALLY_SOURCE_ONCPU, bytes, error);
 }
 
 /* What a writer returns when the disk is full. */
 static inline int fake_export_full(export_writer *writer, const struct profile *profile)
 {
 	FILE *file = fopen("/dev/full", "w");
-	int error = file ? writer(file, profile, &fake_host) : -1;
+	int error = file ? writer(file, profile, KTALLY_SOURCE_ONCPU, &fake_host) : -1;
 
 	if (file)
 		fclose(file);

@@ -84,4 +84,27 @@ static inline void feed_exit(struct profile *profile, const struct ktally_task *
 	profile_feed(profile, &record.header, NULL);
 }
 
+/* A wait that began at `start` and was blocked, then on the run queue; flags: KTALLY_OFFCPU_*. It weighs what it took. */
+static inline struct ktally_offcpu wait_record(uint64_t stack, uint64_t task, uint64_t start, uint64_t blocked, uint64_t run_queue,
+					       uint16_t flags)
+{
+	return (struct ktally_offcpu){
+		.header = { .type = KTALLY_RECORD_OFFCPU, .flags = flags, .size = sizeof(struct ktally_offcpu) },
+		.time = start + blocked + run_queue,
+		.stack_id = stack,
+		.task_id = task,
+		.weight = blocked + run_queue,
+		.start = start,
+		.blocked = blocked,
+		.run_queue = run_queue,
+		.state = KTALLY_OFFCPU_SLEEP,
+		.syscall = KTALLY_SYSCALL_NONE,
+	};
+}
+
+static inline void feed_wait(struct profile *profile, const struct ktally_offcpu *wait)
+{
+	check(!profile_feed(profile, &wait->header, NULL), "an OFFCPU is no sample");
+}
+
 #endif

@@ -23,24 +23,27 @@ static const char *in_directory(const char *name)
 	return text;
 }
 
-static int write_text(FILE *file, const struct profile *profile, const struct export_host *host)
+static int write_text(FILE *file, const struct profile *profile, uint32_t sources, const struct export_host *host)
 {
 	(void)profile;
+	(void)sources;
 	return fprintf(file, "host %s\n", host->name) < 0 ? -EIO : 0;
 }
 
-static int write_and_fail(FILE *file, const struct profile *profile, const struct export_host *host)
+static int write_and_fail(FILE *file, const struct profile *profile, uint32_t sources, const struct export_host *host)
 {
 	(void)profile;
+	(void)sources;
 	(void)host;
 	fputs("half of it", file);
 	return -ENOSPC;
 }
 
 /* More than the buffer of a FILE, and never asks whether it could be written. */
-static int write_much(FILE *file, const struct profile *profile, const struct export_host *host)
+static int write_much(FILE *file, const struct profile *profile, uint32_t sources, const struct export_host *host)
 {
 	(void)profile;
+	(void)sources;
 	(void)host;
 	for (unsigned int i = 0; i < 100000; i++)
 		fputc('x', file);
@@ -82,19 +85,19 @@ static void file(void)
 	const char *path = in_directory("out");
 	struct stat status = { 0 };
 
-	check_number(export_file(path, write_text, NULL, &fake_host), 0, "a file is written");
+	check_number(export_file(path, write_text, NULL, 0, &fake_host), 0, "a file is written");
 	check_text(path, "host testhost\n", "and has what the writer wrote");
 	check(!stat(path, &status) && (status.st_mode & 07777) == 0600, "only its owner can read it");
-	check_number(export_file(path, write_and_fail, NULL, &fake_host), -ENOSPC, "the writer's error comes back");
+	check_number(export_file(path, write_and_fail, NULL, 0, &fake_host), -ENOSPC, "the writer's error comes back");
 	check_text(path, "host testhost\n", "and what was there before stays");
-	check_number(export_file(in_directory("new"), write_and_fail, NULL, &fake_host), -ENOSPC, "a new file fails");
+	check_number(export_file(in_directory("new"), write_and_fail, NULL, 0, &fake_host), -ENOSPC, "a new file fails");
 	check_number(files(), 1, "and nothing is left of either");
-	check_number(export_file(in_directory("none/out"), write_text, NULL, &fake_host), -ENOENT, "no such directory");
+	check_number(export_file(in_directory("none/out"), write_text, NULL, 0, &fake_host), -ENOENT, "no such directory");
 	mkdir(in_directory("directory"), 0700);
-	check_number(export_file(in_directory("directory"), write_text, NULL, &fake_host), -EISDIR, "a directory");
+	check_number(export_file(in_directory("directory"), write_text, NULL, 0, &fake_host), -EISDIR, "a directory");
 	rmdir(in_directory("directory"));
 	check(!symlink("out", in_directory("link")), "a symbolic link");
-	check_number(export_file(in_directory("link"), write_text, NULL, &fake_host), 0, "to a file");
+	check_number(export_file(in_directory("link"), write_text, NULL, 0, &fake_host), 0, "to a file");
 	check(!lstat(in_directory("link"), &status) && S_ISREG(status.st_mode), "is replaced itself");
 }
 
@@ -107,11 +110,11 @@ static void device(void)
 
 	mkfifo(fifo, 0600);
 	reader = open(fifo, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-	check_number(export_file(fifo, write_text, NULL, &fake_host), 0, "a pipe is written to");
+	check_number(export_file(fifo, write_text, NULL, 0, &fake_host), 0, "a pipe is written to");
 	check(read(reader, text, sizeof(text) - 1) == 14 && !strcmp(text, "host testhost\n"), "and its reader reads that");
 	close(reader);
-	check(!stat("/dev/full", &before) && export_file("/dev/full", write_text, NULL, &fake_host) == -ENOSPC, "a full disk is an error");
-	check_number(export_file("/dev/full", write_much, NULL, &fake_host), -ENOSPC, "if the writer does not notice, too");
+	check(!stat("/dev/full", &before) && export_file("/dev/full", write_text, NULL, 0, &fake_host) == -ENOSPC, "a full disk is an error");
+	check_number(export_file("/dev/full", write_much, NULL, 0, &fake_host), -ENOSPC, "if the writer does not notice, too");
 	check(!stat("/dev/full", &after) && after.st_ino == before.st_ino, "a device stays where it is");
 }
 

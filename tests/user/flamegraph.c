@@ -209,6 +209,38 @@ static void check_small(void)
 	free(document);
 }
 
+/* Threads that wait: their frames have the colour of the cause, and the legend has the causes. */
+static void check_waits(void)
+{
+	static const char say[] =
+		"<script>\n"
+		"const find = text => label.findIndex(one => labels[one].text === text);\n"
+		"document.documentElement.dataset.colors = ['io_schedule', 'ep_poll', 'main'].map(text => colorOf[find(text)]);\n"
+		"</script>";
+	struct profile *profile = fake_profile();
+	struct task *task = fake_task(profile, 1, 1, "p", "p");
+	char *page, *document;
+	size_t bytes;
+	int error;
+
+	fake_cell(profile, task, fake_stack(profile, "native/p", "u:main@/bin/p"), 1, 1000000000);
+	fake_wait(profile, task, fake_stack(profile, "kernel/disk/read", "k:io_schedule u:main@/bin/p"), "io/disk", 1, 2000000000);
+	fake_wait(profile, task, fake_stack(profile, "kernel/poll", "k:ep_poll u:main@/bin/p"), "idle/poll", 1, 5000000000);
+	page = fake_export_source(export_flamegraph, profile, KTALLY_SOURCE_ONCPU | KTALLY_SOURCE_OFFCPU, &bytes, &error);
+	write_page("waits.html", page, bytes, say);
+	free(page);
+	fake_free(profile);
+	if (!fake_have("chromium")) {
+		check_skip("no chromium: apt-get install chromium", "a browser shows waits");
+		return;
+	}
+	document = browse("waits.html", "");
+	check(shows(document, "<h2 id=\"legend-title\">Where wall time went</h2>"), "the legend says what it is of");
+	check(shows(document, "<span>io</span><data value=\"2000000000\">25.00 %</data>"), "and has the causes");
+	check(shows(document, "data-colors=\"waiting/io,waiting/idle,native/p\""), "which frames have their colours from");
+	free(document);
+}
+
 static void check_hostile_names(void)
 {
 	struct profile *profile = fake_profile();
@@ -289,6 +321,7 @@ int main(void)
 	if (!mkdtemp(directory))
 		message_fatal(EXIT_FAILED, "cannot make %s: %m", directory);
 	check_small();
+	check_waits();
 	check_hostile_names();
 	check_large();
 	snprintf(command, sizeof(command), "rm -rf %s", directory);

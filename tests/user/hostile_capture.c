@@ -73,7 +73,7 @@ static bool read_by_all(void)
 		size_t bytes;
 		FILE *file = open_memstream(&text, &bytes);
 
-		fine &= !writers[i](file, load.profile, &load.host);
+		fine &= !writers[i](file, load.profile, KTALLY_SOURCE_ONCPU | KTALLY_SOURCE_OFFCPU, &load.host);
 		fclose(file);
 		free(text);
 	}

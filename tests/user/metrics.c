@@ -249,9 +249,9 @@ static struct class class_of(const char *runtime, const char *area, const char *
 
 static void add(struct profile *profile, const char *process, struct class class, const char *syscall, uint64_t samples, uint64_t weight)
 {
-	tally_add(profile->tally, intern(process), &class, intern(syscall), samples, weight);
-	profile->samples += samples;
-	profile->weight += weight;
+	tally_add(profile->oncpu.tally, tally_row(profile->oncpu.tally, intern(process), &class, intern(syscall)), samples, weight);
+	profile->oncpu.samples += samples;
+	profile->oncpu.weight += weight;
 }
 
 #define KERNEL(area, kernel_area, proto, io)	class_of("kernel", area, kernel_area, proto, io, NULL)
@@ -350,9 +350,9 @@ static void one_window(void)
 	}
 	check_string(common, "service.name=ktally,host.name=testhost,host.arch=amd64,os.type=linux,os.name=Debian GNU/Linux,os.version=12,",
 		     "attributes of all resources, no empty ones");
-	check_number(sum_of(lines, " samples.user.count") + sum_of(lines, " samples.kernel.count") + 6, profile->samples,
+	check_number(sum_of(lines, " samples.user.count") + sum_of(lines, " samples.kernel.count") + 6, profile->oncpu.samples,
 		     "user and kernel samples and those without a runtime are all");
-	check_number(sum_of(lines, " ktally.cpu.time"), (profile->weight + 500) / 1000, "times add up");
+	check_number(sum_of(lines, " ktally.cpu.time"), (profile->oncpu.weight + 500) / 1000, "times add up");
 	check(!strstr(lines, "nobody samples"), "no count for samples without a runtime");
 	check(!strstr(lines, "ktally.throttles") && !strstr(lines, "ktally.stacks.broken"), "nothing is said of what did not happen");
 	free(lines);
@@ -419,7 +419,7 @@ static void json(void)
 	char *from_json, *lines;
 
 	close(fd);
-	check_number(export_file(path, export_metrics_json, profile, &fake_host), 0, "JSON can be written");
+	check_number(export_file(path, export_metrics_json, profile, 0, &fake_host), 0, "JSON can be written");
 	export_and_read(profile, export_realtime(&fake_host, profile->first_time) - 1, export_realtime(&fake_host, profile->last_time),
 			&lines, &points, &resources);
 	if (fake_have("python3")) {
@@ -427,7 +427,7 @@ static void json(void)
 		check_number(status, 0, "Python can read it");
 		check_string(from_json, lines, "it says what the protobuf says");
 		free(from_json);
-		error = export_file(path, export_metrics_json, profile, &fake_host);
+		error = export_file(path, export_metrics_json, profile, 0, &fake_host);
 		from_json = lines_of_json(path, &status);
 		check(!error && !status && !strcmp(from_json, lines), "it does so again after an export: it has everything");
 		free(from_json);
@@ -438,7 +438,7 @@ static void json(void)
 	free(lines);
 	fake_free(profile);
 	profile = fake_profile();
-	check_number(export_file(path, export_metrics_json, profile, &fake_host), 0, "JSON of nothing");
+	check_number(export_file(path, export_metrics_json, profile, 0, &fake_host), 0, "JSON of nothing");
 	free(fake_export(export_metrics_json, profile, &points, &error));
 	check_number(points, strlen("{\"resourceMetrics\":[]}\n"), "is empty");
 	fake_free(profile);

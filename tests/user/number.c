@@ -54,6 +54,18 @@ int main(void)
 	refuses(number_parse_bytes, "K", -EINVAL);
 	refuses(number_parse_bytes, "18446744073709551615G", -ERANGE);
 
+	accepts(number_parse_nanoseconds, "0", 0);
+	accepts(number_parse_nanoseconds, "0ms", 0);
+	accepts(number_parse_nanoseconds, "500ns", 500);
+	accepts(number_parse_nanoseconds, "20us", 20000);
+	accepts(number_parse_nanoseconds, "5ms", 5000000);
+	accepts(number_parse_nanoseconds, "18446744073s", 18446744073000000000ULL);
+	refuses(number_parse_nanoseconds, "18446744074s", -ERANGE);
+	refuses(number_parse_nanoseconds, "5", -EINVAL);
+	refuses(number_parse_nanoseconds, "0.5ms", -EINVAL);
+	refuses(number_parse_nanoseconds, "5m", -EINVAL);
+	refuses(number_parse_nanoseconds, "ms", -EINVAL);
+
 	accepts(number_parse_duration, "30", 30000);
 	accepts(number_parse_duration, "0.5", 500);
 	accepts(number_parse_duration, "1.005", 1005);

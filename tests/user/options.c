@@ -7,7 +7,7 @@
 #include "check.h"
 #include "daemon/options.h"
 
-#define ARGUMENTS_MAX 16
+#define ARGUMENTS_MAX 24
 
 /* What options are refused with is written to standard error, which is a file here. */
 static FILE *messages;
@@ -65,6 +65,7 @@ static void test_defaults(void)
 	check_number(options.loop, LOOP_ANY, "on any loop");
 	check(options.session.kernel && options.session.all, "every process, with kernel frames");
 	check_number(options.session.rate, 0, "at the module's rate");
+	check(!options.session.off_cpu && options.session.keep_ns == 1000000, "without waits; with them, a share of those below 1 ms");
 	check(options.otlp && !options.endpoint && !options.out && !options.capture && !options.metrics_json, "and writes nothing");
 	daemon_options_release(&options);
 }
@@ -74,12 +75,14 @@ static void test_all(void)
 	struct daemon_options options;
 
 	check_number(parse(&options, "--rate 199 --depth 64 --no-kernel --budget-ppm 5000 --ring-bytes 1M --interval 1.5 "
-			   "--stop-timeout 500ms --loop poll"), -1, "options are taken");
+			   "--stop-timeout 500ms --loop poll --off-cpu=20us --wait-min 5us"), -1, "options are taken");
 	check_number(options.session.rate, 199, "--rate");
 	check_number(options.session.depth, 64, "--depth");
 	check(!options.session.kernel, "--no-kernel");
 	check_number(options.session.budget_ppm, 5000, "--budget-ppm");
 	check_number(options.session.ring_bytes, 1 << 20, "--ring-bytes");
+	check(options.session.off_cpu && options.session.keep_ns == 20000, "--off-cpu");
+	check_number(options.session.wait_min_ns, 5000, "--wait-min");
 	check_number(options.interval, 1500, "--interval");
 	check_number(options.stop_timeout, 500, "--stop-timeout");
 	check_number(options.loop, LOOP_POLL, "--loop");
@@ -102,6 +105,10 @@ static void test_nonsense(void)
 	refuses("--ring-bytes 100K", "power of two");
 	refuses("--ring-bytes 8K", "16384");
 	refuses("--budget-ppm 500001", "500000");
+	refuses("--off-cpu=1", "give 500ns, 20us, 5ms or 1s");
+	refuses("--off-cpu=11s", "0 to 10 seconds");
+	refuses("--off-cpu --wait-min 1h", "--wait-min");
+	refuses("--wait-min 1ms", "--off-cpu");
 	refuses("--interval 0", "--interval");
 	refuses("--interval never", "never");
 	refuses("--endpoint localhost:4318", "not a URL");

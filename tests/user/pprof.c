@@ -192,6 +192,38 @@ static void check_hostile_names(void)
 	free(text);
 }
 
+static void check_waits(void)
+{
+	struct profile *profile = fake_profile();
+	struct task *task = fake_task(profile, 1, 1, "p", "p");
+	struct stack *stack = fake_stack(profile, "kernel/disk/read", "k:io_schedule u:main@/bin/p");
+	char *data, *text;
+	size_t bytes;
+	int error;
+
+	fake_cell(profile, task, stack, 1, 1000000000);
+	fake_wait(profile, task, stack, "io/disk", 3, 2000000000);
+	fake_wait(profile, task, stack, "run queue", 1, 500000000);
+	data = fake_export_source(export_pprof, profile, KTALLY_SOURCE_OFFCPU, &bytes, &error);
+	write_file("waits.pb.gz", data, bytes);
+	free(data);
+	data = fake_export_source(export_pprof, profile, KTALLY_SOURCE_ONCPU | KTALLY_SOURCE_OFFCPU, &bytes, &error);
+	write_file("wall.pb.gz", data, bytes);
+	free(data);
+	fake_free(profile);
+	if (!fake_have("go")) {
+		check_skip("no go, so no go tool pprof: install golang", "pprof reads waits");
+		return;
+	}
+	text = pprof("-raw", "waits.pb.gz");
+	check(has_line(text, "\nwaits/count offcpu/nanoseconds[dflt]\n3 2000000000: 1 2\narea:[kernel/disk/read] cause:[io/disk] "), "waits have their own types, and a cause");
+	check(has_line(text, "\n1 500000000: 1 2\narea:[kernel/disk/read] cause:[run queue] "), "each of its own");
+	free(text);
+	text = pprof("-top -unit=ms", "wall.pb.gz");
+	check(has_line(text, "Type: wall\n") && has_line(text, "Total samples = 3500ms"), "wall time has both");
+	free(text);
+}
+
 static void check_large(void)
 {
 	struct profile *profile = fake_profile();
@@ -235,6 +267,7 @@ int main(void)
 		message_fatal(EXIT_FAILED, "cannot make %s: %m", directory);
 	check_small();
 	check_hostile_names();
+	check_waits();
 	check_large();
 	snprintf(command, sizeof(command), "rm -rf %s", directory);
 	check(system(command) == 0, "cleaned up");

@@ -27,7 +27,7 @@ static const struct tally_row *row_of(const struct profile *profile, const char 
 {
 	const struct tally_row *found = NULL;
 	size_t count;
-	struct tally_row **rows = tally_rows(profile->tally, &count);
+	struct tally_row **rows = tally_rows(profile->oncpu.tally, &count);
 
 	for (size_t i = 0; i < count; i++)
 		if (!strcmp(rows[i]->process_name, process) && check_same(rows[i]->syscall_name, syscall))
@@ -82,9 +82,9 @@ static void recorded(void)
 	check_number(profile->stacks_broken, 1, "its stack is counted once");
 	check(profile->first_time == 6 * SECOND && profile->last_time == 7 * SECOND,
 	      "rings are not in the order of time");
-	check(profile->samples == 2 && profile->weight == 1500, "samples and their time");
-	check_number(profile->cells.used, 1, "one cell");
-	cell = map_next(&profile->cells, NULL)->value;
+	check(profile->oncpu.samples == 2 && profile->oncpu.weight == 1500, "samples and their time");
+	check_number(profile->oncpu.cells.used, 1, "one cell");
+	cell = map_next(&profile->oncpu.cells, NULL)->value;
 	check(cell->samples == 2 && cell->weight == 1500 && cell->stack == sample.stack && cell->task == sample.task,
 	      "has both");
 	row = row_of(profile, "server", "read");
@@ -94,7 +94,7 @@ static void recorded(void)
 	feed_task(profile, &task);
 	check(feed_sample(profile, 11, 2, 8 * SECOND, 1, 0, &sample), "another thread, the same stack");
 	check_string(sample.task->process_name, "server", "of the same process");
-	check_number(profile->cells.used, 2, "another cell");
+	check_number(profile->oncpu.cells.used, 2, "another cell");
 	feed_exit(profile, &task, 9 * SECOND);
 	task = task_record(3, 0, 2, 2, "kthreadd");
 	task.time = 500 * SECOND;
@@ -136,10 +136,10 @@ static void losses(void)
 	check(!feed_sample(profile, 11, 2, 1, 30, 0, NULL), "a sample without task");
 	check(feed_sample(profile, 11, 1, 1, 40, 0, NULL), "a sample with both, of no frames");
 	check_number(profile->orphans, 3, "orphans are counted");
-	check(profile->samples == 4 && profile->weight == 100, "and their time is");
+	check(profile->oncpu.samples == 4 && profile->oncpu.weight == 100, "and their time is");
 	row = row_of(profile, "unknown", "read");
 	check(row && row->weight == 60 && check_same(row->class.area, "unknown"), "under its own name");
-	check_number(profile->cells.used, 0, "no cells when not asked for");
+	check_number(profile->oncpu.cells.used, 0, "no cells when not asked for");
 	profile_destroy(profile);
 }
 
@@ -213,7 +213,7 @@ static void forgetting(bool cells)
 		profile_feed(profile, &task.header, NULL);
 	}
 	check(feed_sample(profile, 2, 2, 1, 1, 0, &sample), "%s: what is announced again is known again", mode);
-	check_number(profile->cells.used, cells ? 2 : 0, "%s: in its old cell", mode);
+	check_number(profile->oncpu.cells.used, cells ? 2 : 0, "%s: in its old cell", mode);
 	profile_destroy(profile);
 }
 
@@ -254,7 +254,7 @@ static void mappings_only(void)
 	check(!sample.stack->kernel_frames && !sample.stack->class.area, "is neither named nor classified");
 	symbols_get_statistics(profile->symbols, &statistics);
 	check_number(statistics.frames_named, 0, "no frame is");
-	check(profile->samples == 1 && profile->weight == 5, "but it is counted");
+	check(profile->oncpu.samples == 1 && profile->oncpu.weight == 5, "but it is counted");
 	profile_destroy(profile);
 }
 

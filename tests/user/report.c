@@ -91,6 +91,18 @@ static void check_formats(void)
 	}
 }
 
+static void check_sources(void)
+{
+	struct result oncpu = report(" -f folded -s on-cpu"), offcpu = report(" -f folded -s off-cpu"), wall = report(" -f folded -s wall");
+
+	check(says(oncpu.out, "kthreadd;"), "what ran");
+	check(offcpu.code == EXIT_OK && !*offcpu.out && says(offcpu.err, "there are no waits in"), "a capture without waits is told");
+	check_string(wall.out, oncpu.out, "without waits wall time is CPU time");
+	result_free(&oncpu);
+	result_free(&offcpu);
+	result_free(&wall);
+}
+
 static void check_failures(void)
 {
 	char cut[80], line[160];
@@ -129,6 +141,7 @@ static void check_options(void)
 		const char *options, *message;
 	} wrong[] = {
 		{ " -f svg", "there is no format \"svg\"" },
+		{ " -s gpu", "there is no source \"gpu\"" },
 		{ " -n many", "is not a number" },
 		{ " -n -1", "is not a number" },
 		{ " -o file", "what is it to be?" },
@@ -197,6 +210,7 @@ int main(void)
 	recording_make(path, true);
 	check_text();
 	check_formats();
+	check_sources();
 	check_failures();
 	check_options();
 	check_pipe();

@@ -60,7 +60,7 @@ static void against_sums(void)
 
 		random = random * 1103515245 + 12345;
 		key = &keys[i < KEYS ? i : random / 65536 % KEYS];
-		tally_add(tally, key->process_name, &key->class, key->syscall_name, i % 3, i);
+		tally_add(tally, tally_row(tally, key->process_name, &key->class, key->syscall_name), i % 3, i);
 		key->samples += i % 3;
 		key->weight += i;
 		if (i == 0)
@@ -95,7 +95,7 @@ static void past_the_cap(void)
 		char name[32];
 
 		snprintf(name, sizeof(name), "process%u", i);
-		tally_add(tally, intern(name), &class, NULL, 2, i);
+		tally_add(tally, tally_row(tally, intern(name), &class, NULL), 2, i);
 	}
 	rows = tally_rows(tally, &count);
 	check_number(count, 10 + 3, "ten rows, and another one for each runtime");
@@ -113,7 +113,8 @@ static void past_the_cap(void)
 	check_number(others, 6000 - 20, "what came after the cap is in other");
 	check_number(native, 2 * (1000 - 4), "other keeps the runtimes apart");
 	check_number(tally_overflow(tally), 6000 - 20, "and is counted");
-	tally_add(tally, intern("process0"), &(struct class){ .runtime = runtimes[0], .area = intern("area") }, NULL, 1, 1);
+	tally_add(tally, tally_row(tally, intern("process0"), &(struct class){ .runtime = runtimes[0], .area = intern("area") }, NULL), 1,
+		  1);
 	check_number(tally_overflow(tally), 6000 - 20, "rows from before the cap still count by themselves");
 	tally_destroy(tally);
 }

@@ -91,3 +91,26 @@ int number_parse_duration(const char *text, uint64_t least, uint64_t most, uint6
 		return -ERANGE;
 	return within(parsed, least, most, milliseconds);
 }
+
+int number_parse_nanoseconds(const char *text, uint64_t least, uint64_t most, uint64_t *nanoseconds)
+{
+	static const struct {
+		const char *suffix;
+		uint64_t nanoseconds;
+	} units[] = { { "ns", 1 }, { "us", 1000 }, { "ms", 1000 * 1000 }, { "s", 1000 * 1000 * 1000 } };
+	uint64_t parsed, unit = 0;
+	int error = digits(&text, &parsed);
+
+	if (error)
+		return error;
+	if (!parsed && !*text)
+		unit = 1;
+	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++)
+		if (!strcmp(text, units[i].suffix))
+			unit = units[i].nanoseconds;
+	if (!unit)
+		return -EINVAL;
+	if (__builtin_mul_overflow(parsed, unit, &parsed))
+		return -ERANGE;
+	return within(parsed, least, most, nanoseconds);
+}

@@ -17,4 +17,7 @@ int number_parse_bytes(const char *text, uint64_t least, uint64_t most, uint64_t
 /* Seconds with up to three decimals, or with a suffix ms, s, m or h: "30", "0.5", "90s", "5m". Bounds are milliseconds too. */
 int number_parse_duration(const char *text, uint64_t least, uint64_t most, uint64_t *milliseconds);
 
+/* A whole number with a suffix ns, us, ms or s: "500ns", "20us"; 0 needs none. Bounds are nanoseconds. */
+int number_parse_nanoseconds(const char *text, uint64_t least, uint64_t most, uint64_t *nanoseconds);
+
 #endif

@@ -16,6 +16,7 @@ struct class {
 
 	const char *area;		/* one name for everything, for breakdowns and colours: "kernel/network/tcp/write", "kernel/disk/write",
 					   "kernel/other", "native/libcrypto", "native/openssl" (an executable), "cpython", "unknown" */
+	const char *cause;		/* of a wait, else NULL: why the task did not run, see wait.h; the rest is where it waited */
 };
 
 #endif

@@ -73,12 +73,13 @@ static const char *const end_names[] = {
 
 static const char *const cause_names[] = {
 	[KTALLY_LOST_FULL] = "full", [KTALLY_LOST_BUSY] = "busy", [KTALLY_LOST_NOTICE] = "notice",
+	[KTALLY_LOST_THREADS] = "threads",
 };
 
 static const char *const state_names[] = {
 	[KTALLY_OFFCPU_SLEEP] = "sleep", [KTALLY_OFFCPU_DISK] = "disk", [KTALLY_OFFCPU_IOWAIT] = "iowait",
 	[KTALLY_OFFCPU_STOPPED] = "stopped", [KTALLY_OFFCPU_PREEMPTED] = "preempted",
-	[KTALLY_OFFCPU_YIELDED] = "yielded",
+	[KTALLY_OFFCPU_YIELDED] = "yielded", [KTALLY_OFFCPU_CREATED] = "created",
 };
 
 static void write_task(struct buffer *line, const struct ktally_task *task)

@@ -91,7 +91,7 @@ int functions_write(FILE *file, const struct profile *profile, size_t most)
 	size_t count = 0, number = 0;
 	uint64_t total = 0;
 
-	for (struct map_slot *slot = map_next(&profile->cells, NULL); slot; slot = map_next(&profile->cells, slot)) {
+	for (struct map_slot *slot = map_next(&profile->oncpu.cells, NULL); slot; slot = map_next(&profile->oncpu.cells, slot)) {
 		const struct profile_cell *cell = slot->value;
 
 		add(&functions, cell, ++number);

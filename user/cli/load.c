@@ -183,7 +183,7 @@ void load_warn_of_losses(const struct load *load)
 
 	if (lost)
 		message_warning("%" PRIu64 " of %" PRIu64 " samples were lost while recording", lost,
-				lost + profile->samples);
+				lost + profile->oncpu.samples + profile->offcpu.samples);
 	if (profile->orphans)
 		message_warning("%" PRIu64 " samples are left out: their task or stack is not in the capture",
 				profile->orphans);

@@ -147,11 +147,16 @@ static void on_end(void *context)
 	record->stopping = true;
 }
 
+static uint64_t samples_of(const struct record *record)
+{
+	return record->live.profile->oncpu.samples + record->live.profile->offcpu.samples;
+}
+
 static void on_progress(void *context)
 {
 	struct record *record = context;
 
-	fprintf(stderr, "\r\033[K%.0f s, %" PRIu64 " samples, %.1f MB", seconds_since(record->start), record->live.profile->samples,
+	fprintf(stderr, "\r\033[K%.0f s, %" PRIu64 " samples, %.1f MB", seconds_since(record->start), samples_of(record),
 		(double)recorder_bytes(record->live.recorder) / 1e6);
 	fflush(stderr);
 	loop_timer_set(record->loop, &record->progress_timer, 1000);
@@ -275,6 +280,7 @@ static int open_capture(struct record *record)
 	free(command);
 	if (error)
 		return EXIT_FAILED;
+	record->live.has_waits = record->options.off_cpu;
 	live_create_profile(&record->live, LIVE_RECORD);
 	live_read_kernel_names(&record->live);
 	return EXIT_OK;
@@ -333,17 +339,23 @@ static int start(struct record *record)
 
 static void tell_result(const struct record *record, double seconds, uint64_t bytes)
 {
-	struct buffer losses = { 0 };
+	const struct profile *profile = record->live.profile;
+	struct buffer losses = { 0 }, text = { 0 };
 
 	live_describe_losses(&record->live, &losses);
 	if (record->progress)
 		fprintf(stderr, "\r\033[K");
-	message_info("%s: %" PRIu64 " samples, %.2f s of CPU time in %.1f s, %s; %.1f MB",
-		     strcmp(record->output, "-") ? record->output : "standard output", record->live.profile->samples,
-		     (double)record->live.profile->weight / 1e9, seconds, losses.data, (double)bytes / 1e6);
-	if (!record->live.profile->samples && !record->failed)
-		message_warning("nothing was sampled: what was asked for did not run on a CPU");
+	buffer_format(&text, "%s: %" PRIu64 " samples, %.2f s of CPU time in %.1f s",
+		      strcmp(record->output, "-") ? record->output : "standard output", profile->oncpu.samples,
+		      (double)profile->oncpu.weight / 1e9, seconds);
+	if (record->options.off_cpu)
+		buffer_format(&text, ", %" PRIu64 " waits, %.2f s", profile->offcpu.samples, (double)profile->offcpu.weight / 1e9);
+	message_info("%s, %s; %.1f MB", text.data, losses.data, (double)bytes / 1e6);
+	if (!profile->oncpu.samples && !profile->offcpu.weight && !record->failed)
+		message_warning("nothing was sampled: what was asked for did not run on a CPU%s",
+				record->options.off_cpu ? ", and did not wait" : "; --off-cpu shows what it waits for");
 	buffer_free(&losses);
+	buffer_free(&text);
 }
 
 static int finish(struct record *record)

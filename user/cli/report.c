@@ -11,16 +11,21 @@
 #include "cli/command.h"
 #include "cli/functions.h"
 #include "cli/load.h"
+#include "cli/wall.h"
 
-#define FUNCTIONS_DEFAULT	15
+#define ROWS_DEFAULT	15
 
-static size_t functions_most = FUNCTIONS_DEFAULT;
+/* Of the tables that are the text's own. */
+static size_t rows_most = ROWS_DEFAULT;
+static bool by_thread;
 
-static int write_text(FILE *file, const struct profile *profile, const struct export_host *host)
+static int write_text(FILE *file, const struct profile *profile, uint32_t sources, const struct export_host *host)
 {
-	int error = export_breakdown(file, profile, host);
+	int error = export_breakdown(file, profile, sources, host);
 
-	return error ? error : functions_write(file, profile, functions_most);
+	if (!error)
+		error = wall_write(file, profile, by_thread, rows_most);
+	return error ? error : functions_write(file, profile, rows_most);
 }
 
 static const struct format {
@@ -39,7 +44,7 @@ static const struct format {
 #define FORMATS (sizeof(formats) / sizeof(formats[0]))
 
 static const char help[] =
-	"usage: ktally report [-i FILE] [-f FORMAT] [-o FILE] [-n FUNCTIONS]\n"
+	"usage: ktally report [-i FILE] [-f FORMAT] [-o FILE] [-s SOURCE] [-n ROWS] [-t]\n"
 	"\n"
 	"Shows a capture.\n"
 	"\n"
@@ -51,7 +56,12 @@ static const char help[] =
 	"                          metrics  the OTLP metrics as JSON\n"
 	"  -o, --output FILE       standard output if not given; the format follows from .txt, .pb.gz, .folded,\n"
 	"                          .html and .json unless -f says it\n"
-	"  -n, --top FUNCTIONS     so many functions in the text (15)\n"
+	"  -s, --source SOURCE     on-cpu   what ran: CPU time; the default\n"
+	"                          off-cpu  what threads waited for (ktally record --off-cpu)\n"
+	"                          wall     both, which is wall time\n"
+	"                          for pprof, folded and flame; text and metrics tell of both\n"
+	"  -n, --top ROWS          so many functions, and processes or threads, in the text (15)\n"
+	"  -t, --threads           wall time by thread instead of by process in the text\n"
 	"  -h, --help\n"
 	"\n"
 	"See ktally-report(1).\n";
@@ -60,7 +70,9 @@ static const struct option long_options[] = {
 	{ "input", required_argument, NULL, 'i' },
 	{ "format", required_argument, NULL, 'f' },
 	{ "output", required_argument, NULL, 'o' },
+	{ "source", required_argument, NULL, 's' },
 	{ "top", required_argument, NULL, 'n' },
+	{ "threads", no_argument, NULL, 't' },
 	{ "help", no_argument, NULL, 'h' },
 	{ }
 };
@@ -68,7 +80,28 @@ static const struct option long_options[] = {
 struct report {
 	const char *input, *output;
 	const struct format *format;
+	uint32_t sources;
 };
+
+static const struct {
+	const char *name;
+	uint32_t sources;
+} sources_named[] = {
+	{ "on-cpu", KTALLY_SOURCE_ONCPU },
+	{ "off-cpu", KTALLY_SOURCE_OFFCPU },
+	{ "wall", KTALLY_SOURCE_ONCPU | KTALLY_SOURCE_OFFCPU },
+};
+
+/* 0: there is none of that name. */
+static uint32_t take_sources(const char *name)
+{
+	for (size_t i = 0; i < sizeof(sources_named) / sizeof(sources_named[0]); i++) {
+		if (!strcmp(name, sources_named[i].name))
+			return sources_named[i].sources;
+	}
+	message_error("-s: there is no source \"%s\": take on-cpu, off-cpu or wall", name);
+	return 0;
+}
 
 static const struct format *format_named(const char *name)
 {
@@ -98,7 +131,7 @@ static int parse(struct report *report, int argc, char **argv)
 	uint64_t number;
 	int option;
 
-	while ((option = getopt_long(argc, argv, "i:f:o:n:h", long_options, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, "i:f:o:s:n:th", long_options, NULL)) != -1) {
 		switch (option) {
 		case 'i':
 			report->input = optarg;
@@ -114,12 +147,20 @@ static int parse(struct report *report, int argc, char **argv)
 		case 'o':
 			report->output = optarg;
 			break;
+		case 's':
+			report->sources = take_sources(optarg);
+			if (!report->sources)
+				return EXIT_USAGE;
+			break;
 		case 'n':
 			if (number_parse(optarg, 0, 1000000, &number)) {
-				message_error("-n: \"%s\" is not a number of functions", optarg);
+				message_error("-n: \"%s\" is not a number of rows", optarg);
 				return EXIT_USAGE;
 			}
-			functions_most = number;
+			rows_most = number;
+			break;
+		case 't':
+			by_thread = true;
 			break;
 		case 'h':
 			fputs(help, stdout);
@@ -152,9 +193,9 @@ static int write_report(const struct report *report, const struct load *load)
 	int error;
 
 	if (report->output)
-		error = export_file(report->output, report->format->write, load->profile, &load->host);
+		error = export_file(report->output, report->format->write, load->profile, report->sources, &load->host);
 	else
-		error = report->format->write(stdout, load->profile, &load->host);
+		error = report->format->write(stdout, load->profile, report->sources, &load->host);
 	if (!error)
 		return EXIT_OK;
 	message_error("cannot write %s: %s", report->output ? report->output : "standard output", strerror(-error));
@@ -164,7 +205,7 @@ static int write_report(const struct report *report, const struct load *load)
 
 int command_report(int argc, char **argv)
 {
-	struct report report = { .input = LOAD_DEFAULT };
+	struct report report = { .input = LOAD_DEFAULT, .sources = KTALLY_SOURCE_ONCPU };
 	struct load load = { .cells = true };
 	int code = parse(&report, argc, argv), written;
 
@@ -173,9 +214,11 @@ int command_report(int argc, char **argv)
 	code = load_capture(&load, report.input);
 	if (!load.profile)
 		return code;
-	if (!load.profile->samples)
+	if (!load.profile->oncpu.samples && !load.profile->offcpu.weight)
 		message_warning("there are no samples in %s: what was recorded did not run on a CPU meanwhile",
 				report.input);
+	else if (report.sources == KTALLY_SOURCE_OFFCPU && !load.profile->offcpu.weight)
+		message_warning("there are no waits in %s: `ktally record --off-cpu` records them", report.input);
 	if (!report.format->tells_losses)
 		load_warn_of_losses(&load);
 	written = write_report(&report, &load);

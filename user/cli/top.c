@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * ktally top: what the CPUs do, second by second, by process, by area and by the function that ran (self time). On a terminal as
+ * ktally top: what the CPUs do, second by second, by process, by area and by the function that ran (self time); with --off-cpu
+ * also what threads wait for, but for those that are idle. On a terminal as
  * a screen with keys, otherwise as text, one block a second.
  */
 #include <errno.h>
@@ -14,6 +15,7 @@
 
 #include "base/message.h"
 #include "base/number.h"
+#include "classify/wait.h"
 #include "cli/command.h"
 #include "cli/ranking.h"
 #include "cli/screen.h"
@@ -31,9 +33,9 @@
 #define ROWS_OF_TEXT 10
 #define ROWS_MOST 1000
 
-enum table { PROCESSES, AREAS, FUNCTIONS, TABLES };
+enum table { PROCESSES, AREAS, FUNCTIONS, WAITS, TABLES };
 
-static const char *const titles[TABLES] = { "PROCESS", "AREA", "FUNCTION (self)" };
+static const char *const titles[TABLES] = { "PROCESS", "AREA", "FUNCTION (self)", "WAITS FOR" };
 
 struct top {
 	struct session_options options;
@@ -64,7 +66,7 @@ static const char help_end[] =
 	"  -n, --iterations N      end after so many seconds\n"
 	"  -h, --help\n"
 	"\n"
-	"Keys: q ends; p, a, f: only processes, areas, functions; space: all; s: sort by the last second or by the total.\n"
+	"Keys: q ends; p, a, f, w: only processes, areas, functions, waits; space: all; s: sort by the last second or by the total.\n"
 	"If input or output is not a terminal it prints text. The rate is 99 Hz unless -F says another. See ktally-top(1).\n";
 
 static const struct option long_options[] = {
@@ -151,6 +153,28 @@ static void on_more(void *context)
 
 /* ---- drawing ---- */
 
+/* What the tally of waits has more than at the last refresh. Nobody else exports it. */
+static void rank_waits(struct top *top)
+{
+	size_t count;
+	struct tally_row **rows = tally_rows(top->live.profile->offcpu.tally, &count);
+
+	for (size_t i = 0; i < count; i++) {
+		struct tally_row *row = rows[i];
+
+		if (row->weight == row->weight_exported || wait_is_idle(row->class.cause))
+			continue;
+		ranking_add(&top->rankings[WAITS], row->class.cause, row->process_name, row->weight - row->weight_exported);
+		row->weight_exported = row->weight;
+	}
+}
+
+/* Without waits there is no table of them. */
+static int tables(const struct top *top)
+{
+	return top->options.off_cpu ? TABLES : WAITS;
+}
+
 static void describe(const struct top *top, struct buffer *line)
 {
 	struct buffer losses = { 0 };
@@ -162,10 +186,13 @@ static void describe(const struct top *top, struct buffer *line)
 	buffer_free(&losses);
 }
 
-static void format_row(const struct top *top, const struct ranked *row, struct buffer *line)
+/* Of waits, how many threads wait on average: a share of a CPU would mean nothing. */
+static void format_row(const struct top *top, enum table table, const struct ranked *row, struct buffer *line)
 {
+	double scale = table == WAITS ? 1 : 100;
+
 	buffer_clear(line);
-	buffer_format(line, "%7.1f %9.2f  %s", 100 * (double)row->shown / 1e9 / top->interval, (double)row->total / 1e9, row->name);
+	buffer_format(line, "%7.1f %9.2f  %s", scale * (double)row->shown / 1e9 / top->interval, (double)row->total / 1e9, row->name);
 	if (row->place)
 		buffer_format(line, "  (%s)", row->place);
 }
@@ -173,7 +200,7 @@ static void format_row(const struct top *top, const struct ranked *row, struct b
 static void format_title(enum table table, struct buffer *line)
 {
 	buffer_clear(line);
-	buffer_format(line, "   %%CPU   TOTAL s  %s", titles[table]);
+	buffer_format(line, "%s   TOTAL s  %s", table == WAITS ? "THREADS" : "   %CPU", titles[table]);
 }
 
 static void draw_table(struct top *top, enum table table, size_t most)
@@ -186,7 +213,7 @@ static void draw_table(struct top *top, enum table table, size_t most)
 	screen_line(&top->screen, line.data, true);
 	count = ranking_top(&top->rankings[table], top->by_total, rows, most < ROWS_MOST ? most : ROWS_MOST);
 	for (size_t i = 0; i < count; i++) {
-		format_row(top, rows[i], &line);
+		format_row(top, table, rows[i], &line);
 		screen_line(&top->screen, line.data, false);
 	}
 	buffer_free(&line);
@@ -203,20 +230,20 @@ static void draw(struct top *top)
 	describe(top, &line);
 	screen_line(screen, line.data, false);
 	buffer_clear(&line);
-	buffer_format(&line, "q quit  p processes  a areas  f functions  space all  s sort: by %s",
-		      top->by_total ? "total" : "last second");
+	buffer_format(&line, "q quit  p processes  a areas  f functions%s  space all  s sort: by %s",
+		      top->options.off_cpu ? "  w waits" : "", top->by_total ? "total" : "last second");
 	screen_line(screen, line.data, false);
 	buffer_free(&line);
 	room = screen->rows > 2 ? screen->rows - 2 : 0;
 	if (top->table >= 0) {
 		draw_table(top, (enum table)top->table, room > 1 ? room - 1 : 0);
 	} else {
-		unsigned int rows = room / TABLES > 2 ? room / TABLES - 2 : 0;
+		unsigned int count = (unsigned int)tables(top), rows = room / count > 2 ? room / count - 2 : 0;
 
-		for (int table = 0; table < TABLES; table++) {
+		for (int table = 0; table < (int)count; table++) {
 			draw_table(top, (enum table)table, rows);
 			/* Those that come next keep their place when this one is short. */
-			while (table < TABLES - 1 && screen->row < 2 + (unsigned int)(table + 1) * (rows + 2) && screen->row < screen->rows)
+			while (table < (int)count - 1 && screen->row < 2 + (unsigned int)(table + 1) * (rows + 2) && screen->row < screen->rows)
 				screen_line(screen, "", false);
 		}
 	}
@@ -231,13 +258,13 @@ static bool print(const struct top *top)
 
 	describe(top, &line);
 	printf("%s\n", line.data);
-	for (int table = 0; table < TABLES; table++) {
+	for (int table = 0; table < tables(top); table++) {
 		size_t count = ranking_top(&top->rankings[table], top->by_total, rows, ROWS_OF_TEXT);
 
 		format_title((enum table)table, &line);
 		printf("\n%s\n", line.data);
 		for (size_t i = 0; i < count; i++) {
-			format_row(top, rows[i], &line);
+			format_row(top, (enum table)table, rows[i], &line);
 			printf("%s\n", line.data);
 		}
 	}
@@ -255,13 +282,13 @@ static void on_refresh(void *context)
 	if (top->refreshes % FORGET_REFRESHES == FORGET_REFRESHES - 1)
 		error = live_forget(&top->live, on_sample, top);
 	else
-		error = ktally_flush(top->live.session, 0);
+		error = live_flush(&top->live, on_sample, top);
 	if (error) {
 		top->error = error;
 		top->stopping = true;
 		return;
 	}
-	take_records(top);
+	rank_waits(top);
 
 	top->interval = (double)(now - top->refreshed) / 1e9;
 	top->refreshed = now;
@@ -300,6 +327,10 @@ static void on_keys(void *context, short events)
 			break;
 		case 'f':
 			top->table = FUNCTIONS;
+			break;
+		case 'w':
+			if (top->options.off_cpu)
+				top->table = WAITS;
 			break;
 		case ' ':
 			top->table = -1;
@@ -388,6 +419,7 @@ static int start(struct top *top)
 		code = session_open(&top->live.session, &top->options);
 	if (code != EXIT_OK)
 		return code;
+	top->live.has_waits = top->options.off_cpu;
 	live_create_profile(&top->live, LIVE_SHOW);
 	live_read_kernel_names(&top->live);
 	code = open_loop(top);

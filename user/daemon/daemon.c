@@ -61,6 +61,17 @@ static void take_records(struct daemon *daemon)
 	}
 }
 
+/* Up to now, with waits that go on and losses not told yet. */
+static void flush(struct daemon *daemon)
+{
+	int error = live_flush(&daemon->live, NULL, NULL);
+
+	if (error) {
+		session_failed(error);
+		daemon->failed = daemon->stopping = true;
+	}
+}
+
 static void on_device(void *context, short events)
 {
 	(void)events;			/* an error comes out of reading, with its cause */
@@ -119,7 +130,7 @@ static void tell_status(const struct daemon *daemon)
 	struct buffer losses = { 0 };
 
 	live_describe_losses(&daemon->live, &losses);
-	notify("STATUS=%u Hz, %" PRIu64 " samples, %s; %s%s", daemon->options->session.rate, daemon->live.profile->samples, losses.data,
+	notify("STATUS=%u Hz, %" PRIu64 " samples, %s; %s%s", daemon->options->session.rate, daemon->live.profile->oncpu.samples, losses.data,
 	       !daemon->exporter ? "not exporting" : exporter_is_failing(daemon->exporter) ? "NOT delivered to " : "exporting to ",
 	       daemon->exporter ? exporter_endpoint(daemon->exporter) : "");
 	buffer_free(&losses);
@@ -142,7 +153,7 @@ static void on_export(void *context)
 	struct daemon *daemon = context;
 
 	loop_timer_set(daemon->loop, &daemon->export_timer, daemon->options->interval);
-	take_records(daemon);
+	flush(daemon);
 	export_metrics(daemon);
 	if (daemon->live.recorder)
 		recorder_flush(daemon->live.recorder);
@@ -193,7 +204,7 @@ static void change_capture(struct daemon *daemon)
 static void reload(struct daemon *daemon)
 {
 	notify("RELOADING=1\nMONOTONIC_USEC=%" PRIu64, loop_now() / 1000);
-	take_records(daemon);
+	flush(daemon);
 	change_capture(daemon);
 	look_at_host(daemon);
 	files_write(&daemon->metrics, daemon->live.profile, &daemon->host);
@@ -260,6 +271,22 @@ static int open_exporter(struct daemon *daemon)
 	return code;
 }
 
+static void add_profiles(struct files *files, const char *directory, bool off_cpu)
+{
+	const uint32_t oncpu = KTALLY_SOURCE_ONCPU, offcpu = KTALLY_SOURCE_OFFCPU;
+
+	files_add(files, directory, "oncpu.pb.gz", export_pprof, oncpu);
+	files_add(files, directory, "oncpu.folded", export_folded, oncpu);
+	files_add(files, directory, "flame.html", export_flamegraph, oncpu);
+	files_add(files, directory, "metrics.json", export_metrics_json, 0);
+	if (!off_cpu)
+		return;
+	files_add(files, directory, "offcpu.pb.gz", export_pprof, offcpu);
+	files_add(files, directory, "offcpu.folded", export_folded, offcpu);
+	files_add(files, directory, "offcpu.html", export_flamegraph, offcpu);
+	files_add(files, directory, "wall.html", export_flamegraph, oncpu | offcpu);
+}
+
 /* Tried before sampling starts, so that a wrong path is an error at once and not after a day. */
 static int open_files(struct daemon *daemon)
 {
@@ -267,14 +294,11 @@ static int open_files(struct daemon *daemon)
 	struct buffer capture = { 0 };
 
 	if (options->metrics_json)
-		files_add(&daemon->metrics, NULL, options->metrics_json, export_metrics_json);
+		files_add(&daemon->metrics, NULL, options->metrics_json, export_metrics_json, 0);
 	if (options->out) {
 		if (files_make_directory(options->out) != EXIT_OK)
 			return EXIT_FAILED;
-		files_add(&daemon->profiles, options->out, "oncpu.pb.gz", export_pprof);
-		files_add(&daemon->profiles, options->out, "oncpu.folded", export_folded);
-		files_add(&daemon->profiles, options->out, "flame.html", export_flamegraph);
-		files_add(&daemon->profiles, options->out, "metrics.json", export_metrics_json);
+		add_profiles(&daemon->profiles, options->out, options->session.off_cpu);
 	}
 	if (options->capture)
 		buffer_string(&capture, options->capture);
@@ -290,7 +314,7 @@ static int open_files(struct daemon *daemon)
 /*
  * Others' work goes first, as long as that costs no samples: if a ring holds a second's worth of new stacks (a kilobyte each is a
  * lot), the scheduler may leave the daemon waiting that long. At nice 10 it still gets a tenth of what a busy program gets, and
- * it needs a thousandth of a CPU. With faster rates or smaller rings it keeps the priority it was given, and so it does when
+ * it needs a thousandth of a CPU. With waits, whose rate nobody knows, with faster rates or smaller rings it keeps the priority it was given, and so it does when
  * somebody already chose one. If it comes too late after all, the loss is counted and told.
  */
 static void lower_priority(const struct session_options *options)
@@ -300,7 +324,7 @@ static void lower_priority(const struct session_options *options)
 
 	errno = 0;
 	now = getpriority(PRIO_PROCESS, 0);
-	if (!errno && !now && (uint64_t)options->rate * 1024 <= ring_bytes && setpriority(PRIO_PROCESS, 0, 10))
+	if (!errno && !now && !options->off_cpu && (uint64_t)options->rate * 1024 <= ring_bytes && setpriority(PRIO_PROCESS, 0, 10))
 		message_info("running at normal priority: %s", strerror(errno));
 }
 
@@ -308,6 +332,7 @@ static int start(struct daemon *daemon)
 {
 	int code;
 
+	daemon->live.has_waits = daemon->options->session.off_cpu;
 	live_create_profile(&daemon->live, daemon->options->out ? LIVE_KEEP : LIVE_COUNT);
 	live_read_kernel_names(&daemon->live);
 	look_at_host(daemon);
@@ -368,7 +393,8 @@ int daemon_create(struct daemon **result, struct daemon_options *options)
 
 static void stop(struct daemon *daemon)
 {
-	struct buffer losses = { 0 };
+	const struct profile *profile = daemon->live.profile;
+	struct buffer losses = { 0 }, waits = { 0 };
 	int error;
 
 	notify("STOPPING=1\nSTATUS=delivering the last metrics");
@@ -382,8 +408,11 @@ static void stop(struct daemon *daemon)
 		daemon->failed = true;
 	}
 	live_describe_losses(&daemon->live, &losses);
-	message_info("%" PRIu64 " samples, %.1f s of CPU time, %s", daemon->live.profile->samples,
-		     (double)daemon->live.profile->weight / 1e9, losses.data);
+	if (daemon->live.has_waits)
+		buffer_format(&waits, ", %" PRIu64 " waits, %.1f s", profile->offcpu.samples, (double)profile->offcpu.weight / 1e9);
+	message_info("%" PRIu64 " samples, %.1f s of CPU time%s, %s", profile->oncpu.samples, (double)profile->oncpu.weight / 1e9,
+		     waits.data ? waits.data : "", losses.data);
+	buffer_free(&waits);
 	buffer_free(&losses);
 
 	export_metrics(daemon);

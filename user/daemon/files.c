@@ -23,7 +23,7 @@ int files_make_directory(const char *path)
 	return EXIT_FAILED;
 }
 
-void files_add(struct files *files, const char *directory, const char *name, export_writer *writer)
+void files_add(struct files *files, const char *directory, const char *name, export_writer *writer, uint32_t sources)
 {
 	struct file *file = &files->files[files->count++];
 	struct buffer path = { 0 };
@@ -33,13 +33,14 @@ void files_add(struct files *files, const char *directory, const char *name, exp
 	buffer_string(&path, name);
 	file->path = path.data;
 	file->writer = writer;
+	file->sources = sources;
 }
 
 void files_write(struct files *files, const struct profile *profile, const struct export_host *host)
 {
 	for (unsigned int i = 0; i < files->count; i++) {
 		struct file *file = &files->files[i];
-		int error = export_file(file->path, file->writer, profile, host);
+		int error = export_file(file->path, file->writer, profile, file->sources, host);
 
 		if (error && !file->failing)
 			message_error("cannot write %s: %s: counting goes on, and it is tried again", file->path, strerror(-error));

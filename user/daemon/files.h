@@ -4,16 +4,18 @@
 #define KTALLY_FILES_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "export/export.h"
 
 struct file {
 	char *path;
 	export_writer *writer;
+	uint32_t sources;		/* for the writer */
 	bool failing;
 };
 
-#define FILES_MAX 8
+#define FILES_MAX 12
 
 struct files {
 	struct file files[FILES_MAX];
@@ -21,7 +23,7 @@ struct files {
 	bool failed;			/* some file, at some time: the exit status says so at the end */
 };
 
-void files_add(struct files *files, const char *directory, const char *name, export_writer *writer);	/* directory may be NULL */
+void files_add(struct files *files, const char *directory, const char *name, export_writer *writer, uint32_t sources);	/* directory may be NULL */
 void files_write(struct files *files, const struct profile *profile, const struct export_host *host);
 void files_release(struct files *files);
 

@@ -186,6 +186,8 @@ int daemon_options_parse(struct daemon_options *options, int argc, char **argv)
 		message_error("\"%s\" is one word too many: ktallyd takes options only, see ktallyd --help", argv[optind]);
 		code = EXIT_USAGE;
 	}
+	if (code < 0 && session_options_check(&options->session))
+		code = EXIT_USAGE;
 	if (code < 0)
 		return -1;
 	daemon_options_release(options);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * The breakdown: what a profile says, on one page, for people. First what was measured and how much of it can be
- * trusted, then where CPU time went. Shares are of the time that samples stand for, never of their number.
+ * trusted, then where CPU time went, then what threads waited for, if that was recorded. Shares are of the time that samples stand for, never of their number.
  */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -29,7 +29,7 @@ static struct quality measure(const struct profile *profile)
 {
 	struct quality quality = { 0 };
 
-	for (struct map_slot *slot = map_next(&profile->cells, NULL); slot; slot = map_next(&profile->cells, slot)) {
+	for (struct map_slot *slot = map_next(&profile->oncpu.cells, NULL); slot; slot = map_next(&profile->oncpu.cells, slot)) {
 		const struct profile_cell *cell = slot->value;
 		const struct stack *stack = cell->stack;
 
@@ -99,12 +99,15 @@ static void write_losses(struct buffer *text, const struct profile *profile)
 {
 	const struct ktally_loss *full = &profile->lost[KTALLY_LOST_FULL], *busy = &profile->lost[KTALLY_LOST_BUSY];
 	const struct ktally_loss *notices = &profile->lost[KTALLY_LOST_NOTICE];
-	uint64_t all = profile->samples + full->count + busy->count;
+	const struct ktally_loss *threads = &profile->lost[KTALLY_LOST_THREADS];
+	uint64_t all = profile->oncpu.samples + profile->offcpu.samples + full->count + busy->count;
 
 	if (!full->count && !busy->count)
 		buffer_format(text, "  %-14s%12s\n", "lost", "none");
 	write_loss(text, full, all, "the reader was late; larger rings help");
 	write_loss(text, busy, all, "interrupts were off for long");
+	if (threads->count)
+		write_count(text, "lost", threads->count, "waits of more threads than can be followed");
 	if (notices->count)
 		write_count(text, "lost", notices->count, "announcements of exec and exit, not samples");
 	if (profile->orphans)
@@ -140,7 +143,7 @@ static void write_quality(struct buffer *text, const struct profile *profile)
 
 static void write_head(struct buffer *text, const struct profile *profile, const struct export_host *host)
 {
-	double seconds = (double)(profile->last_time - profile->first_time) / 1e9, busy = (double)profile->weight / 1e9;
+	double seconds = (double)(profile->last_time - profile->first_time) / 1e9, busy = (double)profile->oncpu.weight / 1e9;
 
 	buffer_format(text, "%s, Linux %s: %.1f s at %u samples per second and CPU, %s\n\n",
 		      host->name ? host->name : "?", host->release ? host->release : "?", seconds, host->rate,
@@ -148,8 +151,11 @@ static void write_head(struct buffer *text, const struct profile *profile, const
 	buffer_format(text, "  %-14s%10.2f s", "CPU time", busy);
 	if (seconds > 0)
 		buffer_format(text, "  %.2f of %u CPUs were busy", busy / seconds, host->cpus);
-	buffer_format(text, "\n  %-14s%12" PRIu64 "  of %zu stacks in %zu processes\n", "samples", profile->samples,
+	buffer_format(text, "\n  %-14s%12" PRIu64 "  of %zu stacks in %zu processes\n", "samples", profile->oncpu.samples,
 		      count_stacks(profile), count_processes(profile));
+	if (profile->offcpu.weight)
+		buffer_format(text, "  %-14s%10.2f s  in %" PRIu64 " records of waits\n", "waiting",
+			      (double)profile->offcpu.weight / 1e9, profile->offcpu.samples);
 	write_losses(text, profile);
 	write_quality(text, profile);
 }
@@ -157,7 +163,7 @@ static void write_head(struct buffer *text, const struct profile *profile, const
 static void write_areas(struct buffer *text, const struct profile *profile, uint64_t total)
 {
 	size_t count;
-	struct area *areas = shares_of_areas(profile->tally, &count);
+	struct area *areas = shares_of_areas(profile->oncpu.tally, &count);
 
 	table_heading(text, "WHERE CPU TIME WENT", "");
 	for (size_t i = 0; i < count; i++) {
@@ -167,13 +173,19 @@ static void write_areas(struct buffer *text, const struct profile *profile, uint
 	free(areas);
 }
 
-static void write_shares(struct buffer *text, const struct profile *profile, uint64_t total,
+/* total: what is 100 percent; 0: all that the dimension has. */
+static void write_shares(struct buffer *text, const struct tally *tally, uint64_t total,
 			 shares_dimension *dimension, const char *title, const char *remark)
 {
 	size_t count, shown;
-	struct share *shares = shares_of(profile->tally, dimension, &count);
+	struct share *shares = shares_of(tally, dimension, &count);
 	char more[32];
-	uint64_t rest = 0;
+	uint64_t rest = 0, all = 0;
+
+	for (size_t i = 0; i < count; i++)
+		all += shares[i].weight;
+	if (!total)
+		total = all;
 
 	shown = count <= ROWS_MOST + 1 ? count : ROWS_MOST;	/* "1 more" would take as much room as the one */
 	if (count)
@@ -189,26 +201,30 @@ static void write_shares(struct buffer *text, const struct profile *profile, uin
 	free(shares);
 }
 
-int export_breakdown(FILE *file, const struct profile *profile, const struct export_host *host)
+int export_breakdown(FILE *file, const struct profile *profile, uint32_t sources, const struct export_host *host)
 {
 	struct output output = { .file = file };
 	struct tally_row **rows;
-	uint64_t total = 0;
+	uint64_t total = 0, overflow;
 	size_t count;
 
+	(void)sources;
 	write_head(&output.buffer, profile, host);
-	rows = tally_rows(profile->tally, &count);
+	rows = tally_rows(profile->oncpu.tally, &count);
 	for (size_t i = 0; i < count; i++)
 		total += rows[i]->weight;
 	if (total) {
 		write_areas(&output.buffer, profile, total);
-		write_shares(&output.buffer, profile, total, shares_by_code, "USER CODE", "mostly in");
-		write_shares(&output.buffer, profile, total, shares_by_process, "PROCESSES", "mostly");
-		write_shares(&output.buffer, profile, total, shares_by_syscall, "SYSTEM CALLS", "mostly");
+		write_shares(&output.buffer, profile->oncpu.tally, total, shares_by_code, "USER CODE", "mostly in");
+		write_shares(&output.buffer, profile->oncpu.tally, total, shares_by_process, "PROCESSES", "mostly");
+		write_shares(&output.buffer, profile->oncpu.tally, total, shares_by_syscall, "SYSTEM CALLS", "mostly");
 	}
-	if (tally_overflow(profile->tally))
+	write_shares(&output.buffer, profile->offcpu.tally, 0, shares_by_cause, "WHAT THREADS WAITED FOR", "mostly");
+	write_shares(&output.buffer, profile->offcpu.tally, 0, shares_by_idle_cause, "IDLE, WAITING FOR WORK", "mostly");
+	overflow = tally_overflow(profile->oncpu.tally) + tally_overflow(profile->offcpu.tally);
+	if (overflow)
 		buffer_format(&output.buffer,
 			      "\n%" PRIu64 " samples of too many different kinds are under the process \"other\".\n",
-			      tally_overflow(profile->tally));
+			      overflow);
 	return output_finish(&output);
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/message.h"
 #include "export/cells.h"
@@ -21,16 +22,25 @@ static int compare(const void *a_place, const void *b_place)
 		difference = order(a->task->tid, b->task->tid);
 	if (!difference)
 		difference = order(a->task->id, b->task->id);
-	return difference ? difference : order(a->stack->id, b->stack->id);
+	if (!difference)
+		difference = order(a->stack->id, b->stack->id);
+	if (difference || a->cause == b->cause)
+		return difference;
+	return strcmp(a->cause ? a->cause : "", b->cause ? b->cause : "");
 }
 
-const struct profile_cell **cells_sorted(const struct profile *profile, size_t *count)
+const struct profile_cell **cells_sorted(const struct profile *profile, uint32_t sources, size_t *count)
 {
-	const struct profile_cell **cells = memory_zeroed(profile->cells.used, sizeof(*cells));
+	const struct profile_cell **cells = memory_zeroed(profile->oncpu.cells.used + profile->offcpu.cells.used, sizeof(*cells));
+	static const uint32_t all[] = { KTALLY_SOURCE_ONCPU, KTALLY_SOURCE_OFFCPU };
 	size_t found = 0;
 
-	for (struct map_slot *slot = map_next(&profile->cells, NULL); slot; slot = map_next(&profile->cells, slot))
-		cells[found++] = slot->value;
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+		const struct map *from = &profile_source(profile, all[i])->cells;
+
+		for (struct map_slot *slot = map_next(from, NULL); (sources & all[i]) && slot; slot = map_next(from, slot))
+			cells[found++] = slot->value;
+	}
 	qsort(cells, found, sizeof(*cells), compare);
 	*count = found;
 	return cells;

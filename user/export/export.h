@@ -29,18 +29,26 @@ struct export_host {
 void export_host_fill(struct export_host *host);	/* of this host, now; not rate and clock */
 uint64_t export_realtime(const struct export_host *host, uint64_t monotonic);
 
-typedef int export_writer(FILE *file, const struct profile *profile, const struct export_host *host);
+/*
+ * sources: KTALLY_SOURCE_ONCPU, KTALLY_SOURCE_OFFCPU, or both: wall time, all that threads did and waited for. Writers that always
+ * tell of both do not look at it.
+ */
+typedef int export_writer(FILE *file, const struct profile *profile, uint32_t sources, const struct export_host *host);
 
-export_writer export_pprof;		/* gzipped profile.proto: samples/count and cpu/nanoseconds; labels for process and thread */
+export_writer export_pprof;		/* gzipped profile.proto: a count and nanoseconds (cpu, offcpu, wall); labels for process, thread, area, cause */
 export_writer export_folded;		/* process;frame;frame WEIGHT-IN-NS, root first, kernel frames with _[k] */
-export_writer export_flamegraph;	/* one self-contained HTML file: search, zoom, colours by area */
+export_writer export_flamegraph;	/* one self-contained HTML file: search, zoom, colours by area, of waits by cause */
 export_writer export_metrics_json;	/* the OTLP metrics as JSON (ExportMetricsServiceRequest, proto3 JSON mapping of OTLP) */
-export_writer export_breakdown;		/* text for people: by area, by library, by process, by syscall */
+export_writer export_breakdown;		/* text for people: by area, by library, by process, by syscall, by cause */
 
 /* One sample as `perf script` prints it: what FlameScope, speedscope, stackcollapse-perf.pl read. */
 int export_perf_script(FILE *file, const struct profile_sample *sample);
 
-int export_file(const char *path, export_writer *writer, const struct profile *profile, const struct export_host *host);
+int export_file(const char *path, export_writer *writer, const struct profile *profile, uint32_t sources,
+		const struct export_host *host);
+
+/* "CPU time", "waiting", "wall time": what the nanoseconds of these sources are. */
+const char *export_time_name(uint32_t sources);
 
 /* ---- OTLP metrics over HTTP ---- */
 

@@ -14,8 +14,15 @@
 #include "base/message.h"
 #include "export/export.h"
 
-static int write_all(int fd, export_writer *writer, const struct profile *profile, const struct export_host *host,
-		     bool sync)
+/* What is to be written. */
+struct content {
+	export_writer *writer;
+	const struct profile *profile;
+	uint32_t sources;
+	const struct export_host *host;
+};
+
+static int write_all(int fd, const struct content *content, bool sync)
 {
 	FILE *file = fdopen(fd, "w");
 	int error;
@@ -25,7 +32,7 @@ static int write_all(int fd, export_writer *writer, const struct profile *profil
 		close(fd);
 		return error;
 	}
-	error = writer(file, profile, host);
+	error = content->writer(file, content->profile, content->sources, content->host);
 	if (fflush(file) && !error)
 		error = -errno;
 	if (sync && !error && fsync(fd))
@@ -35,8 +42,7 @@ static int write_all(int fd, export_writer *writer, const struct profile *profil
 	return error;
 }
 
-static int replace(const char *path, export_writer *writer, const struct profile *profile,
-		   const struct export_host *host)
+static int replace(const char *path, const struct content *content)
 {
 	static const char suffix[] = ".XXXXXX";
 	size_t bytes = strlen(path) + sizeof(suffix);
@@ -50,7 +56,7 @@ static int replace(const char *path, export_writer *writer, const struct profile
 		free(temporary);
 		return error;
 	}
-	error = write_all(fd, writer, profile, host, true);
+	error = write_all(fd, content, true);
 	if (!error && rename(temporary, path))
 		error = -errno;
 	if (error)
@@ -59,18 +65,27 @@ static int replace(const char *path, export_writer *writer, const struct profile
 	return error;
 }
 
-static int write_to(int fd, export_writer *writer, const struct profile *profile, const struct export_host *host)
+static int write_to(int fd, const struct content *content)
 {
-	return fd < 0 ? -errno : write_all(fd, writer, profile, host, false);
+	return fd < 0 ? -errno : write_all(fd, content, false);
 }
 
-int export_file(const char *path, export_writer *writer, const struct profile *profile, const struct export_host *host)
+int export_file(const char *path, export_writer *writer, const struct profile *profile, uint32_t sources,
+		const struct export_host *host)
 {
+	const struct content content = { writer, profile, sources, host };
 	struct stat status;
 
 	if (!strcmp(path, "-"))
-		return write_to(fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0), writer, profile, host);
+		return write_to(fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0), &content);
 	if (stat(path, &status) || S_ISREG(status.st_mode))
-		return replace(path, writer, profile, host);
-	return write_to(open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY), writer, profile, host);
+		return replace(path, &content);
+	return write_to(open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY), &content);
+}
+
+const char *export_time_name(uint32_t sources)
+{
+	if (sources == KTALLY_SOURCE_ONCPU)
+		return "CPU time";
+	return sources == KTALLY_SOURCE_OFFCPU ? "waiting" : "wall time";
 }

@@ -7,7 +7,8 @@
  * The JSON has numbers where it can, since there may be 100 000s of frames:
  *
  *	summary		a line about the profile
- *	areas		names
+ *	time		what its nanoseconds are
+ *	areas		names; causes of waits are below "waiting"
  *	objects		[path, short name], ...
  *	labels		text, enum tree_kind, index of the object or -1; text, ...
  *	nodes		level, index of the label; level, ...: each node before its children, siblings heaviest first
@@ -74,15 +75,19 @@ static void write_text(struct buffer *json, const char *text)
 	buffer_free(&clean);
 }
 
-static void write_summary(struct buffer *json, const struct profile *profile, const struct export_host *host)
+static void write_summary(struct buffer *json, const struct profile *profile, uint32_t sources, const struct export_host *host)
 {
 	uint64_t lost = profile->lost[KTALLY_LOST_FULL].count + profile->lost[KTALLY_LOST_BUSY].count;
 	struct buffer text = { 0 };
 
-	buffer_format(&text, "%s, Linux %s: %.1f s, %.2f s of CPU time in %" PRIu64 " samples",
-		      host->name ? host->name : "?", host->release ? host->release : "?",
-		      (double)(profile->last_time - profile->first_time) / 1e9, (double)profile->weight / 1e9,
-		      profile->samples);
+	buffer_format(&text, "%s, Linux %s: %.1f s", host->name ? host->name : "?", host->release ? host->release : "?",
+		      (double)(profile->last_time - profile->first_time) / 1e9);
+	if (sources & KTALLY_SOURCE_ONCPU)
+		buffer_format(&text, ", %.2f s of CPU time in %" PRIu64 " samples", (double)profile->oncpu.weight / 1e9,
+			      profile->oncpu.samples);
+	if (sources & KTALLY_SOURCE_OFFCPU)
+		buffer_format(&text, ", %.2f s of waiting in %" PRIu64 " records", (double)profile->offcpu.weight / 1e9,
+			      profile->offcpu.samples);
 	if (lost)
 		buffer_format(&text, ", %" PRIu64 " lost", lost);
 	buffer_string(json, "\"summary\":");
@@ -175,16 +180,18 @@ static void write_areas(struct output *output, const struct list *areas)
 	buffer_string(&output->buffer, "]");
 }
 
-static void write_profile(struct output *output, const struct profile *profile, const struct export_host *host)
+static void write_profile(struct output *output, const struct profile *profile, uint32_t sources,
+			  const struct export_host *host)
 {
 	struct list objects = { 0 }, areas = { 0 };
 	struct tree tree;
 	uint32_t *walk;
 
-	tree_build(&tree, profile, TREE_OF_FRAMES, NULL);
+	tree_build(&tree, profile, sources, TREE_OF_FRAMES, NULL);
 	walk = tree_walk(&tree, TREE_BY_WEIGHT);
 	buffer_string(&output->buffer, "{");
-	write_summary(&output->buffer, profile, host);
+	write_summary(&output->buffer, profile, sources, host);
+	buffer_format(&output->buffer, ",\"time\":\"%s\"", export_time_name(sources));
 	write_labels(output, &tree, &objects);
 	write_objects(output, &objects);
 	write_nodes(output, &tree, walk);
@@ -209,13 +216,13 @@ static const char *write_until(struct buffer *text, const char *page, const char
 	return found + strlen(mark);
 }
 
-int export_flamegraph(FILE *file, const struct profile *profile, const struct export_host *host)
+int export_flamegraph(FILE *file, const struct profile *profile, uint32_t sources, const struct export_host *host)
 {
 	struct output output = { .file = file };
 	const char *page = flamegraph_page;
 
 	page = write_until(&output.buffer, page, "@PROFILE@");
-	write_profile(&output, profile, host);
+	write_profile(&output, profile, sources, host);
 	page = write_until(&output.buffer, page, "@SCRIPT@");
 	buffer_string(&output.buffer, "\n");
 	buffer_string(&output.buffer, flamegraph_tree_script);

@@ -418,6 +418,7 @@ readTree();
 chooseColors();
 fillLegend();
 element("summary").textContent = profile.summary;
+element("legend-title").textContent = profile.time === "waiting" ? "What was waited for" : `Where ${profile.time} went`;
 document.title = "ktally: " + profile.summary;
 listen();
 readAddress();

@@ -67,10 +67,12 @@ const KERNEL_HUES = {
 	security: 8, process: 322, synchronization: 285, scheduler: 300, timer: 262, irq: 350, softirq: 338,
 	io_uring: 160, bpf: 72, virtualization: 112,
 };
+// Of waits: whose turn to do something it is matters more than what for, so all idle ones look alike.
+const WAIT_HUES = { io: 28, lock: 285, "page fault": 130, "run queue": 0, sleep: 262, stopped: 322 };
 const colorOf = [];		// of each node, the area it has its colour from
 
-// "kernel/network/tcp/write" has the colour of "kernel/network".
-const colorArea = area => area.startsWith("kernel/") ? area.split("/", 2).join("/") : area;
+// "kernel/network/tcp/write" has the colour of "kernel/network", "waiting/io/disk" that of "waiting/io".
+const colorArea = area => /^(kernel|waiting)\//.test(area) ? area.split("/", 2).join("/") : area;
 const within = (area, of) => area === of || area.startsWith(of + "/");
 
 // 32 well-mixed bits of a name: a library has the same colour in every graph.
@@ -89,19 +91,21 @@ function fillOf(area) {
 		const hue = KERNEL_HUES[second] ?? mixed(second) % 360;
 		return dark ? `hsl(${hue} 46% 36%)` : `hsl(${hue} 74% 72%)`;
 	}
-	if (!top || top === "unknown" || top === "kernel" || area === "native")
+	if (top === "waiting" && second in WAIT_HUES)
+		return dark ? `hsl(${WAIT_HUES[second]} 40% 38%)` : `hsl(${WAIT_HUES[second]} 70% 76%)`;
+	if (!top || top === "waiting" || top === "unknown" || top === "kernel" || area === "native")
 		return dark ? "hsl(220 6% 32%)" : "hsl(220 6% 82%)";
 	const bits = mixed(area), hue = bits % 360, tone = (bits >>> 24) % 3;
 	const [saturation, lightness] = dark ? [24 + 6 * tone, 29 + 3 * tone] : [48 + 10 * tone, 80 + 3 * tone];
 	return `hsl(${hue} ${saturation}% ${lightness}%)`;
 }
 
-// A user frame has the area of its object, as seen where it is a leaf; a kernel frame the area that is most of it.
+// A user frame has the area of its object, as seen where it is a leaf; a kernel frame the area, or cause of waits, that is most of it.
 function chooseColors() {
 	const seen = new Map();
 	selfNode.forEach((node, i) => {
 		const { kind, object } = labels[label[node]], area = profile.areas[selfArea[i]];
-		if (kind !== USER || object < 0)
+		if (kind !== USER || object < 0 || within(area, "waiting"))
 			return;
 		const areas = seen.get(object) ?? seen.set(object, new Map()).get(object);
 		areas.set(area, (areas.get(area) ?? 0) + selfWeight[i]);
@@ -109,7 +113,8 @@ function chooseColors() {
 	const ofObject = objects.map(([, name], object) =>
 		seen.has(object) ? [...seen.get(object)].reduce((a, b) => b[1] > a[1] ? b : a)[0] : "native/" + name);
 	const most = new Float64Array(count);
-	const kernelAreas = new Set(profile.areas.map(colorArea).filter(area => within(area, "kernel")));
+	const kernelAreas = new Set(profile.areas.map(colorArea)
+		.filter(area => within(area, "kernel") || within(area, "waiting")));
 	for (let i = 0; i < count; i++) {
 		const { kind, object } = labels[label[i]];
 		colorOf[i] = kind === USER && object >= 0 ? ofObject[object] : kind === USER ? "unknown" : "";

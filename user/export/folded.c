@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Folded stacks, as flamegraph.pl, inferno, speedscope and a dozen others read them: "process;outermost;...;innermost
- * WEIGHT", nanoseconds of CPU time. Kernel frames end in _[k]. Stacks are in the order of their names, so two files can
+ * WEIGHT", nanoseconds of CPU time or of waiting. Kernel frames end in _[k]. Stacks are in the order of their names, so two files can
  * be compared by diff.
  */
 #include <inttypes.h>
@@ -34,7 +34,7 @@ static uint64_t own_weight(const struct tree *tree, const struct tree_node *node
 	return weight;
 }
 
-int export_folded(FILE *file, const struct profile *profile, const struct export_host *host)
+int export_folded(FILE *file, const struct profile *profile, uint32_t sources, const struct export_host *host)
 {
 	struct output output = { .file = file };
 	uint32_t *walk, *path;
@@ -42,7 +42,7 @@ int export_folded(FILE *file, const struct profile *profile, const struct export
 	size_t depth = 0;
 
 	(void)host;
-	tree_build(&tree, profile, TREE_OF_TEXT, ";");
+	tree_build(&tree, profile, sources, TREE_OF_TEXT, ";");
 	walk = tree_walk(&tree, TREE_BY_NAME);
 	path = memory_zeroed(tree.node_count, sizeof(*path));
 	for (size_t i = 1; i < tree.node_count; i++) {

@@ -23,13 +23,13 @@ size_t export_metrics_protobuf(struct buffer *out, struct profile *profile, cons
 	size_t points;
 
 	metrics_init(&metrics, start_realtime, end_realtime, false);
-	metrics_add_processes(&metrics, profile->tally, host);
+	metrics_add_processes(&metrics, profile, host);
 	metrics_add_self(&metrics, profile, host);
 	metrics_trim(&metrics);
 	points = metrics.points;
 	if (points)
 		protobuf_c_message_pack_to_buffer(&metrics.request.base, &sink.base);
-	metrics_mark_processes(profile->tally);
+	metrics_mark_processes(profile);
 	metrics_mark_self(profile);
 	metrics_free(&metrics);
 	return points;
@@ -104,16 +104,17 @@ static void json_resource(struct output *output, const Otlp__ResourceMetrics *re
 	buffer_string(json, "]}]}");
 }
 
-int export_metrics_json(FILE *file, const struct profile *profile, const struct export_host *host)
+int export_metrics_json(FILE *file, const struct profile *profile, uint32_t sources, const struct export_host *host)
 {
 	struct output output = { .file = file };
 	struct metrics metrics;
 	uint64_t first = profile->first_time ? profile->first_time : host->monotonic;
 	uint64_t last = profile->last_time > first ? profile->last_time : first;
 
+	(void)sources;
 	/* The start of a window is not in it, the first sample is. */
 	metrics_init(&metrics, export_realtime(host, first) - 1, export_realtime(host, last), true);
-	metrics_add_processes(&metrics, profile->tally, host);
+	metrics_add_processes(&metrics, profile, host);
 	metrics_add_self(&metrics, profile, host);
 	metrics_trim(&metrics);
 	buffer_string(&output.buffer, "{\"resourceMetrics\":[");

@@ -14,11 +14,18 @@
  *
  *	ktally.cpu.time			ktally.area (class.h), cpu.mode (user, system), and those of samples.kernel.count
  *
+ * The time that threads waited; double, unit "s". With ktally.cpu.time it adds up to the wall time of all threads:
+ *
+ *	ktally.offcpu.time		ktally.cause (wait.h), ktally.area of the code that waits, and those of samples.kernel.count
+ *
  * On ktally itself; unit "1" if not said otherwise:
  *
  *	ktally.samples.read		samples that came out of the rings
  *	ktally.samples.time		what they stand for, in seconds
- *	ktally.samples.lost		samples that did not: ktally.cause (ring_full, busy)
+ *	ktally.waits.read		waits that came out of the rings and have ended
+ *	ktally.waits.time		what they stand for, and open waits so far, in seconds
+ *	ktally.samples.lost		samples and waits that did not: ktally.cause (ring_full, busy; threads: waits that nobody
+ *					could follow, of unknown length)
  *	ktally.samples.lost_time	what they stood for, in seconds: ktally.cause
  *	ktally.samples.orphaned		read, but their task or stack was never announced: in no other metric
  *	ktally.samples.capped		counted under process "other": the tally had no room for another row
@@ -80,12 +87,12 @@ static inline void metrics_set_seconds(Otlp__NumberDataPoint *point, uint64_t na
 	point->as_double = (double)nanoseconds / 1e9;
 }
 
-/* What is in it: all processes of the tally, and ktally itself. */
-void metrics_add_processes(struct metrics *metrics, const struct tally *tally, const struct export_host *host);
+/* What is in it: all processes of the tallies, and ktally itself. */
+void metrics_add_processes(struct metrics *metrics, const struct profile *profile, const struct export_host *host);
 void metrics_add_self(struct metrics *metrics, const struct profile *profile, const struct export_host *host);
 
 /* What was just built has gone out: the next window begins after it. */
-void metrics_mark_processes(struct tally *tally);
+void metrics_mark_processes(struct profile *profile);
 void metrics_mark_self(struct profile *profile);
 
 #endif

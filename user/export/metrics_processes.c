@@ -15,6 +15,7 @@
 /* What a row has new. */
 struct item {
 	const struct tally_row *row;
+	bool is_wait;
 	const char *process;
 	uint64_t samples, weight;
 };
@@ -23,7 +24,7 @@ enum value { COUNT, SECONDS };
 
 struct definition {
 	const char *name, *unit, *description;
-	bool (*includes)(const struct tally_row *row);
+	bool (*includes)(const struct item *item);
 	enum value value;
 	const char *keys[METRICS_ATTRIBUTES_MOST];
 };
@@ -43,18 +44,40 @@ static bool is_native(const struct tally_row *row)
 	return row->class.runtime && !strcmp(row->class.runtime, "native");
 }
 
-static bool is_any(const struct tally_row *row)
+static bool has_run(const struct item *item)
 {
-	return row != NULL;
+	return !item->is_wait;
+}
+
+static bool has_waited(const struct item *item)
+{
+	return item->is_wait;
+}
+
+static bool has_run_kernel(const struct item *item)
+{
+	return has_run(item) && is_kernel(item->row);
+}
+
+static bool has_run_user(const struct item *item)
+{
+	return has_run(item) && is_user(item->row);
+}
+
+static bool has_run_native(const struct item *item)
+{
+	return has_run(item) && is_native(item->row);
 }
 
 static const struct definition definitions[] = {
-	{ "samples.user.count", "1", "Samples with the leaf in user space", is_user, COUNT, { NULL } },
-	{ "samples.kernel.count", "1", "Samples with the leaf in the kernel", is_kernel, COUNT,
+	{ "samples.user.count", "1", "Samples with the leaf in user space", has_run_user, COUNT, { NULL } },
+	{ "samples.kernel.count", "1", "Samples with the leaf in the kernel", has_run_kernel, COUNT,
 	  { "kernel_area", "kernel_proto", "kernel_io", "syscall_name" } },
-	{ "samples.native.count", "1", "Samples with the leaf in native code", is_native, COUNT, { "shlib_name" } },
-	{ "ktally.cpu.time", "s", "CPU time", is_any, SECONDS,
+	{ "samples.native.count", "1", "Samples with the leaf in native code", has_run_native, COUNT, { "shlib_name" } },
+	{ "ktally.cpu.time", "s", "CPU time", has_run, SECONDS,
 	  { "ktally.area", "cpu.mode", "kernel_area", "kernel_proto", "kernel_io", "syscall_name" } },
+	{ "ktally.offcpu.time", "s", "Time waited", has_waited, SECONDS,
+	  { "ktally.cause", "ktally.area", "kernel_area", "kernel_proto", "kernel_io", "syscall_name" } },
 };
 
 static const char *value_of(const struct tally_row *row, const char *key)
@@ -65,9 +88,10 @@ static const char *value_of(const struct tally_row *row, const char *key)
 		{ "kernel_area", row->class.kernel_area },
 		{ "kernel_proto", row->class.kernel_proto },
 		{ "kernel_io", row->class.kernel_io },
-		{ "syscall_name", is_kernel(row) ? row->syscall_name : NULL },
+		{ "syscall_name", is_kernel(row) || row->class.cause ? row->syscall_name : NULL },
 		{ "shlib_name", row->class.shlib_name },
 		{ "ktally.area", row->class.area },
+		{ "ktally.cause", row->class.cause },
 		{ "cpu.mode", is_kernel(row) ? "system" : is_user(row) ? "user" : NULL },
 	};
 
@@ -153,7 +177,7 @@ static void add_metric(struct metrics *metrics, Otlp__ScopeMetrics *scope, const
 	size_t included = 0, equal;
 
 	for (size_t i = 0; i < count; i++) {
-		if (runtime ? items[i].row->class.runtime == runtime : definition->includes(items[i].row))
+		if (runtime ? has_run(&items[i]) && items[i].row->class.runtime == runtime : definition->includes(&items[i]))
 			some[included++] = items[i];
 	}
 	sort(some, included, definition);
@@ -173,9 +197,9 @@ static void add_runtimes(struct metrics *metrics, Otlp__ScopeMetrics *scope, con
 		char name[64], description[64];
 		size_t before = 0;
 
-		if (!is_user(items[i].row) || is_native(items[i].row))
+		if (!has_run_user(&items[i]) || is_native(items[i].row))
 			continue;
-		while (items[before].row->class.runtime != runtime)
+		while (items[before].is_wait || items[before].row->class.runtime != runtime)
 			before++;
 		if (before < i)
 			continue;
@@ -234,14 +258,14 @@ static void merge_small_processes(struct item *items, size_t count)
 	free(groups);
 }
 
-void metrics_add_processes(struct metrics *metrics, const struct tally *tally, const struct export_host *host)
+/* How many were added. */
+static size_t add_items(const struct metrics *metrics, const struct tally *tally, bool is_wait, struct item *items)
 {
-	size_t row_count, count = 0, equal;
+	size_t row_count, count = 0;
 	struct tally_row **rows = tally_rows(tally, &row_count);
-	struct item *items = memory_zeroed(row_count + 1, sizeof(*items));
 
 	for (size_t i = 0; i < row_count; i++) {
-		struct item item = { .row = rows[i], .samples = rows[i]->samples, .weight = rows[i]->weight };
+		struct item item = { .row = rows[i], .is_wait = is_wait, .samples = rows[i]->samples, .weight = rows[i]->weight };
 
 		item.process = rows[i]->process_name ? rows[i]->process_name : "unknown";
 		if (!metrics->everything) {
@@ -251,6 +275,19 @@ void metrics_add_processes(struct metrics *metrics, const struct tally *tally, c
 		if (item.samples || item.weight)
 			items[count++] = item;
 	}
+	return count;
+}
+
+void metrics_add_processes(struct metrics *metrics, const struct profile *profile, const struct export_host *host)
+{
+	size_t oncpu_rows, offcpu_rows, count, equal;
+	struct item *items;
+
+	tally_rows(profile->oncpu.tally, &oncpu_rows);
+	tally_rows(profile->offcpu.tally, &offcpu_rows);
+	items = memory_zeroed(oncpu_rows + offcpu_rows + 1, sizeof(*items));
+	count = add_items(metrics, profile->oncpu.tally, false, items);
+	count += add_items(metrics, profile->offcpu.tally, true, items + count);
 	sort(items, count, NULL);
 	if (count > PROCESSES_MOST) {
 		merge_small_processes(items, count);
@@ -263,7 +300,7 @@ void metrics_add_processes(struct metrics *metrics, const struct tally *tally, c
 	free(items);
 }
 
-void metrics_mark_processes(struct tally *tally)
+static void mark(const struct tally *tally)
 {
 	size_t count;
 	struct tally_row **rows = tally_rows(tally, &count);
@@ -272,4 +309,10 @@ void metrics_mark_processes(struct tally *tally)
 		rows[i]->samples_exported = rows[i]->samples;
 		rows[i]->weight_exported = rows[i]->weight;
 	}
+}
+
+void metrics_mark_processes(struct profile *profile)
+{
+	mark(profile->oncpu.tally);
+	mark(profile->offcpu.tally);
 }

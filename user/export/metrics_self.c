@@ -56,12 +56,16 @@ static void count_all(struct counters *counters, const struct profile *profile)
 
 	if (profile->symbols)
 		symbols_get_statistics(profile->symbols, &symbols);
-	count(counters, "ktally.samples.read", "Samples read", profile->samples);
+	count(counters, "ktally.samples.read", "Samples read", profile->oncpu.samples);
 	add(counters, (struct counter){ "ktally.samples.time", "s", "CPU time that the samples read stand for", NULL,
-					profile->weight });
+					profile->oncpu.weight });
+	count(counters, "ktally.waits.read", "Waits read", profile->offcpu.samples);
+	add(counters, (struct counter){ "ktally.waits.time", "s", "Time that the waits read stand for", NULL,
+					profile->offcpu.weight });
 	count_losses(counters, profile->lost);
 	count(counters, "ktally.samples.orphaned", "Samples without a task or stack", profile->orphans);
-	count(counters, "ktally.samples.capped", "Samples past the tally's cap", tally_overflow(profile->tally));
+	count(counters, "ktally.samples.capped", "Samples past the tally's cap", tally_overflow(profile->oncpu.tally) +
+	      tally_overflow(profile->offcpu.tally));
 	count(counters, "ktally.records.bad", "Records that were not well-formed", profile->bad_records);
 	count(counters, "ktally.throttles", "Changes of the rate by the time budget", profile->throttles);
 	count(counters, "ktally.stacks.truncated", "User stacks with too many frames", profile->stacks_truncated);
@@ -81,7 +85,7 @@ static uint64_t since(uint64_t value, uint64_t mark)
 void metrics_add_self(struct metrics *metrics, const struct profile *profile, const struct export_host *host)
 {
 	Otlp__ScopeMetrics *scope = metrics_add_resource(metrics, host, NULL);
-	const uint64_t *marks = tally_marks(profile->tally);
+	const uint64_t *marks = tally_marks(profile->oncpu.tally);
 	struct counters counters = { .count = 0 };
 	Otlp__Sum *sum = NULL;
 
@@ -106,7 +110,7 @@ void metrics_add_self(struct metrics *metrics, const struct profile *profile, co
 
 void metrics_mark_self(struct profile *profile)
 {
-	uint64_t *marks = tally_marks(profile->tally);
+	uint64_t *marks = tally_marks(profile->oncpu.tally);
 	struct counters counters = { .count = 0 };
 
 	count_all(&counters, profile);

@@ -232,6 +232,7 @@ static void write_sample(struct writer *writer, const struct profile_cell *cell)
 	label_string(writer, &sample, "thread", cell->task->comm);
 	label_number(writer, &sample, "tid", cell->task->tid);
 	label_string(writer, &sample, "area", stack->class.area);
+	label_string(writer, &sample, "cause", cell->cause);
 	label_string(writer, &sample, "syscall", stack->class.syscall_name);
 	protobuf_message(&writer->plain, PROFILE_SAMPLE, &sample);
 	buffer_free(&packed);
@@ -265,21 +266,26 @@ static void write_comments(struct writer *writer, const struct profile *profile,
 	buffer_free(&text);
 }
 
-static void write_head(struct writer *writer, const struct profile *profile, const struct export_host *host)
+/* Waits have no period. */
+static void write_head(struct writer *writer, const struct profile *profile, uint32_t sources, const struct export_host *host)
 {
+	const char *time = sources == KTALLY_SOURCE_ONCPU ? "cpu" : sources == KTALLY_SOURCE_OFFCPU ? "offcpu" : "wall";
+
 	string_number(writer, "");
-	write_value_type(writer, PROFILE_SAMPLE_TYPE, "samples", "count");
-	write_value_type(writer, PROFILE_SAMPLE_TYPE, "cpu", "nanoseconds");
-	protobuf_integer(&writer->plain, PROFILE_DEFAULT_SAMPLE_TYPE, string_number(writer, "cpu"));
-	write_value_type(writer, PROFILE_PERIOD_TYPE, "cpu", "nanoseconds");
-	protobuf_integer(&writer->plain, PROFILE_PERIOD, host->rate ? 1000000000 / host->rate : 0);
+	write_value_type(writer, PROFILE_SAMPLE_TYPE, sources == KTALLY_SOURCE_OFFCPU ? "waits" : "samples", "count");
+	write_value_type(writer, PROFILE_SAMPLE_TYPE, time, "nanoseconds");
+	protobuf_integer(&writer->plain, PROFILE_DEFAULT_SAMPLE_TYPE, string_number(writer, time));
+	if (sources == KTALLY_SOURCE_ONCPU) {
+		write_value_type(writer, PROFILE_PERIOD_TYPE, time, "nanoseconds");
+		protobuf_integer(&writer->plain, PROFILE_PERIOD, host->rate ? 1000000000 / host->rate : 0);
+	}
 	protobuf_integer(&writer->plain, PROFILE_TIME, export_realtime(host, profile->first_time));
 	protobuf_integer(&writer->plain, PROFILE_DURATION, profile->last_time - profile->first_time);
 	write_comments(writer, profile, host);
 	mapping_id(writer, NULL);
 }
 
-int export_pprof(FILE *file, const struct profile *profile, const struct export_host *host)
+int export_pprof(FILE *file, const struct profile *profile, uint32_t sources, const struct export_host *host)
 {
 	struct writer writer = { .output.file = file };
 	const struct profile_cell **cells;
@@ -288,8 +294,8 @@ int export_pprof(FILE *file, const struct profile *profile, const struct export_
 	/* 16 + 15: gzip, the largest window. */
 	if (deflateInit2(&writer.gzip, Z_DEFAULT_COMPRESSION, Z_DEFLATED, 16 + 15, 8, Z_DEFAULT_STRATEGY) != Z_OK)
 		return -ENOMEM;
-	write_head(&writer, profile, host);
-	cells = cells_sorted(profile, &count);
+	write_head(&writer, profile, sources, host);
+	cells = cells_sorted(profile, sources, &count);
 	for (size_t i = 0; i < count && !writer.output.error; i++) {
 		write_sample(&writer, cells[i]);
 		if (writer.plain.bytes >= PLAIN_BYTES)

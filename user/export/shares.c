@@ -5,6 +5,7 @@
 
 #include "base/map.h"
 #include "base/message.h"
+#include "classify/wait.h"
 #include "export/shares.h"
 
 static const char kernel_prefix[] = "kernel/";
@@ -36,6 +37,23 @@ bool shares_by_syscall(const struct tally_row *row, const char **name, const cha
 	*name = row->syscall_name;
 	*detail = area_of(row);
 	return row->syscall_name;
+}
+
+static bool take_cause(const struct tally_row *row, const char **name, const char **detail)
+{
+	*name = row->class.cause ? row->class.cause : "other";
+	*detail = row->process_name;
+	return true;
+}
+
+bool shares_by_cause(const struct tally_row *row, const char **name, const char **detail)
+{
+	return take_cause(row, name, detail) && !wait_is_idle(*name);
+}
+
+bool shares_by_idle_cause(const struct tally_row *row, const char **name, const char **detail)
+{
+	return take_cause(row, name, detail) && wait_is_idle(*name);
 }
 
 struct entry {

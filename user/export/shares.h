@@ -21,6 +21,8 @@ typedef bool shares_dimension(const struct tally_row *row, const char **name, co
 shares_dimension shares_by_process;	/* details: areas */
 shares_dimension shares_by_code;	/* user code: libraries, programs, runtimes; details: processes */
 shares_dimension shares_by_syscall;	/* details: areas */
+shares_dimension shares_by_cause;	/* waits that are not idle: why; details: processes */
+shares_dimension shares_by_idle_cause;	/* idle waits */
 
 /* Heaviest first. To be freed. */
 struct share *shares_of(const struct tally *tally, shares_dimension *dimension, size_t *count);

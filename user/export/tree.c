@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -70,9 +71,20 @@ static uint32_t mark(struct tree *tree, uint32_t parent, uint8_t end)
 	return parent;
 }
 
+/* Waits have areas of their own, beside those of what runs: "waiting/io/disk". */
+static const char *area_of(const struct profile_cell *cell)
+{
+	char text[64];
+
+	if (!cell->cause)
+		return cell->stack->class.area;
+	snprintf(text, sizeof(text), "waiting/%s", cell->cause);
+	return intern(text);
+}
+
 static void add_self(struct tree *tree, uint32_t node, const struct profile_cell *cell)
 {
-	const char *area = cell->stack->class.area;
+	const char *area = area_of(cell);
 	uint32_t index = tree->nodes[node].self;
 
 	while (index && tree->selfs[index - 1].area != area)
@@ -117,7 +129,8 @@ static void add_cell(struct tree *tree, struct buffer *text, const struct profil
 	add_self(tree, node, cell);
 }
 
-void tree_build(struct tree *tree, const struct profile *profile, enum tree_style style, const char *separators)
+void tree_build(struct tree *tree, const struct profile *profile, uint32_t sources, enum tree_style style,
+		const char *separators)
 {
 	const struct profile_cell **cells;
 	struct buffer text = { 0 };
@@ -125,7 +138,7 @@ void tree_build(struct tree *tree, const struct profile *profile, enum tree_styl
 
 	*tree = (struct tree){ .style = style, .separators = separators };
 	new_node(tree, 0, find_label(tree, "all", TREE_ROOT, NULL));
-	cells = cells_sorted(profile, &count);
+	cells = cells_sorted(profile, sources, &count);
 	for (size_t i = 0; i < count; i++)
 		add_cell(tree, &text, cells[i]);
 	free(cells);

@@ -45,7 +45,7 @@ struct tree_node {
 	uint64_t samples;
 };
 
-/* Samples whose leaf a node is, by area. */
+/* Samples whose leaf a node is, by area; waits by cause, as areas below "waiting". */
 struct tree_self {
 	uint32_t next;		/* index + 1 of another area's, 0: none */
 	const char *area;	/* interned; NULL: not classified */
@@ -65,7 +65,8 @@ struct tree {
 };
 
 /* separators: characters that no label may have, see label_text(). */
-void tree_build(struct tree *tree, const struct profile *profile, enum tree_style style, const char *separators);
+void tree_build(struct tree *tree, const struct profile *profile, uint32_t sources, enum tree_style style,
+		const char *separators);
 void tree_free(struct tree *tree);
 
 enum tree_order {

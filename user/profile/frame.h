@@ -35,6 +35,7 @@ struct stack {
 	bool named;			/* names and class are filled in */
 	bool recent;			/* announced or sampled since the last profile_forget() */
 	struct class class;
+	const char *wait_cause;		/* what the frames say of why a task waits here, see wait.h; NULL: nothing */
 	struct frame frames[];		/* innermost (leaf) first */
 };
 

@@ -12,11 +12,17 @@ struct profile *profile_create(const struct profile_options *options)
 
 	profile->options = *options;
 	profile->symbols = symbols_create(options->symbol_bytes);
-	profile->tally = tally_create(0);
+	profile->oncpu.tally = tally_create(0);
+	profile->offcpu.tally = tally_create(0);
 	profile->thin = 1;
 	if (options->live)
 		symbols_use_own_vdso(profile->symbols);
 	return profile;
+}
+
+const struct profile_source *profile_source(const struct profile *profile, uint32_t source)
+{
+	return source == KTALLY_SOURCE_OFFCPU ? &profile->offcpu : &profile->oncpu;
 }
 
 static void free_values(struct map *map)
@@ -30,67 +36,84 @@ void profile_destroy(struct profile *profile)
 {
 	if (!profile)
 		return;
-	free_values(&profile->cells);
+	free_values(&profile->oncpu.cells);
+	free_values(&profile->offcpu.cells);
+	waits_free(state_of(profile));
 	free_values(&profile->stacks);
 	free_values(&state_of(profile)->spaces);
 	tasks_free(state_of(profile));
-	tally_destroy(profile->tally);
+	tally_destroy(profile->oncpu.tally);
+	tally_destroy(profile->offcpu.tally);
 	symbols_destroy(profile->symbols);
 	free(profile);
 }
 
-static void add_cell(struct profile *profile, const struct stack *stack, const struct task *task, uint64_t weight)
+static struct profile_cell *cell_for(struct profile_source *source, const struct stack *stack, const struct task *task,
+				     const char *cause)
 {
-	uint64_t key = hash_words(stack->id, task->id);
+	uint64_t key = hash_words(hash_words(stack->id, task->id), (uintptr_t)cause);
 	struct profile_cell *cell;
 
-	/* Two pairs whose keys are equal by chance get neighbouring ones. */
-	while ((cell = map_get(&profile->cells, key)) && (cell->stack != stack || cell->task != task))
+	/* Two whose keys are equal by chance get neighbouring ones. */
+	while ((cell = map_get(&source->cells, key)) &&
+	       (cell->stack != stack || cell->task != task || cell->cause != cause))
 		key++;
 	if (!cell) {
 		cell = memory_zeroed(1, sizeof(*cell));
 		cell->stack = stack;
 		cell->task = task;
-		map_put(&profile->cells, key, cell);
+		cell->cause = cause;
+		map_put(&source->cells, key, cell);
 	}
-	cell->samples++;
-	cell->weight += weight;
+	return cell;
 }
 
-static bool orphan(struct profile *profile, const struct ktally_sample *record, const char *syscall)
+struct place place_for(struct profile *profile, struct profile_source *source, const struct stack *stack, const struct task *task,
+		       const char *syscall, const char *cause)
 {
-	const struct class unknown = { .area = "unknown" };
+	struct class class = stack ? stack->class : (struct class){ .area = intern("unknown") };
+	struct place place = { .source = source };
 
-	profile->orphans++;
-	tally_add(profile->tally, intern("unknown"), &unknown, syscall, 1, record->weight);
-	return false;
+	class.cause = cause;
+	place.row = tally_row(source->tally, task ? task->process_name : intern("unknown"), &class,
+			      syscall ? syscall : class.syscall_name);
+	if (profile->options.cells && stack && task)
+		place.cell = cell_for(source, stack, task, cause);
+	return place;
+}
+
+void place_add(const struct place *place, uint64_t samples, uint64_t weight)
+{
+	tally_add(place->source->tally, place->row, samples, weight);
+	place->source->weight += weight;
+	if (place->cell) {
+		place->cell->samples += samples;
+		place->cell->weight += weight;
+	}
 }
 
 static bool feed_sample(struct profile *profile, const struct ktally_sample *record, struct profile_sample *sample)
 {
-	struct known_task *known = map_get(&profile->tasks, record->task_id);
-	struct stack *stack = map_get(&profile->stacks, record->stack_id);
+	struct known_task *known;
+	struct stack *stack;
+	struct place place;
 	const char *syscall = record->syscall < 0 ? NULL :
 			      syscall_name(record->syscall, record->header.flags & KTALLY_SAMPLE_COMPAT);
+	bool resolved = stacks_resolve(state_of(profile), record->stack_id, record->task_id, &stack, &known);
 
-	profile->samples++;
-	profile->weight += record->weight;
 	if (!profile->first_time || record->time < profile->first_time)
 		profile->first_time = record->time;
 	if (record->time > profile->last_time)
 		profile->last_time = record->time;
-	if (!known || !stack)
-		return orphan(profile, record, syscall);
-
-	if (!stack->named)
-		stack = stacks_name(state_of(profile), stack, &known->task);
-	stack->recent = true;
-	known->recent = true;
-	known->sampled = true;
-	tally_add(profile->tally, known->task.process_name, &stack->class,
-		  syscall ? syscall : stack->class.syscall_name, 1, record->weight);
-	if (profile->options.cells)
-		add_cell(profile, stack, &known->task, record->weight);
+	profile->oncpu.samples++;
+	if (!resolved) {
+		profile->orphans++;
+		place = place_for(profile, &profile->oncpu, NULL, NULL, syscall, NULL);
+		place_add(&place, 1, record->weight);
+		return false;
+	}
+	place = place_for(profile, &profile->oncpu, stack, &known->task, syscall, NULL);
+	place_add(&place, 1, record->weight);
 	if (sample)
 		*sample = (struct profile_sample){
 			.record = record,
@@ -119,6 +142,9 @@ bool profile_feed(struct profile *profile, const struct ktally_record *record, s
 	switch (record->type) {
 	case KTALLY_RECORD_SAMPLE:
 		return feed_sample(profile, (const void *)record, sample);
+	case KTALLY_RECORD_OFFCPU:
+		waits_feed(state_of(profile), (const void *)record);
+		break;
 	case KTALLY_RECORD_STACK:
 		stacks_announce(state_of(profile), (const void *)record);
 		break;
@@ -127,6 +153,7 @@ bool profile_feed(struct profile *profile, const struct ktally_record *record, s
 		break;
 	case KTALLY_RECORD_EXIT:
 		tasks_exit(state_of(profile), (const void *)record);
+		waits_exit(state_of(profile), (const void *)record);
 		break;
 	case KTALLY_RECORD_LOST:
 		feed_lost(profile, (const void *)record);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The profile: what the records of a session say, put together. Records go in, one at a time, from a live session or
- * from a capture; tasks and stacks are kept, stacks are named and classified when first sampled, samples are tallied.
+ * from a capture; tasks and stacks are kept, stacks are named and classified when first sampled, samples and waits are
+ * tallied, each source for itself.
  */
 #ifndef KTALLY_PROFILE_H
 #define KTALLY_PROFILE_H
@@ -24,11 +25,19 @@ struct task {
 	const char *process_name;		/* base name of the executable, else comm; interned; processes' group */
 };
 
-/* Samples of one stack in one task, added up. */
+/* Samples of one stack in one task, or its waits for one cause, added up. */
 struct profile_cell {
 	const struct stack *stack;
 	const struct task *task;
+	const char *cause;			/* interned; NULL: it ran */
 	uint64_t samples, weight;		/* weight in ns */
+};
+
+/* What the records of one source add up to. */
+struct profile_source {
+	struct tally *tally;
+	struct map cells;			/* hash -> struct profile_cell */
+	uint64_t samples, weight;		/* SAMPLE records, or OFFCPU records of waits that ended; the weight has open waits too */
 };
 
 struct profile_options {
@@ -50,19 +59,17 @@ struct profile_options {
 struct profile {
 	struct profile_options options;
 	struct symbols *symbols;
-	struct tally *tally;
+	struct profile_source oncpu, offcpu;
 	struct map tasks;		/* task_id -> struct task */
 	struct map stacks;		/* stack_id -> struct stack */
-	struct map cells;		/* hash -> struct profile_cell */
-	uint64_t samples, weight;	/* read */
 	struct ktally_loss lost[KTALLY_LOST_CAUSES];	/* from LOST records */
 	uint64_t throttles, bad_records, orphans;	/* orphans: samples whose task or stack was never announced */
-	uint64_t first_time, last_time;	/* of samples, CLOCK_MONOTONIC ns */
+	uint64_t first_time, last_time;	/* of samples and waits, CLOCK_MONOTONIC ns */
 	uint64_t stacks_truncated, stacks_broken;	/* distinct user stacks that are not whole */
 	uint32_t thin;			/* of the last THROTTLE record, 1 at first */
 };
 
-/* A sample with everything it refers to. */
+/* A sample of what ran, with everything it refers to. */
 struct profile_sample {
 	const struct ktally_sample *record;
 	const struct stack *stack;
@@ -73,12 +80,29 @@ struct profile_sample {
 struct profile *profile_create(const struct profile_options *options);
 void profile_destroy(struct profile *profile);
 
+/* KTALLY_SOURCE_ONCPU or KTALLY_SOURCE_OFFCPU */
+const struct profile_source *profile_source(const struct profile *profile, uint32_t source);
+
 /*
- * Takes a record that ktally_check_record() accepts. Returns true and fills in sample (if not NULL) for a sample that
- * could be resolved. One that could not is an orphan, and is tallied as of process and area "unknown": its time was
+ * Takes a record that ktally_check_record() accepts. Returns true and fills in sample (if not NULL) for a SAMPLE that
+ * could be resolved. One that could not, or a wait, is an orphan, and is tallied as of process and area "unknown": its time was
  * spent.
  */
 bool profile_feed(struct profile *profile, const struct ktally_record *record, struct profile_sample *sample);
+
+/*
+ * Waits that go on are told once by the device (KTALLY_OFFCPU_PARTIAL), and then made longer here: to now, as long as no record
+ * says that they ended. What is added so is taken off when that record comes, so that a wait counts once. To be called after
+ * KTALLY_IOC_FLUSH, with the time before it, when all was read that was there then.
+ */
+void profile_extend_waits(struct profile *profile, uint64_t now);
+
+/*
+ * After a loss, the end of an open wait may have been among what was lost. Between KTALLY_FLUSH_RESEND and these: doubt before
+ * it; when everything is read, those that were not told again have ended.
+ */
+void profile_doubt_waits(struct profile *profile);
+void profile_end_doubtful_waits(struct profile *profile);
 
 /*
  * Drops tasks and stacks that were neither announced nor sampled since the last call, to bound memory; the device must

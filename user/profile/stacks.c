@@ -4,6 +4,7 @@
 
 #include "base/message.h"
 #include "classify/classify.h"
+#include "classify/wait.h"
 #include "profile/state.h"
 
 static void set_frame(struct frame *frame, uint64_t raw)
@@ -89,10 +90,25 @@ struct stack *stacks_name(struct profile_state *state, struct stack *stack, cons
 			symbols_name(profile->symbols, stack->mm_id, stack->frames[i].kind == FRAME_KERNEL,
 				     &stack->frames[i]);
 	classify(stack, task->executable, symbols_runtime(profile->symbols, task->mm_id));
+	stack->wait_cause = wait_cause_of_stack(stack);
 	stack->named = true;
 	profile->stacks_truncated += stack->user_end == KTALLY_END_TRUNCATED;
 	profile->stacks_broken += stack->user_end == KTALLY_END_BROKEN;
 	return profile->options.classes_only && !profile->options.cells ? without_frames(state, stack) : stack;
+}
+
+bool stacks_resolve(struct profile_state *state, uint64_t stack_id, uint64_t task_id, struct stack **stack, struct known_task **known)
+{
+	*known = map_get(&state->profile.tasks, task_id);
+	*stack = map_get(&state->profile.stacks, stack_id);
+	if (!*known || !*stack)
+		return false;
+	if (!(*stack)->named)
+		*stack = stacks_name(state, *stack, &(*known)->task);
+	(*stack)->recent = true;
+	(*known)->recent = true;
+	(*known)->sampled = true;
+	return true;
 }
 
 void stacks_forget(struct profile_state *state)

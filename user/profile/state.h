@@ -12,6 +12,7 @@ struct profile_state {
 	struct profile profile;			/* first: what others see */
 	struct map spaces;			/* mm_id -> struct space */
 	struct map threads;			/* tid -> struct known_task: the latest, chained by `earlier` */
+	struct map waits;			/* tid -> struct thread_wait */
 	struct space *ended_first, *ended_last;	/* spaces without a living task, in the order of their ends */
 	uint64_t exec_reads, exec_window;	/* mappings read because of an exec since exec_window, ns */
 };
@@ -41,6 +42,25 @@ struct space {
 	struct space *ended_next;
 	bool ended;				/* is among the ended ones */
 };
+
+/* Where samples and waits of one sort are added up: for good, so that what is held of an open wait stays valid. */
+struct place {
+	struct profile_source *source;
+	struct tally_row *row;
+	struct profile_cell *cell;		/* NULL: none are kept */
+};
+
+/* ---- profile.c ---- */
+
+struct place place_for(struct profile *profile, struct profile_source *source, const struct stack *stack, const struct task *task,
+		       const char *syscall, const char *cause);
+void place_add(const struct place *place, uint64_t samples, uint64_t weight);
+
+/* ---- waits.c ---- */
+
+void waits_feed(struct profile_state *state, const struct ktally_offcpu *record);
+void waits_exit(struct profile_state *state, const struct ktally_exit *record);
+void waits_free(struct profile_state *state);
 
 /* ---- tasks.c ---- */
 
@@ -82,6 +102,11 @@ void space_drop(struct profile_state *state, struct space *space);
 /* ---- stacks.c ---- */
 
 void stacks_announce(struct profile_state *state, const struct ktally_stack *record);
+
+/*
+ * What a sample refers to, marked as in use, the stack named. False: one of them was never announced.
+ */
+bool stacks_resolve(struct profile_state *state, uint64_t stack_id, uint64_t task_id, struct stack **stack, struct known_task **known);
 
 /* Names and classifies a stack that was just sampled in a task for the first time. The stack, which may have moved. */
 struct stack *stacks_name(struct profile_state *state, struct stack *stack, const struct task *task);

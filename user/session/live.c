@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/message.h"
+#include "loop/loop.h"
 #include "session/live.h"
 #include "session/session.h"
 #include "symbols/proc.h"
@@ -129,19 +130,62 @@ static uint64_t missing_samples(const struct live *live)
 {
 	const struct profile *profile = live->profile;
 	struct ktally_totals totals;
-	uint64_t seen = profile->samples;
+	uint64_t seen = profile->oncpu.samples + profile->offcpu.samples +
+			profile->lost[KTALLY_LOST_FULL].count + profile->lost[KTALLY_LOST_BUSY].count;
+
+	ktally_get_totals(live->session, &totals);
+	return totals.samples > seen ? totals.samples - seen : 0;
+}
+
+/* Everything of which the end of an open wait, or the word that it is open, may have been lost. */
+static uint64_t lost_ends(const struct live *live)
+{
+	struct ktally_totals totals;
+	uint64_t lost = 0;
 
 	ktally_get_totals(live->session, &totals);
 	for (int cause = 0; cause < KTALLY_LOST_CAUSES; cause++)
-		if (cause != KTALLY_LOST_NOTICE)
-			seen += profile->lost[cause].count;
-	return totals.samples > seen ? totals.samples - seen : 0;
+		lost += totals.lost[cause].count;
+	return lost;
+}
+
+int live_flush(struct live *live, live_sample *on_sample, void *context)
+{
+	uint64_t lost = lost_ends(live), now = loop_now();
+	bool resend = lost != live->lost;
+	int error;
+
+	if (resend)
+		profile_doubt_waits(live->profile);
+	error = ktally_flush(live->session, resend ? KTALLY_FLUSH_RESEND : 0);
+	if (!error)
+		error = drain_all(live, on_sample, context);
+	if (resend && !error)
+		profile_end_doubtful_waits(live->profile);
+	live->lost = lost;
+	profile_extend_waits(live->profile, now);
+	return error;
+}
+
+/* The last word on waits that go on, for whoever reads the capture: one that is not among them has ended. */
+static int tell_open_waits(struct live *live, live_sample *on_sample, void *context)
+{
+	uint64_t now = loop_now();
+	int error = ktally_flush(live->session, KTALLY_FLUSH_RESEND);
+
+	if (!error)
+		error = drain_all(live, on_sample, context);
+	profile_extend_waits(live->profile, now);
+	return error;
 }
 
 int live_stop(struct live *live, live_sample *on_sample, void *context)
 {
+	int told = live->has_waits ? tell_open_waits(live, on_sample, context) : 0;
 	int error = ktally_disable(live->session), drained;
 
+	if (!error)
+		error = told;
 	/* A full ring has no room for the announcement of what it lost; once drained it has. */
 	for (int round = 0; round < 3; round++) {
 		int flushed = ktally_flush(live->session, 0);
@@ -163,10 +207,17 @@ int live_stop(struct live *live, live_sample *on_sample, void *context)
  */
 int live_forget(struct live *live, live_sample *on_sample, void *context)
 {
-	int error = ktally_flush(live->session, KTALLY_FLUSH_RESEND);
+	uint64_t lost = lost_ends(live), now = loop_now();
+	int error;
 
+	profile_doubt_waits(live->profile);
+	error = ktally_flush(live->session, KTALLY_FLUSH_RESEND);
 	if (!error)
 		error = drain_all(live, on_sample, context);
+	if (!error)
+		profile_end_doubtful_waits(live->profile);
+	live->lost = lost;
+	profile_extend_waits(live->profile, now);
 	profile_forget(live->profile);
 	return error;
 }
@@ -212,10 +263,10 @@ int live_change_recorder(struct live *live, struct recorder *recorder)
 
 /* ---- what to say of it ---- */
 
-static const char *const causes[KTALLY_LOST_CAUSES] = {
+/* Of samples and kept waits. */
+static const char *const causes[] = {
 	[KTALLY_LOST_FULL] = "ring full",
 	[KTALLY_LOST_BUSY] = "interrupts off too long",
-	[KTALLY_LOST_THREADS] = "waits of more threads than can be followed",
 };
 
 static void add_part(struct buffer *text, bool *first, uint64_t count, const char *what)
@@ -234,20 +285,21 @@ void live_describe_losses(const struct live *live, struct buffer *text)
 	bool first = true;
 
 	ktally_get_totals(live->session, &totals);
-	for (int cause = 0; cause < KTALLY_LOST_CAUSES; cause++)
-		if (cause != KTALLY_LOST_NOTICE)
-			lost += totals.lost[cause].count;
+	for (size_t i = 0; i < sizeof(causes) / sizeof(causes[0]); i++)
+		lost += totals.lost[i].count;
 	if (lost) {
 		buffer_format(text, "lost %" PRIu64 " of %" PRIu64 " samples (%.2g %%): ", lost, (uint64_t)totals.samples,
 			      100.0 * (double)lost / (double)totals.samples);
-		for (int cause = 0; cause < KTALLY_LOST_CAUSES; cause++)
-			if (cause != KTALLY_LOST_NOTICE)
-				add_part(text, &first, totals.lost[cause].count, causes[cause] ? causes[cause] : "of unknown cause");
+		for (size_t i = 0; i < sizeof(causes) / sizeof(causes[0]); i++)
+			add_part(text, &first, totals.lost[i].count, causes[i]);
 	} else {
 		buffer_string(text, "nothing lost");
 	}
 	if (totals.lost[KTALLY_LOST_NOTICE].count)
 		buffer_format(text, "; %" PRIu64 " announcements of tasks lost", (uint64_t)totals.lost[KTALLY_LOST_NOTICE].count);
+	if (totals.lost[KTALLY_LOST_THREADS].count)
+		buffer_format(text, "; %" PRIu64 " waits of more threads than can be followed",
+			      (uint64_t)totals.lost[KTALLY_LOST_THREADS].count);
 	if (profile->orphans)
 		buffer_format(text, "; %" PRIu64 " samples without their stack or task", profile->orphans);
 	if (profile->bad_records)

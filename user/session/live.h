@@ -28,6 +28,8 @@ struct live {
 	struct profile *profile;
 	struct recorder *recorder;		/* NULL: none */
 	uint32_t thin_worst;			/* one of so many samples was taken, at worst */
+	bool has_waits;				/* KTALLY_SOURCE_OFFCPU */
+	uint64_t lost;				/* as of the last flush */
 	uint64_t modules;			/* hash of the kernel's list of modules when its names were read */
 	bool kernel_names;			/* whether there are any */
 };
@@ -46,6 +48,12 @@ void live_refresh_kernel_names(struct live *live);
  * on_sample may be NULL.
  */
 int live_drain(struct live *live, size_t most, live_sample *on_sample, void *context);
+
+/*
+ * Brings everything up to date: waits that go on are counted up to now, losses are announced, records that are there are taken.
+ * 0 or -errno, as live_drain().
+ */
+int live_flush(struct live *live, live_sample *on_sample, void *context);
 
 /* Stops sampling and takes everything that was sampled. 0 or -errno, as live_drain(). */
 int live_stop(struct live *live, live_sample *on_sample, void *context);

@@ -10,12 +10,17 @@
 #include "base/number.h"
 #include "session/options.h"
 
+/* A thread makes at most a thousand records a second, most make far fewer, and what is shorter is estimated without bias. */
+#define KEEP_DEFAULT 1000000
+
 const char session_help_how[] =
 	"  -F, --rate HZ           samples per second and CPU, 1 to 10000\n"
 	"      --depth N           most user frames of a stack, 1 to 512 (128)\n"
 	"      --no-kernel         no kernel frames\n"
 	"      --budget-ppm N      most CPU time the module may take, in millionths, before it thins (10000: 1 %)\n"
-	"      --ring-bytes N      ring of each CPU, a power of two, 16K to 16M (256K)\n";
+	"      --ring-bytes N      ring of each CPU, a power of two, 16K to 16M (256K)\n"
+	"      --off-cpu[=TIME]    what threads wait for, too; of waits shorter than TIME a share (1ms), 0: all\n"
+	"      --wait-min TIME     only count waits shorter than TIME: 500ns, 20us, 5ms, 1s\n";
 
 const char session_help_whom[] =
 	"  -a, --all               every process of the host\n"
@@ -24,7 +29,7 @@ const char session_help_whom[] =
 
 void session_options_init(struct session_options *options)
 {
-	*options = (struct session_options){ .kernel = true };
+	*options = (struct session_options){ .kernel = true, .keep_ns = KEEP_DEFAULT };
 }
 
 static int refuse_number(const char *name, const char *text, int error, uint64_t least, uint64_t most)
@@ -60,6 +65,15 @@ static int take_ring_bytes(struct session_options *options, const char *text)
 	}
 	options->ring_bytes = (uint32_t)bytes;
 	return 1;
+}
+
+static int take_wait(const char *name, const char *text, uint64_t *nanoseconds)
+{
+	if (!number_parse_nanoseconds(text, 0, KTALLY_KEEP_NS_MAX, nanoseconds))
+		return 1;
+	message_error("%s: \"%s\" is not a time of 0 to %llu seconds: give 500ns, 20us, 5ms or 1s", name, text,
+		      KTALLY_KEEP_NS_MAX / 1000000000ULL);
+	return -EINVAL;
 }
 
 static int take_pids(struct session_options *options, const char *text)
@@ -115,6 +129,11 @@ int session_options_take(struct session_options *options, int option, const char
 	case SESSION_OPTION_NO_KERNEL:
 		options->kernel = false;
 		return 1;
+	case SESSION_OPTION_OFF_CPU:
+		options->off_cpu = true;
+		return argument ? take_wait("--off-cpu", argument, &options->keep_ns) : 1;
+	case SESSION_OPTION_WAIT_MIN:
+		return take_wait("--wait-min", argument, &options->wait_min_ns);
 	case 'a':
 		options->all = true;
 		return 1;
@@ -129,6 +148,10 @@ int session_options_take(struct session_options *options, int option, const char
 
 int session_options_check(const struct session_options *options)
 {
+	if (options->wait_min_ns && !options->off_cpu) {
+		message_error("--wait-min is about waits: give --off-cpu too");
+		return -EINVAL;
+	}
 	if (!options->all || (!options->pid_count && !options->cgroup_count))
 		return 0;
 	message_error("-a (every process) contradicts %s: leave one of them out", options->pid_count ? "-p" : "-G");

@@ -11,6 +11,8 @@
 struct session_options {
 	uint32_t rate, depth, ring_bytes, budget_ppm;	/* 0: the module's default */
 	uint32_t latency_ms;				/* 0: session.c's default; no option of the command line */
+	bool off_cpu;					/* waits too */
+	uint64_t keep_ns, wait_min_ns;			/* of them, as in struct ktally_setup */
 	bool kernel;					/* kernel frames; session_open() turns it off where they are not allowed */
 	bool all;					/* every process of the host, or fail */
 	__s32 pids[KTALLY_PIDS_MAX];
@@ -24,6 +26,8 @@ enum session_option {
 	SESSION_OPTION_NO_KERNEL,
 	SESSION_OPTION_BUDGET,
 	SESSION_OPTION_RING,
+	SESSION_OPTION_OFF_CPU,
+	SESSION_OPTION_WAIT_MIN,
 };
 
 /* For the tables of getopt_long(): how to sample, and whom. */
@@ -33,7 +37,9 @@ enum session_option {
 	{ "depth", required_argument, NULL, SESSION_OPTION_DEPTH },		\
 	{ "no-kernel", no_argument, NULL, SESSION_OPTION_NO_KERNEL },		\
 	{ "budget-ppm", required_argument, NULL, SESSION_OPTION_BUDGET },	\
-	{ "ring-bytes", required_argument, NULL, SESSION_OPTION_RING }
+	{ "ring-bytes", required_argument, NULL, SESSION_OPTION_RING },		\
+	{ "off-cpu", optional_argument, NULL, SESSION_OPTION_OFF_CPU },		\
+	{ "wait-min", required_argument, NULL, SESSION_OPTION_WAIT_MIN }
 
 #define SESSION_SHORT_WHOM	"ap:G:"
 #define SESSION_LONG_WHOM							\

@@ -89,6 +89,8 @@ static int check_bounds(const struct ktally_info *info, const struct session_opt
 			      info->ring_bytes_max);
 	else if (!(info->features & KTALLY_FEATURE_ONCPU))
 		message_error("this kernel module cannot sample CPUs: load another");
+	else if (options->off_cpu && !(info->features & KTALLY_FEATURE_OFFCPU))
+		message_error("--off-cpu: this kernel module cannot follow waits: load the one of this release");
 	else
 		return EXIT_OK;
 	return EXIT_USAGE;
@@ -116,7 +118,7 @@ static int check_rights(const struct ktally_info *info, struct session_options *
 
 int session_open(struct ktally_session **session, struct session_options *options)
 {
-	struct ktally_setup setup = { .sources = KTALLY_SOURCE_ONCPU };
+	struct ktally_setup setup = { .size = sizeof(setup), .sources = KTALLY_SOURCE_ONCPU };
 	struct ktally_session *opened;
 	const struct ktally_info *info;
 	int error = ktally_open(&opened), code;
@@ -134,6 +136,11 @@ int session_open(struct ktally_session **session, struct session_options *option
 		options->rate = info->rate_default;
 	setup.capture = KTALLY_CAPTURE_USER | (options->kernel ? KTALLY_CAPTURE_KERNEL : 0);
 	setup.rate = options->rate;
+	if (options->off_cpu) {
+		setup.sources |= KTALLY_SOURCE_OFFCPU;
+		setup.keep_ns = options->keep_ns;
+		setup.wait_min_ns = options->wait_min_ns;
+	}
 	setup.depth = options->depth;
 	setup.ring_bytes = options->ring_bytes;
 	/* Mappings are read when records arrive: of a process that ended meanwhile nothing can be learnt any more. */

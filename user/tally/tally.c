@@ -56,7 +56,7 @@ static uint64_t hash_of(const struct tally_row *row)
 	hash = hash_words(hash, hash_words((uintptr_t)class->runtime, (uintptr_t)class->kernel_area));
 	hash = hash_words(hash, hash_words((uintptr_t)class->kernel_proto, (uintptr_t)class->kernel_io));
 	hash = hash_words(hash, hash_words((uintptr_t)class->syscall_name, (uintptr_t)class->shlib_name));
-	return hash_words(hash, (uintptr_t)class->area);
+	return hash_words(hash, hash_words((uintptr_t)class->area, (uintptr_t)class->cause));
 }
 
 static bool has_key_of(const struct tally_row *row, const struct tally_row *key)
@@ -66,7 +66,7 @@ static bool has_key_of(const struct tally_row *row, const struct tally_row *key)
 	return row->process_name == key->process_name && row->syscall_name == key->syscall_name &&
 	       a->runtime == b->runtime && a->kernel_area == b->kernel_area && a->kernel_proto == b->kernel_proto &&
 	       a->kernel_io == b->kernel_io && a->syscall_name == b->syscall_name && a->shlib_name == b->shlib_name &&
-	       a->area == b->area;
+	       a->area == b->area && a->cause == b->cause;
 }
 
 /* Where the row with that key is, or would go. */
@@ -110,7 +110,7 @@ static struct tally_row *new_row(struct tally *tally, const struct tally_row *ke
 static struct tally_row *other(struct tally *tally, const char *runtime)
 {
 	const struct class class = { .runtime = runtime, .area = intern("other") };
-	const struct tally_row key = { .process_name = intern("other"), .class = class };
+	const struct tally_row key = { .process_name = intern("other"), .class = class, .is_other = true };
 
 	for (size_t i = 0; i < tally->other_count; i++) {
 		if (tally->others[i]->class.runtime == runtime)
@@ -137,18 +137,20 @@ static struct tally_row *row_for(struct tally *tally, const struct tally_row *ke
 	return row;
 }
 
-void tally_add(struct tally *tally, const char *process_name, const struct class *class, const char *syscall_name,
-	       uint64_t samples, uint64_t weight)
+struct tally_row *tally_row(struct tally *tally, const char *process_name, const struct class *class, const char *syscall_name)
 {
 	const struct tally_row key = { .process_name = process_name, .class = *class, .syscall_name = syscall_name };
 	struct tally_row *row = row_for(tally, &key);
 
-	if (!row) {
-		row = other(tally, class->runtime);
-		tally->overflow += samples;
-	}
+	return row ? row : other(tally, class->runtime);
+}
+
+void tally_add(struct tally *tally, struct tally_row *row, uint64_t samples, uint64_t weight)
+{
 	row->samples += samples;
 	row->weight += weight;
+	if (row->is_other)
+		tally->overflow += samples;
 }
 
 struct tally_row **tally_rows(const struct tally *tally, size_t *count)

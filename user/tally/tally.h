@@ -3,6 +3,7 @@
 #ifndef KTALLY_TALLY_H
 #define KTALLY_TALLY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -12,6 +13,7 @@ struct tally_row {
 	const char *process_name;	/* interned; "other" in the rows that take what came after the cap: one for each runtime */
 	struct class class;
 	const char *syscall_name;	/* best known: by number, else by frame; NULL */
+	bool is_other;			/* takes what came after the cap */
 	uint64_t samples, weight;	/* since the tally was created; weight in ns */
 	uint64_t samples_exported, weight_exported;	/* how much of that has gone out: the exporter's, for delta sums */
 };
@@ -20,7 +22,10 @@ struct tally;
 
 struct tally *tally_create(size_t most_rows);	/* 0: 10 000 */
 void tally_destroy(struct tally *tally);
-void tally_add(struct tally *tally, const char *process_name, const struct class *class, const char *syscall_name, uint64_t samples, uint64_t weight);
+
+/* The row that samples of these go to: the same one, once there is one. With the cap reached, a row of "other". */
+struct tally_row *tally_row(struct tally *tally, const char *process_name, const struct class *class, const char *syscall_name);
+void tally_add(struct tally *tally, struct tally_row *row, uint64_t samples, uint64_t weight);
 
 /* Rows in no particular order; stable pointers until the tally is destroyed. */
 struct tally_row **tally_rows(const struct tally *tally, size_t *count);
