@@ -57,7 +57,7 @@ static struct split places_of(struct profile_state *state, const struct ktally_o
 	const struct task *task = NULL;
 	struct stack *stack;
 	struct split split;
-	const char *cause;
+	const char *run_queue = intern(WAIT_CAUSE_RUN_QUEUE), *cause = run_queue;
 
 	if (stacks_resolve(state, record->stack_id, record->task_id, &stack, known)) {
 		task = &(*known)->task;
@@ -66,15 +66,12 @@ static struct split places_of(struct profile_state *state, const struct ktally_o
 		*known = NULL;
 		stack = NULL;
 	}
-	cause = wait_cause(stack ? stack->wait_cause : NULL, record->state, syscall);
 	if (record->blocked)
-		split.blocked = place_for(profile, &profile->offcpu, stack, task, syscall, cause);
-	if (record->run_queue || !record->blocked)
-		split.run_queue = place_for(profile, &profile->offcpu, stack, task, syscall, intern(WAIT_CAUSE_RUN_QUEUE));
-	if (!record->blocked)
-		split.blocked = split.run_queue;
-	else if (!record->run_queue)
-		split.run_queue = split.blocked;
+		cause = wait_cause(stack ? stack->wait_cause : NULL, record->state, syscall);
+	split.blocked = place_for(profile, &profile->offcpu, stack, task, syscall, cause);
+	split.run_queue = split.blocked;
+	if (record->blocked && record->run_queue)
+		split.run_queue = place_for(profile, &profile->offcpu, stack, task, syscall, run_queue);
 	return split;
 }
 
