@@ -59,26 +59,22 @@ static const char *clock_name(uint32_t clock)
 	return "by an unknown clock";
 }
 
-/* Those that were sampled; others were announced, and their sample was lost. */
-static size_t count_stacks(const struct profile *profile)
+/* How many stacks and processes were sampled; others were announced, and their sample was lost, or they only waited. */
+static void count_sampled(const struct profile *profile, size_t *stacks, size_t *processes)
 {
-	size_t count = 0;
+	const struct map *cells = &profile->oncpu.cells;
+	struct map ids = { 0 }, pids = { 0 };
 
-	for (struct map_slot *slot = map_next(&profile->stacks, NULL); slot; slot = map_next(&profile->stacks, slot))
-		count += ((const struct stack *)slot->value)->named;
-	return count;
-}
+	for (struct map_slot *slot = map_next(cells, NULL); slot; slot = map_next(cells, slot)) {
+		const struct profile_cell *cell = slot->value;
 
-static size_t count_processes(const struct profile *profile)
-{
-	struct map pids = { 0 };
-	size_t count;
-
-	for (struct map_slot *slot = map_next(&profile->tasks, NULL); slot; slot = map_next(&profile->tasks, slot))
-		map_put(&pids, ((const struct task *)slot->value)->pid, slot->value);
-	count = pids.used;
+		map_put(&ids, cell->stack->id, slot->value);
+		map_put(&pids, cell->task->pid, slot->value);
+	}
+	*stacks = ids.used;
+	*processes = pids.used;
+	map_free(&ids);
 	map_free(&pids);
-	return count;
 }
 
 static void write_count(struct buffer *text, const char *title, uint64_t count, const char *remark)
@@ -143,6 +139,7 @@ static void write_quality(struct buffer *text, const struct profile *profile)
 
 static void write_head(struct buffer *text, const struct profile *profile, const struct export_host *host)
 {
+	size_t stacks, processes;
 	double seconds = (double)(profile->last_time - profile->first_time) / 1e9, busy = (double)profile->oncpu.weight / 1e9;
 
 	buffer_format(text, "%s, Linux %s: %.1f s at %u samples per second and CPU, %s\n\n",
@@ -151,8 +148,9 @@ static void write_head(struct buffer *text, const struct profile *profile, const
 	buffer_format(text, "  %-14s%10.2f s", "CPU time", busy);
 	if (seconds > 0)
 		buffer_format(text, "  %.2f of %u CPUs were busy", busy / seconds, host->cpus);
+	count_sampled(profile, &stacks, &processes);
 	buffer_format(text, "\n  %-14s%12" PRIu64 "  of %zu stacks in %zu processes\n", "samples", profile->oncpu.samples,
-		      count_stacks(profile), count_processes(profile));
+		      stacks, processes);
 	if (profile->offcpu.weight)
 		buffer_format(text, "  %-14s%10.2f s  in %" PRIu64 " records of waits\n", "waiting",
 			      (double)profile->offcpu.weight / 1e9, profile->offcpu.samples);
