@@ -202,7 +202,7 @@ static void futexes(void)
 	}
 	check_string(cause(calls[0], ""), "lock/futex", "a futex without user frames");
 	check_string(cause(calls[0], "worker start_thread"), "lock/futex", "a futex that nobody knows");
-	check_string(cause("schedule futex_lock_pi do_futex", "pthread_cond_wait"), "idle/futex", "the function that waits decides");
+	check_string(cause("schedule futex_lock_pi do_futex", "pthread_cond_wait"), "lock/futex", "some futexes are locks");
 	check_string(cause("schedule pipe_read", "pthread_cond_wait"), "io/pipe", "only for a futex do user frames count");
 	check_string(cause("", "read worker"), NULL, "user frames that say nothing");
 	check_string(cause(calls[0], "a b c d e f g h i j k l pthread_cond_wait"), "lock/futex", "the far callers do not count");

@@ -161,7 +161,7 @@ static enum wait wait_of(const struct stack *stack)
 			return weak(best);
 		case WAIT_FAULT:
 			return WAIT_PAGE_FAULT;
-		case WAIT_FUTEX:
+		case WAIT_FUTEX_CALL:
 			return futex_by_user_frames(stack) == WAIT_PARKED ? WAIT_PARKED : WAIT_FUTEX;
 		case WAIT_DISK:
 		case WAIT_NETWORK:

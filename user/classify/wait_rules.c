@@ -25,7 +25,8 @@ const struct wait_rules wait_kernel_rules[] = {
 	  "rwsem_* down_read* down_write* __down_read* __down_write* percpu_down_* __percpu_down_* percpu_rwsem_*"
 	  " __percpu_rwsem_* rwbase_*" },
 	{ WAIT_MUTEX, "mutex_lock* __mutex_lock* ww_mutex_* __ww_mutex_* rt_mutex_lock*" },
-	{ WAIT_FUTEX, "futex_* __futex_* do_futex *sys_futex*" },
+	{ WAIT_FUTEX, "futex_lock_pi*" },
+	{ WAIT_FUTEX_CALL, "futex_* __futex_* do_futex *sys_futex*" },
 	{ WAIT_LOCK,
 	  "down down_interruptible down_killable down_timeout __down __down_* rt_spin_lock* rtlock_*"
 	  " __lock_sock* locks_lock_inode_wait* flock_lock_inode_wait* posix_lock_inode_wait* do_lock_file_wait*"

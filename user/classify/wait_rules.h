@@ -17,6 +17,7 @@ enum wait {
 	WAIT_FILE,		/* for a file of some kind: a device */
 	WAIT_PAGES,		/* for pages of a file: a disk, unless the file system is not on one */
 	WAIT_THREAD,		/* where threads of the kernel begin */
+	WAIT_FUTEX_CALL,	/* on a futex: whatever that is to the program */
 	WAIT_FAULT,		/* serves a page fault */
 	WAIT_BORDER,		/* what is further out has nothing to do with it */
 	WAIT_DISK,		/* from here on: causes */
