@@ -35,6 +35,10 @@
 
 #include <linux/fs.h>
 
+/*
+ * Waits are long enough for what an emulator needs to switch tasks, up to a millisecond: the scheduler counts that as
+ * time of the task that comes.
+ */
 #define MILLISECOND	1000000ull
 #define SECOND		1000000000ull
 #define PAGE		4096
@@ -142,7 +146,7 @@ static void convoy_thread(void)
 {
 	while (now() < end) {
 		MEASURE(pthread_mutex_lock(&lock));
-		pause_for(3 * MILLISECOND);
+		pause_for(8 * MILLISECOND);
 		pthread_mutex_unlock(&lock);
 		pause_for(MILLISECOND);
 	}
@@ -212,7 +216,7 @@ static void server(char **arguments)
 		MEASURE(bytes = recv(connection, &byte, 1, 0));
 		if (bytes <= 0)
 			return;
-		pause_for(5 * MILLISECOND);
+		pause_for(25 * MILLISECOND);
 		must((int)send(connection, &byte, 1, MSG_NOSIGNAL), "send");
 	}
 }
@@ -231,7 +235,7 @@ static void client(char **arguments)
 	while (now() < end) {
 		must((int)send(connection, &byte, 1, MSG_NOSIGNAL), "send");
 		MEASURE(must((int)recv(connection, &byte, 1, 0), "recv"));
-		pause_for(2 * MILLISECOND);
+		pause_for(20 * MILLISECOND);
 	}
 }
 
@@ -293,7 +297,7 @@ static void sleeper(char **arguments)
 {
 	(void)arguments;
 	while (now() < end)
-		MEASURE(pause_for(10 * MILLISECOND));
+		MEASURE(pause_for(25 * MILLISECOND));
 }
 
 static void poller(char **arguments)
@@ -303,7 +307,7 @@ static void poller(char **arguments)
 
 	(void)arguments;
 	while (now() < end)
-		MEASURE(must(epoll_wait(epoll, &event, 1, 10), "epoll_wait"));
+		MEASURE(must(epoll_wait(epoll, &event, 1, 25), "epoll_wait"));
 }
 
 /* ---- all of them */
