@@ -52,7 +52,7 @@ static void look_from_outside(struct ktally_session *session, struct task_struct
 	unsigned long flags;
 
 	ktally_stack_begin(stack);
-	stack->kernel_end = KTALLY_END_BROKEN;
+	stack->kernel_end = depth ? KTALLY_END_BROKEN : KTALLY_END_NONE;
 	story->record.syscall = KTALLY_SYSCALL_NONE;
 	story->has_user_part = false;
 	story->compat = false;
