@@ -332,6 +332,30 @@ bool session_is_exact(struct session *session)
 	return !session->error[0];
 }
 
+int session_follow(struct session *session, const struct ktally_setup *setup, pid_t process)
+{
+	struct ktally_setup one = *setup;
+	int error;
+
+	if (process) {
+		one.pids = (uintptr_t)&process;
+		one.pid_count = 1;
+	}
+	error = session_open(session, &one, true);
+	return error ? error : device_enable(session->fd);
+}
+
+int session_finish(struct session *session)
+{
+	int error = device_disable(session->fd);
+
+	if (!error)
+		error = session_settle(session);
+	if (!error)
+		session_is_exact(session);
+	return error;
+}
+
 struct ktally_loss tally_lost_samples(const struct tally *tally)
 {
 	return (struct ktally_loss) {
@@ -363,6 +387,17 @@ struct tally session_total(const struct session *session)
 		total.open_waits += part->open_waits;
 	}
 	return total;
+}
+
+uint64_t session_sum(const struct session *session, size_t offset)
+{
+	uint64_t sum = 0;
+	unsigned int cpu;
+
+	for (cpu = 0; cpu < CPUS_MAX; cpu++)
+		if (session->rings[cpu].producer)
+			sum += *(const volatile uint64_t *)((const volatile char *)session->rings[cpu].producer + offset);
+	return sum;
 }
 
 const struct ktally_task *session_task(const struct session *session, uint64_t id)

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include <linux/ktally.h>
 
@@ -108,7 +109,16 @@ int session_run(struct session *session, double seconds);
 /* After session_settle(): every ring's identity of samples; false: session->error says where it fails. */
 bool session_is_exact(struct session *session);
 
+/*
+ * The life of a session of one process (0: of all) that is read whole: SETUP and ENABLE; and DISABLE with all that follows from it,
+ * where what is not exact ends up in session->error. 0 or -errno.
+ */
+int session_follow(struct session *session, const struct ktally_setup *setup, pid_t process);
+int session_finish(struct session *session);
+
 struct tally session_total(const struct session *session);
+/* Of a __u64 at this offset in the producer's page, over all rings. */
+uint64_t session_sum(const struct session *session, size_t offset);
 /* Samples that were lost, and the time they stood for. */
 struct ktally_loss tally_lost_samples(const struct tally *tally);
 

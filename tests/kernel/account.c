@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "account.h"
+
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "device.h"
+
+static uint64_t thread_time(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+	return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
+}
+
+void account_begin(struct account *account)
+{
+	account->cpu = thread_time();
+	account->begin = now_ns();
+	__atomic_store_n(&account->tid, (uint32_t)syscall(SYS_gettid), __ATOMIC_RELEASE);
+}
+
+void account_end(struct account *account)
+{
+	account->cpu = thread_time() - account->cpu;
+	__atomic_store_n(&account->end, now_ns(), __ATOMIC_RELEASE);
+}
+
+void account_take(struct account *account, const struct ktally_task *task, const struct ktally_offcpu *wait)
+{
+	if (wait->header.flags & KTALLY_OFFCPU_PARTIAL || account->tid != task->tid || wait->start < account->begin ||
+	    (account->end && wait->time > account->end))
+		return;
+	account->seen[wait->state] += wait->time - wait->start;
+	account->blocked += wait->blocked;
+	account->run_queue += wait->run_queue;
+	account->weight += wait->weight;
+	account->waits++;
+}
+
+uint64_t account_wall(const struct account *account)
+{
+	return account->end - account->begin;
+}
+
+double account_error(const struct account *account)
+{
+	double wall = (double)account_wall(account);
+
+	return ((double)(account->cpu + account->blocked + account->run_queue) - wall) / wall;
+}
