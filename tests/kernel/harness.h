@@ -3,6 +3,7 @@
 #ifndef KTALLY_TEST_HARNESS_H
 #define KTALLY_TEST_HARNESS_H
 
+#include <cpuid.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -22,6 +23,15 @@
 static inline bool is_slow(void)
 {
 	return !access("/proc/lockdep", F_OK);
+}
+
+/* Where every instruction is emulated fewer things happen in the same time, and no more is seen for waiting longer. */
+static inline bool is_emulated(void)
+{
+	unsigned int eax, name[3] = {};
+
+	__cpuid(0x40000000, eax, name[0], name[1], name[2]);
+	return !memcmp(name, "TCGTCGTCGTCG", sizeof(name));
 }
 
 #endif /* KTALLY_TEST_HARNESS_H */

@@ -1,7 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
-/* CPU 1 goes and comes while it is sampled: what it wrote can be read, nothing is lost uncounted, and it is sampled again. */
+/*
+ * CPU 1 goes and comes while it is sampled: what it wrote can be read, nothing is lost uncounted, and it is sampled again. Waits go on
+ * across that.
+ */
+#include <math.h>
+#include <pthread.h>
 #include <sys/mman.h>
 
+#include "account.h"
 #include "device.h"
 #include "harness.h"
 #include "workload.h"
@@ -162,6 +168,161 @@ TEST_F_TIMEOUT(hotplug, a_cpu_without_room_for_a_ring, 600)
 	ASSERT_EQ(0, session_settle(&session));
 	EXPECT_GT(samples_on(1), 10);
 	EXPECT_TRUE(session_is_exact(&session));
+}
+
+/* ---- waits ---- */
+
+#define THREADS 4
+#define KEEP_NS 5000000
+
+struct sleepers {
+	int go[2];
+	bool stop;
+	struct account accounts[THREADS];
+};
+
+static struct sleepers *sleepers;
+
+/* Each is where the scheduler has it, and has to find another place when the CPU goes. */
+static void *sleep_and_spin(void *argument)
+{
+	struct account *account = argument;
+	unsigned int seed = (unsigned int)(account - sleepers->accounts);
+	char byte;
+
+	if (read(sleepers->go[0], &byte, 1) != 1)
+		return NULL;
+	account_begin(account);
+	while (!__atomic_load_n(&sleepers->stop, __ATOMIC_ACQUIRE)) {
+		spin(500000);
+		sleep_seconds((double)(rand_r(&seed) % 10000) / 1e6);
+	}
+	account_end(account);
+	pause();
+	return NULL;
+}
+
+static int run_sleepers(void *argument)
+{
+	pthread_t thread;
+	int i;
+
+	(void)argument;
+	for (i = 0; i < THREADS; i++)
+		if (pthread_create(&thread, NULL, sleep_and_spin, &sleepers->accounts[i]))
+			return 1;
+	pause();
+	return 0;
+}
+
+/**
+ * struct story - of all sleepers, as one session tells it
+ * @accounts: copies to be filled in by this session
+ * @variance: of the sum of weights that another session has, by theory, given the waits that this one has
+ */
+struct story {
+	struct account accounts[THREADS];
+	double variance;
+};
+
+static void take_wait(struct session *from, const struct ktally_record *record)
+{
+	const struct ktally_offcpu *wait = (const void *)record;
+	struct story *story = from->context;
+	double took, keep = KEEP_NS;
+	int i;
+
+	if (record->type != KTALLY_RECORD_OFFCPU)
+		return;
+	for (i = 0; i < THREADS; i++) {
+		uint64_t waits = story->accounts[i].waits;
+
+		story->accounts[i].tid = sleepers->accounts[i].tid;
+		story->accounts[i].begin = sleepers->accounts[i].begin;
+		story->accounts[i].end = sleepers->accounts[i].end;
+		account_take(&story->accounts[i], session_task(from, wait->task_id), wait);
+		took = (double)(wait->time - wait->start);
+		if (story->accounts[i].waits > waits && took < keep)
+			story->variance += took * (keep - took);
+	}
+}
+
+static bool all_ended(void)
+{
+	int i;
+
+	for (i = 0; i < THREADS; i++)
+		if (!__atomic_load_n(&sleepers->accounts[i].end, __ATOMIC_ACQUIRE))
+			return false;
+	return true;
+}
+
+/* One session keeps all waits, the other few: each has its own right sums. */
+TEST_F_TIMEOUT(hotplug, waits_go_on, 600)
+{
+	static struct session rough;
+	static struct story fine_story, rough_story;
+	struct ktally_setup setup = {
+		.sources = KTALLY_SOURCE_OFFCPU,
+		.capture = KTALLY_CAPTURE_KERNEL | KTALLY_CAPTURE_USER,
+		.ring_bytes = 1 << 20,
+		.budget_ppm = KTALLY_BUDGET_PPM_MAX,
+	};
+	double all = 0, estimate = 0, records = 0;
+	struct tally totals[2];
+	pid_t child;
+	int round, i;
+
+	sleepers = mmap(NULL, sizeof(*sleepers), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	ASSERT_EQ(0, pipe(sleepers->go));
+	child = start_child(run_sleepers, NULL);
+	ASSERT_EQ(0, session_follow(&session, &setup, child));
+	setup.keep_ns = KEEP_NS;
+	ASSERT_EQ(0, session_follow(&rough, &setup, child));
+	session.on_record = rough.on_record = take_wait;
+	session.context = &fine_story;
+	rough.context = &rough_story;
+
+	ASSERT_EQ(THREADS, write(sleepers->go[1], "1234", THREADS));
+	for (round = 0; round < 6; round++) {
+		ASSERT_EQ(0, session_run(&session, 0.3));
+		ASSERT_EQ(0, set_online(round % 2));
+		ASSERT_EQ(0, session_settle(&session));
+		ASSERT_EQ(0, session_settle(&rough));
+	}
+	__atomic_store_n(&sleepers->stop, true, __ATOMIC_RELEASE);
+	while (!all_ended())
+		sleep_seconds(0.05);
+	ASSERT_EQ(0, session_finish(&session));
+	ASSERT_EQ(0, session_finish(&rough));
+	EXPECT_STREQ("", rough.error);
+	totals[0] = session_total(&session);
+	totals[1] = session_total(&rough);
+	for (i = 0; i < 2; i++) {
+		EXPECT_EQ(0, totals[i].throttles);
+		EXPECT_EQ(0, tally_lost_samples(&totals[i]).count);
+	}
+
+	for (i = 0; i < THREADS; i++) {
+		struct account *account = &fine_story.accounts[i];
+
+		account->cpu = sleepers->accounts[i].cpu;
+		TH_LOG("%.3f s, %.3f on CPU, %.3f blocked, %.3f on the run queue, %ju waits: %+.3f %%",
+		       (double)account_wall(account) / 1e9, (double)account->cpu / 1e9, (double)account->blocked / 1e9,
+		       (double)account->run_queue / 1e9, (uintmax_t)account->waits, 100 * account_error(account));
+		EXPECT_LT(fabs(account_error(account)), 0.02);
+		/* With no D each stands for itself; with one, the sum is right but for chance. */
+		EXPECT_EQ(account->blocked + account->run_queue, account->weight);
+		all += (double)account->weight;
+		estimate += (double)rough_story.accounts[i].weight;
+		records += (double)rough_story.accounts[i].waits;
+	}
+	TH_LOG("%.3f s of waiting, by %.0f records of the other session %.3f (sigma %.3f)", all / 1e9, records, estimate / 1e9,
+	       sqrt(fine_story.variance) / 1e9);
+	EXPECT_LT(fabs(estimate - all), 4 * sqrt(fine_story.variance));
+	EXPECT_GT(estimate, 0);
+	stop_child(child);
+	session_close(&rough);
 }
 
 TEST_HARNESS_MAIN
