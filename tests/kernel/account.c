@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "account.h"
 
+#include <err.h>
+#include <stdio.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -15,8 +17,20 @@ static uint64_t thread_time(void)
 	return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
 }
 
+static uint64_t thread_delay(void)
+{
+	FILE *file = fopen("/proc/thread-self/schedstat", "r");
+	unsigned long long ns;
+
+	if (!file || fscanf(file, "%*u %llu", &ns) != 1)
+		err(1, "schedstat");
+	fclose(file);
+	return ns;
+}
+
 void account_begin(struct account *account)
 {
+	account->delay = thread_delay();
 	account->cpu = thread_time();
 	account->begin = now_ns();
 	__atomic_store_n(&account->tid, (uint32_t)syscall(SYS_gettid), __ATOMIC_RELEASE);
@@ -24,8 +38,11 @@ void account_begin(struct account *account)
 
 void account_end(struct account *account)
 {
+	uint64_t end = now_ns();
+
 	account->cpu = thread_time() - account->cpu;
-	__atomic_store_n(&account->end, now_ns(), __ATOMIC_RELEASE);
+	account->delay = thread_delay() - account->delay;
+	__atomic_store_n(&account->end, end, __ATOMIC_RELEASE);
 }
 
 void account_take(struct account *account, const struct ktally_task *task, const struct ktally_offcpu *wait)

@@ -13,6 +13,7 @@
  * @begin: CLOCK_MONOTONIC
  * @end: CLOCK_MONOTONIC, 0: not ended
  * @cpu: CPU time between
+ * @delay: time on the run queue, as the scheduler says
  * @seen: time waited, by state
  * @blocked: as the records say
  * @run_queue: as the records say
@@ -24,6 +25,7 @@ struct account {
 	uint64_t begin;
 	uint64_t end;
 	uint64_t cpu;
+	uint64_t delay;
 	uint64_t seen[KTALLY_OFFCPU_CREATED + 1];
 	uint64_t blocked;
 	uint64_t run_queue;

@@ -32,11 +32,14 @@ static uint64_t lost_threads(void)
  * @orders: bytes from the test, of enum order
  * @done: a byte for each that was carried out
  * @count: of threads
+ * @slept: how many of those that live until END have done so for the first time
+ * @end: they end
  * @account: of the one thread that keeps one
  */
 struct nursery {
 	int orders[2], done[2];
 	unsigned int count;
+	unsigned int slept;
 	bool end;
 	struct account account;
 };
@@ -56,8 +59,10 @@ static void *live_shortly(void *argument)
 
 static void *live_until_end(void *argument)
 {
+	sleep_seconds(0.1);
+	__atomic_add_fetch(&nursery->slept, 1, __ATOMIC_ACQ_REL);
 	while (!__atomic_load_n(&nursery->end, __ATOMIC_ACQUIRE))
-		sleep_seconds(0.01);
+		sleep_seconds(0.1);
 	return argument;
 }
 
@@ -113,6 +118,8 @@ static int run_nursery(void *argument)
 			break;
 		case BREED:
 			create_threads(threads, nursery->count, live_until_end);
+			while (__atomic_load_n(&nursery->slept, __ATOMIC_ACQUIRE) < nursery->count)
+				sleep_seconds(0.05);
 			break;
 		case END:
 			__atomic_store_n(&nursery->end, true, __ATOMIC_RELEASE);
@@ -248,7 +255,7 @@ TEST(threads_come_and_go)
 		.ring_bytes = 1 << 20,
 		.budget_ppm = KTALLY_BUDGET_PPM_MAX,
 	};
-	unsigned int count = !is_emulated() ? 50000 : is_slow() ? 5000 : 30000, limit = least_limit();
+	unsigned int count = !is_emulated() ? 50000 : is_slow() ? 2500 : 30000, limit = least_limit();
 	pid_t child = start_nursery(count);
 	struct memory before, after;
 
@@ -288,6 +295,7 @@ TEST(more_threads_than_there_are_places)
 {
 	const struct ktally_setup setup = {
 		.sources = KTALLY_SOURCE_OFFCPU,
+		.keep_ns = 1000000,
 		.threads = 64,
 		.ring_bytes = 1 << 20,
 		.budget_ppm = KTALLY_BUDGET_PPM_MAX,
@@ -297,10 +305,10 @@ TEST(more_threads_than_there_are_places)
 
 	ASSERT_EQ(0, session_follow(&session, &setup, child));
 	order(_metadata, BREED);
-	ASSERT_EQ(0, session_run(&session, 1));
+	ASSERT_EQ(0, session_run(&session, 0.5));
 	lost = lost_threads();
 	TH_LOG("%ju waits, and %ju of threads without a place", (uintmax_t)session_total(&session).waits, (uintmax_t)lost);
-	EXPECT_GT(session_total(&session).waits, 64);
+	EXPECT_GT(session_total(&session).waits, 0);
 	/* Most of them had none, and each left the CPU at least to sleep for the first time. */
 	EXPECT_GE(lost, 300 - 64);
 	order(_metadata, END);

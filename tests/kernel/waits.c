@@ -230,6 +230,7 @@ TEST(on_cpu_and_waits_are_wall_time)
 		       (double)account_wall(account) / 1e9, (double)account->cpu / 1e9, (double)account->blocked / 1e9,
 		       (double)account->run_queue / 1e9, (uintmax_t)account->waits, 100 * account_error(account));
 		EXPECT_LT(fabs(account_error(account)), 0.01);
+		EXPECT_LT(fabs((double)account->run_queue - (double)account->delay), 0.01 * (double)account_wall(account));
 	}
 	/* And each kind of wait has its name. */
 	EXPECT_GT(program->accounts[SLEEPER].seen[KTALLY_OFFCPU_SLEEP], (uint64_t)(program->seconds * 0.5e9));
