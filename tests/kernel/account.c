@@ -28,20 +28,31 @@ static uint64_t thread_delay(void)
 	return ns;
 }
 
+/* All at one time: not with a turn on the run queue between, which on a busy host can be long. */
+static uint64_t read_clocks(uint64_t *cpu, uint64_t *delay)
+{
+	uint64_t now;
+
+	do {
+		*delay = thread_delay();
+		*cpu = thread_time();
+		now = now_ns();
+	} while (thread_delay() != *delay);
+	return now;
+}
+
 void account_begin(struct account *account)
 {
-	account->delay = thread_delay();
-	account->cpu = thread_time();
-	account->begin = now_ns();
+	account->begin = read_clocks(&account->cpu, &account->delay);
 	__atomic_store_n(&account->tid, (uint32_t)syscall(SYS_gettid), __ATOMIC_RELEASE);
 }
 
 void account_end(struct account *account)
 {
-	uint64_t end = now_ns();
+	uint64_t cpu, delay, end = read_clocks(&cpu, &delay);
 
-	account->cpu = thread_time() - account->cpu;
-	account->delay = thread_delay() - account->delay;
+	account->cpu = cpu - account->cpu;
+	account->delay = delay - account->delay;
 	__atomic_store_n(&account->end, end, __ATOMIC_RELEASE);
 }
 
