@@ -2,6 +2,7 @@
 #include "account.h"
 
 #include <err.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -17,27 +18,28 @@ static uint64_t thread_time(void)
 	return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
 }
 
-static uint64_t thread_delay(void)
+static uint64_t delay_in(int schedstat)
 {
-	FILE *file = fopen("/proc/thread-self/schedstat", "r");
 	unsigned long long ns;
+	char text[128] = "";
 
-	if (!file || fscanf(file, "%*u %llu", &ns) != 1)
+	if (pread(schedstat, text, sizeof(text) - 1, 0) < 0 || sscanf(text, "%*u %llu", &ns) != 1)
 		err(1, "schedstat");
-	fclose(file);
 	return ns;
 }
 
 /* All at one time: not with a turn on the run queue between, which on a busy host can be long. */
 static uint64_t read_clocks(uint64_t *cpu, uint64_t *delay)
 {
+	int schedstat = open("/proc/thread-self/schedstat", O_RDONLY | O_CLOEXEC);
 	uint64_t now;
 
 	do {
-		*delay = thread_delay();
+		*delay = delay_in(schedstat);
 		*cpu = thread_time();
 		now = now_ns();
-	} while (thread_delay() != *delay);
+	} while (delay_in(schedstat) != *delay);
+	close(schedstat);
 	return now;
 }
 
