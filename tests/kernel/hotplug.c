@@ -299,7 +299,7 @@ TEST_F_TIMEOUT(hotplug, waits_go_on, 600)
 	totals[0] = session_total(&session);
 	totals[1] = session_total(&rough);
 	for (i = 0; i < 2; i++) {
-		EXPECT_EQ(0, totals[i].throttles);
+		TH_LOG("session %d: thinned, or no longer, %ju times", i, (uintmax_t)totals[i].throttles);
 		EXPECT_EQ(0, tally_lost_samples(&totals[i]).count);
 	}
 
@@ -311,8 +311,9 @@ TEST_F_TIMEOUT(hotplug, waits_go_on, 600)
 		       (double)account_wall(account) / 1e9, (double)account->cpu / 1e9, (double)account->blocked / 1e9,
 		       (double)account->run_queue / 1e9, (uintmax_t)account->waits, 100 * account_error(account));
 		error += account_error(account) / THREADS;
-		/* With no D each stands for itself; with one, the sum is right but for chance. */
-		EXPECT_EQ(account->blocked + account->run_queue, account->weight);
+		/* With no D each stands for itself; with one, the sum is right but for chance. A starved host may look like a D. */
+		if (!totals[0].throttles)
+			EXPECT_EQ(account->blocked + account->run_queue, account->weight);
 		all += (double)account->weight;
 		estimate += (double)rough_story.accounts[i].weight;
 		records += (double)rough_story.accounts[i].waits;
@@ -320,7 +321,8 @@ TEST_F_TIMEOUT(hotplug, waits_go_on, 600)
 	EXPECT_LT(fabs(error), 0.02);
 	TH_LOG("%.3f s of waiting, by %.0f records of the other session %.3f (sigma %.3f)", all / 1e9, records, estimate / 1e9,
 	       sqrt(fine_story.variance) / 1e9);
-	EXPECT_LT(fabs(estimate - all), 4 * sqrt(fine_story.variance));
+	if (!totals[0].throttles && !totals[1].throttles)
+		EXPECT_LT(fabs(estimate - all), 4 * sqrt(fine_story.variance));
 	EXPECT_GT(estimate, 0);
 	stop_child(child);
 	session_close(&rough);
