@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Waits are right when there are as many as a machine can make: none is missed, and what is kept of them stays an estimate of all. */
+/* Waits are right when there are as many as a machine can make: none is missed, what is kept of them stays an estimate of all. */
 #include <dirent.h>
 #include <linux/futex.h>
 #include <math.h>
@@ -299,8 +299,8 @@ static void run_for(struct __test_metadata *_metadata, FIXTURE_DATA(switches) *s
 	TH_LOG("%.0f switches per second, of %u threads", (double)self->switches / ((double)begin / 1e9), self->threads);
 
 	/*
-	 * Each thread slept when the session began and sleeps as it ends, so that each switch away from one has exactly one wait that
-	 * ended: its first wait was there before, its last goes on.
+	 * Each thread slept when the session began and sleeps as it ends, so that each switch away from one has exactly one wait
+	 * that ended: its first wait was there before, its last goes on.
 	 */
 	EXPECT_EQ(self->switches, self->waits);
 	EXPECT_EQ(0, session_total(&session).lost[KTALLY_LOST_THREADS].count);
@@ -318,8 +318,9 @@ static void check_estimate(struct __test_metadata *_metadata, const FIXTURE_DATA
 	struct sum sum = sum_up();
 	double most = sum.waiting / KEEP_NS;
 
-	TH_LOG("%.3f s of waiting, %+.2f %% by weight (sigma %.2f %%); %.0f records, %.0f at most; thinned by %u", sum.waiting / 1e9,
-	       100 * (sum.weight + lost - sum.waiting) / sum.waiting, 100 * sqrt(keep / sum.waiting), sum.records, most, self->thin);
+	TH_LOG("%.3f s of waiting, %+.2f %% by weight (sigma %.2f %%); %.0f records, %.0f at most; thinned by %u",
+	       sum.waiting / 1e9, 100 * (sum.weight + lost - sum.waiting) / sum.waiting, 100 * sqrt(keep / sum.waiting),
+	       sum.records, most, self->thin);
 	EXPECT_LT(fabs(sum.weight + lost - sum.waiting), 0.01 * sum.waiting + 4 * sqrt(sum.waiting * keep));
 	EXPECT_LT(sum.records, most + 4 * sqrt(most));
 	EXPECT_GT(sum.records, 0);

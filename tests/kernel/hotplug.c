@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * CPU 1 goes and comes while it is sampled: what it wrote can be read, nothing is lost uncounted, and it is sampled again. Waits go on
- * across that.
+ * CPU 1 goes and comes while it is sampled: what it wrote can be read, nothing is lost uncounted, and it is sampled again. Waits
+ * go on across that.
  */
 #include <math.h>
 #include <pthread.h>

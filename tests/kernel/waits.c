@@ -227,12 +227,13 @@ TEST(on_cpu_and_waits_are_wall_time)
 	for (kind = 0; kind < kinds(); kind++) {
 		const struct account *account = &program->accounts[kind];
 
-		TH_LOG("%-12s %6.3f s: %6.3f on CPU, %6.3f blocked, %6.3f on the run queue (%6.3f), %ju waits: %+.3f %%", names[kind],
+		TH_LOG("%-12s %6.3f s: %6.3f on CPU, %6.3f blocked, %6.3f in the queue (%6.3f), %ju waits: %+.3f %%", names[kind],
 		       (double)account_wall(account) / 1e9, (double)account->cpu / 1e9, (double)account->blocked / 1e9,
 		       (double)account->run_queue / 1e9, (double)account->delay / 1e9, (uintmax_t)account->waits,
 		       100 * account_error(account));
 		EXPECT_LT(fabs(account_error(account)), 0.01);
-		EXPECT_LT(fabs((double)account->run_queue - (double)account->delay), 0.01 * (double)account_wall(account));
+		/* The scheduler's clock stops for a switch, so that a host that stops the CPU there sets the two apart. */
+		EXPECT_LT(fabs((double)account->run_queue - (double)account->delay), 0.05 * (double)account_wall(account));
 	}
 	/* And each kind of wait has its name. */
 	EXPECT_GT(program->accounts[SLEEPER].seen[KTALLY_OFFCPU_SLEEP], (uint64_t)(program->seconds * 0.5e9));
