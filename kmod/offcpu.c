@@ -148,7 +148,7 @@ bool ktally_offcpu_is_sure(const struct ktally_cpu *cpu, const struct ktally_wai
  * The scheduler itself notes since when a task could run, and how long in all before that it could
  * have: at this point the task's last turn in the queue is not yet part of the sum.
  */
-static u64 time_in_queue(const struct task_struct *task, const struct ktally_wait *wait, u64 took, u64 clock)
+static u64 time_in_queue(const struct task_struct *task, const struct ktally_wait *wait, u64 took, u64 now)
 {
 #ifdef CONFIG_SCHED_INFO
 	u64 queued = task->sched_info.run_delay - wait->run_delay;
@@ -157,7 +157,7 @@ static u64 time_in_queue(const struct task_struct *task, const struct ktally_wai
 	if (could_run(wait->left))
 		return took;
 	if (since)
-		queued += max_t(s64, clock - since, 0);
+		queued += max_t(s64, now - since, 0);
 	return min(queued, took);
 #else
 	return could_run(wait->left) ? took : 0;
@@ -180,14 +180,14 @@ static bool keep(struct ktally_cpu *cpu, struct task_struct *task, u64 weight)
 }
 
 static noinline void keep_wait(struct ktally_cpu *cpu, struct task_struct *task, const struct ktally_wait *wait,
-			       u64 start, u64 took, u64 weight, u64 clock)
+			       u64 start, u64 took, u64 weight, u64 now)
 {
 	struct ktally_kept *kept = &cpu->offcpu.kept;
 	u64 in_queue, began;
 
 	if (READ_ONCE(ktally_disabled) || !keep(cpu, task, weight))
 		return;
-	in_queue = time_in_queue(task, wait, took, clock);
+	in_queue = time_in_queue(task, wait, took, now);
 	began = start & KTALLY_WAIT_TOLD ? wait->told_start : ktime_get_mono_fast_ns() - took;
 	kept->left = wait->left;
 	kept->flags = wait->ended_by_interrupt ? KTALLY_OFFCPU_INTERRUPT : 0;
@@ -203,7 +203,7 @@ static noinline void keep_wait(struct ktally_cpu *cpu, struct task_struct *task,
 }
 
 /* Ends the wait. That its place says so comes first, and does not depend on anything. */
-static void arrive(struct ktally_cpu *cpu, struct task_struct *task, struct ktally_wait *wait, u64 now, u64 clock)
+static void arrive(struct ktally_cpu *cpu, struct task_struct *task, struct ktally_wait *wait, u64 now)
 {
 	struct ktally_offcpu_session *session = &cpu->session->offcpu;
 	struct ktally_offcpu_cpu *part = &cpu->offcpu;
@@ -219,7 +219,7 @@ static void arrive(struct ktally_cpu *cpu, struct task_struct *task, struct ktal
 
 	/* An open wait that was told has been kept: there is no other way for it to end. */
 	if (unlikely(start & KTALLY_WAIT_TOLD)) {
-		keep_wait(cpu, task, wait, start, took, took, clock);
+		keep_wait(cpu, task, wait, start, took, took, now);
 		return;
 	}
 	if (took < READ_ONCE(session->wait_min_ns)) {
@@ -229,7 +229,7 @@ static void arrive(struct ktally_cpu *cpu, struct task_struct *task, struct ktal
 	}
 	limit = keep_ns(cpu);
 	if (is_drawn(limit, wait->draw, took))
-		keep_wait(cpu, task, wait, start, took, max(took, limit), clock);
+		keep_wait(cpu, task, wait, start, took, max(took, limit), now);
 }
 
 /* From its creation to its first instruction a task waits, too. */
@@ -322,7 +322,7 @@ static void on_switch(KTALLY_SWITCH_PROBE_ARGUMENTS)
 	wait = ktally_waits_find(&session->offcpu.waits, next);
 	if (likely(wait)) {
 		if (wait->start)
-			arrive(cpu, next, wait, charged_at(next, clock), clock);
+			arrive(cpu, next, wait, charged_at(next, clock));
 	} else if (ktally_never_ran(next)) {
 		arrive_new(cpu, next);
 	}

@@ -273,7 +273,7 @@ TEST(threads_come_and_go)
 	check_new_thread(_metadata);
 	ASSERT_EQ(0, session_finish(&session));
 	EXPECT_STREQ("", session.error);
-	/* Each waited to begin, and slept, but for a few whose time was over before they were: who is taken for another had begun. */
+	/* Each waited to begin and slept, but for a few whose time was over too soon; who is taken for another had begun before. */
 	EXPECT_GE(session_sum(&session, offsetof(struct ktally_ring_producer, waits)), (uint64_t)count * 19 / 10);
 	session_close(&session);
 
