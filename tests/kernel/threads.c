@@ -256,7 +256,7 @@ TEST(threads_come_and_go)
 		.ring_bytes = 1 << 20,
 		.budget_ppm = KTALLY_BUDGET_PPM_MAX,
 	};
-	unsigned int count = !is_emulated() ? 50000 : is_slow() ? 2500 : 30000, limit = least_limit();
+	unsigned int count = !is_emulated() ? 50000 : is_slow() ? 2500 : 15000, limit = least_limit();
 	pid_t child = start_nursery(count);
 	struct memory before, after;
 
