@@ -232,8 +232,12 @@ TEST(on_cpu_and_waits_are_wall_time)
 		       (double)account->run_queue / 1e9, (double)account->delay / 1e9, (uintmax_t)account->waits,
 		       100 * account_error(account));
 		EXPECT_LT(fabs(account_error(account)), 0.01);
-		/* The scheduler's clock stops for a switch, so that a host that stops the CPU there sets the two apart. */
-		EXPECT_LT(fabs((double)account->run_queue - (double)account->delay), 0.05 * (double)account_wall(account));
+		/*
+		 * The scheduler's clock stops for a switch, so that a host that stops the CPU there sets the two apart. Of who is
+		 * moved to another CPU during its turn the scheduler counts less than the time that it did not run.
+		 */
+		if (kind != WANDERER)
+			EXPECT_LT(fabs((double)account->run_queue - (double)account->delay), 0.05 * (double)account_wall(account));
 	}
 	/* And each kind of wait has its name. */
 	EXPECT_GT(program->accounts[SLEEPER].seen[KTALLY_OFFCPU_SLEEP], (uint64_t)(program->seconds * 0.5e9));
