@@ -15,7 +15,6 @@
 
 #include "identity.h"
 #include "openwaits.h"
-#include "random.h"
 #include "records.h"
 #include "session.h"
 #include "tracepoints.h"
@@ -132,16 +131,32 @@ static u64 keep_ns(const struct ktally_cpu *cpu)
 	return thin == 1 ? keep : max_t(u64, keep, NSEC_PER_USEC) * thin;
 }
 
-/* Whether a random share of @keep is less than @took; by hand, for an __int128 costs more around it than it is. */
-static bool is_drawn(u64 keep, u32 draw, u64 took)
+/*
+ * Whether a random share of @keep is less than @took. What is random is the session's key; the share
+ * hangs on whose wait it is and when it began, to the nanosecond. So it is the same whenever it is
+ * asked for, and is neither made nor stored when a wait begins. The product is made by hand, for an
+ * __int128 costs more around it than it is.
+ */
+static bool is_drawn(const struct ktally_session *session, const void *whose, u64 start, u64 keep, u64 took)
 {
+	u64 draw = ((unsigned long)whose ^ start) * session->key.step >> 32;
+
 	return (keep >> 32) * draw + ((keep & U32_MAX) * draw >> 32) < took;
 }
 
-bool ktally_offcpu_is_sure(const struct ktally_cpu *cpu, const struct ktally_wait *wait, u64 took)
+bool ktally_offcpu_is_sure(const struct ktally_cpu *cpu, const struct ktally_wait *wait, u64 start, u64 took)
 {
 	return (s64)took >= 0 && took >= READ_ONCE(cpu->session->offcpu.wait_min_ns) &&
-	       is_drawn(keep_ns(cpu), wait->draw, took);
+	       is_drawn(cpu->session, wait, start & ~KTALLY_WAIT_TOLD, keep_ns(cpu), took);
+}
+
+static bool is_too_short(struct ktally_cpu *cpu, u64 took)
+{
+	if (took >= READ_ONCE(cpu->session->offcpu.wait_min_ns))
+		return false;
+	cpu->offcpu.waits_short.count++;
+	cpu->offcpu.waits_short.weight += took;
+	return true;
 }
 
 /*
@@ -179,57 +194,40 @@ static bool keep(struct ktally_cpu *cpu, struct task_struct *task, u64 weight)
 	return true;
 }
 
+/*
+ * The rest of arrive(), for those few waits that are kept: @limit is what D was for that. The wait of
+ * a task that waited already when the session began looks endless there, and so does one that ended
+ * before it began, by clocks that differ. What they really took is less, so it is asked again.
+ */
 static noinline void keep_wait(struct ktally_cpu *cpu, struct task_struct *task, const struct ktally_wait *wait,
-			       u64 start, u64 took, u64 weight, u64 now)
+			       u64 start, u64 now, u64 limit)
 {
+	u64 took = now - ktally_offcpu_began(&cpu->session->offcpu, start), in_queue, began;
 	struct ktally_kept *kept = &cpu->offcpu.kept;
-	u64 in_queue, began;
+	bool told = start & KTALLY_WAIT_TOLD;
 
-	if (READ_ONCE(ktally_disabled) || !keep(cpu, task, weight))
+	if (unlikely((s64)took < 0)) {
+		cpu->offcpu.clock_regressions++;
+		took = 0;
+	}
+	if (!told && took != now - start &&
+	    (is_too_short(cpu, took) || !is_drawn(cpu->session, wait, start, limit, took)))
+		return;
+	if (READ_ONCE(ktally_disabled) || !keep(cpu, task, told ? took : max(took, limit)))
 		return;
 	in_queue = time_in_queue(task, wait, took, now);
-	began = start & KTALLY_WAIT_TOLD ? wait->told_start : ktime_get_mono_fast_ns() - took;
+	began = told ? wait->told_start : ktime_get_mono_fast_ns() - took;
 	kept->left = wait->left;
 	kept->flags = wait->ended_by_interrupt ? KTALLY_OFFCPU_INTERRUPT : 0;
 	kept->record = (struct ktally_offcpu) {
 		.time		= began + took,
-		.weight		= weight,
+		.weight		= told ? took : max(took, limit),
 		.start		= began,
 		.blocked	= took - in_queue,
 		.run_queue	= in_queue,
 		.waker_task_id	= wait->waker_task_id,
 		.waker_stack_id	= wait->waker_stack_id,
 	};
-}
-
-/* Ends the wait. That its place says so comes first, and does not depend on anything. */
-static void arrive(struct ktally_cpu *cpu, struct task_struct *task, struct ktally_wait *wait, u64 now)
-{
-	struct ktally_offcpu_session *session = &cpu->session->offcpu;
-	struct ktally_offcpu_cpu *part = &cpu->offcpu;
-	u64 start, took, limit;
-
-	start = xchg(&wait->start, 0);		/* against a flush that just now tells of it */
-	took = now - ktally_offcpu_began(session, start);
-	if (unlikely((s64)took < 0)) {
-		part->clock_regressions++;
-		took = 0;
-	}
-	part->waits++;
-
-	/* An open wait that was told has been kept: there is no other way for it to end. */
-	if (unlikely(start & KTALLY_WAIT_TOLD)) {
-		keep_wait(cpu, task, wait, start, took, took, now);
-		return;
-	}
-	if (took < READ_ONCE(session->wait_min_ns)) {
-		part->waits_short.count++;
-		part->waits_short.weight += took;
-		return;
-	}
-	limit = keep_ns(cpu);
-	if (is_drawn(limit, wait->draw, took))
-		keep_wait(cpu, task, wait, start, took, max(took, limit), now);
 }
 
 /* From its creation to its first instruction a task waits, too. */
@@ -242,12 +240,8 @@ static noinline void arrive_new(struct ktally_cpu *cpu, struct task_struct *task
 	if (!epoch || start < epoch || (s64)took < 0 || READ_ONCE(ktally_disabled))
 		return;
 	part->waits++;
-	if (took < READ_ONCE(cpu->session->offcpu.wait_min_ns)) {
-		part->waits_short.count++;
-		part->waits_short.weight += took;
-		return;
-	}
-	if (!is_drawn(limit, ktally_random_next(&part->random), took) || !keep(cpu, task, max(took, limit)))
+	if (is_too_short(cpu, took) || !is_drawn(cpu->session, task, start, limit, took) ||
+	    !keep(cpu, task, max(took, limit)))
 		return;
 	part->kept.left = 0;
 	part->kept.flags = 0;
@@ -258,6 +252,77 @@ static noinline void arrive_new(struct ktally_cpu *cpu, struct task_struct *task
 		.run_queue	= took,
 		.state		= KTALLY_OFFCPU_CREATED,
 	};
+}
+
+/*
+ * Whether the clock by which the scheduler charges a task for the CPU is local_clock(), read once at
+ * the beginning of the switch. It is unless it leaves out the time of interrupts, or what a
+ * hypervisor stole; nor is all noted of a task that runs on behalf of another.
+ */
+static bool is_charged_by_local_clock(void)
+{
+	return !IS_ENABLED(CONFIG_IRQ_TIME_ACCOUNTING) && !IS_ENABLED(CONFIG_PARAVIRT_TIME_ACCOUNTING) &&
+	       !IS_ENABLED(CONFIG_SCHED_PROXY_EXEC);
+}
+
+/*
+ * When the scheduler stopped, or started, to charge the task for the CPU. What it has done since to
+ * find the next task, which can take long when it looks on other CPUs, belongs to neither: by this
+ * the waits begin and end exactly where CPU time ends and begins. Where the two clocks can drift
+ * apart, and have, now is the best guess.
+ */
+static u64 charged_at(const struct task_struct *task, u64 clock)
+{
+	u64 at = task->se.exec_start;
+
+	return is_charged_by_local_clock() || likely(clock - at < NSEC_PER_MSEC) ? at : clock;
+}
+
+static void begin_wait(struct ktally_session *session, struct ktally_wait *wait, const struct task_struct *task,
+		       u32 left, u64 now)
+{
+	wait->run_delay = ktally_run_delay(task);
+	wait->left = left | (task->in_iowait ? KTALLY_LEFT_IOWAIT : 0);
+	if (session->offcpu.wakers) {
+		wait->waker_task_id = 0;
+		wait->waker_stack_id = 0;
+		wait->ended_by_interrupt = false;
+	}
+	WRITE_ONCE(wait->start, now & ~KTALLY_WAIT_TOLD);
+}
+
+/* Ends the wait. That its place says so comes first, and does not depend on anything. */
+static void end_wait(struct ktally_cpu *cpu, struct task_struct *task, struct ktally_wait *wait, u64 now)
+{
+	u64 start = xchg(&wait->start, 0);		/* against a flush that just now tells of it */
+	u64 took = now - start, limit = keep_ns(cpu);
+
+	cpu->offcpu.waits++;
+	/* An open wait that was told has been kept: there is no other way for it to end. */
+	if (likely(!(start & KTALLY_WAIT_TOLD)) &&
+	    (is_too_short(cpu, took) || likely(!is_drawn(cpu->session, wait, start, limit, took))))
+		return;
+	keep_wait(cpu, task, wait, start, now, limit);
+}
+
+static __always_inline void arrive(struct ktally_cpu *cpu, struct task_struct *task, u64 clock)
+{
+	struct ktally_offcpu_cpu *part = &cpu->offcpu;
+	struct ktally_wait *wait;
+
+	part->running = NULL;
+	if (is_idle_task(task))
+		return;
+	wait = ktally_waits_find(&cpu->session->offcpu.waits, task);
+	if (unlikely(!wait)) {
+		if (ktally_never_ran(task))
+			arrive_new(cpu, task);
+		return;
+	}
+	part->running = task;
+	part->running_wait = wait;
+	if (likely(wait->start))
+		end_wait(cpu, task, wait, charged_at(task, clock));
 }
 
 static void leave(struct ktally_cpu *cpu, struct task_struct *task, u32 left, u64 now)
@@ -271,61 +336,46 @@ static void leave(struct ktally_cpu *cpu, struct task_struct *task, u32 left, u6
 	}
 	if (READ_ONCE(ktally_disabled) || !is_followed(session, task))
 		return;
-	wait = ktally_waits_find(&session->offcpu.waits, task);
-	if (unlikely(!wait)) {
-		wait = ktally_waits_add(&session->offcpu.waits, task);
-		if (!wait) {
-			ktally_ring_lose(&cpu->ring, KTALLY_LOST_THREADS, 1, 0);
-			return;
-		}
-	}
-	wait->run_delay = ktally_run_delay(task);
-	wait->left = left | (task->in_iowait ? KTALLY_LEFT_IOWAIT : 0);
-	wait->draw = ktally_random_next(&cpu->offcpu.random);
-	if (session->offcpu.wakers) {
-		wait->waker_task_id = 0;
-		wait->waker_stack_id = 0;
-		wait->ended_by_interrupt = false;
-	}
-	WRITE_ONCE(wait->start, now & ~KTALLY_WAIT_TOLD);
+	wait = ktally_waits_find(&session->offcpu.waits, task) ?: ktally_waits_add(&session->offcpu.waits, task);
+	if (likely(wait))
+		begin_wait(session, wait, task, left, now);
+	else
+		ktally_ring_lose(&cpu->ring, KTALLY_LOST_THREADS, 1, 0);
+}
+
+/* Whoever leaves is new, or dead, or must be looked at first. */
+static noinline void switch_with_care(struct ktally_cpu *cpu, struct task_struct *prev, struct task_struct *next,
+				      u32 left, u64 clock)
+{
+	leave(cpu, prev, left, charged_at(prev, clock));
+	arrive(cpu, next, clock);
 }
 
 /*
- * When the scheduler stopped, or started, to charge the task for the CPU. What it has done since to
- * find the next task, which can take long when it looks on other CPUs, belongs to neither: by this
- * the waits begin and end exactly where CPU time ends and begins. Where its clock leaves out the
- * time of interrupts, or what a hypervisor stole, the two clocks have drifted apart, and now is the
- * best guess.
+ * Called under the run queue's lock, interrupts off: nothing here may wake, print or wait. This is
+ * what every switch of the host pays, so on the usual way there is nothing but a look into the table,
+ * for who comes. Who leaves came here, and its place is known; it is still its own, for only death
+ * takes it away, and that too would be a switch on this CPU. The unusual is behind calls at the end,
+ * which leave the compiler's hands free.
  */
-static u64 charged_at(const struct task_struct *task, u64 clock)
-{
-	u64 at = task->se.exec_start;
-
-	return likely(clock - at < NSEC_PER_MSEC) ? at : clock;
-}
-
-/* Called under the run queue's lock, interrupts off: nothing here may wake, print or wait. */
 static void on_switch(KTALLY_SWITCH_PROBE_ARGUMENTS)
 {
 	struct ktally_session *session = data;
 	struct ktally_cpu *cpu = ktally_session_cpu(session, smp_processor_id());
-	u64 clock = local_clock();
-	struct ktally_wait *wait;
+	u32 left = KTALLY_SWITCH_PREV_STATE | (preempt ? KTALLY_LEFT_PREEMPTED : 0);
+	u64 clock = is_charged_by_local_clock() ? 0 : local_clock();	/* read only where it is needed */
 
 	if (unlikely(!cpu || READ_ONCE(session->state) == KTALLY_STATE_STOPPED))
 		return;
-	if (!is_idle_task(prev))
-		leave(cpu, prev, KTALLY_SWITCH_PREV_STATE | (preempt ? KTALLY_LEFT_PREEMPTED : 0),
-		      charged_at(prev, clock));
-	if (is_idle_task(next))
-		return;
-	wait = ktally_waits_find(&session->offcpu.waits, next);
-	if (likely(wait)) {
-		if (wait->start)
-			arrive(cpu, next, wait, charged_at(next, clock));
-	} else if (ktally_never_ran(next)) {
-		arrive_new(cpu, next);
+	if (!is_idle_task(prev)) {
+		if (unlikely(cpu->offcpu.running != prev || left & TASK_DEAD || !session->offcpu.everybody ||
+			     READ_ONCE(ktally_disabled))) {
+			switch_with_care(cpu, prev, next, left, clock);
+			return;
+		}
+		begin_wait(session, cpu->offcpu.running_wait, prev, left, charged_at(prev, clock));
 	}
+	arrive(cpu, next, clock);
 }
 
 /* ------------------------------------------------------------------------------------------------ start and stop */
@@ -369,7 +419,6 @@ void ktally_offcpu_release(struct ktally_session *session)
 void ktally_offcpu_cpu_init(struct ktally_cpu *cpu)
 {
 	cpu->offcpu.work = KTALLY_IRQ_WORK_HARD(on_kept);
-	cpu->offcpu.random = ktally_random_seed();
 	ktally_budget_init(&cpu->offcpu.budget, cpu->session->setup.budget_ppm);
 }
 
@@ -396,7 +445,6 @@ static void add_waiting(struct ktally_session *session)
 			break;		/* each will be counted as lost when it leaves the CPU next */
 		wait->run_delay = ktally_run_delay(task);
 		wait->left = READ_ONCE(ktally_task_state(task)) | (task->in_iowait ? KTALLY_LEFT_IOWAIT : 0);
-		wait->draw = get_random_u32();
 		wait->start = KTALLY_WAIT_BEFORE;
 	}
 	rcu_read_unlock();
@@ -410,8 +458,10 @@ int ktally_offcpu_start(struct ktally_session *session)
 	if (!(session->setup.sources & KTALLY_SOURCE_OFFCPU))
 		return 0;
 	for (number = 0; number < nr_cpu_ids; number++)
-		if (session->cpus[number])
+		if (session->cpus[number]) {
 			ktally_budget_restart(&session->cpus[number]->offcpu.budget);
+			session->cpus[number]->offcpu.running = NULL;
+		}
 	session->offcpu.everybody = session->gate.privileged && !session->filter.pids && !session->filter.cgroup_count;
 	session->offcpu.wakers = session->setup.capture & KTALLY_CAPTURE_WAKER;
 	session->offcpu.epoch = 0;

@@ -48,7 +48,8 @@ struct ktally_kept {
  * @work: makes a record of it
  * @stack: of the task that waited, or of a waker: interrupts are off for both
  * @budget: time spent
- * @random: state of the generator
+ * @running: the last to be switched to, if it is in the table of waits, else NULL; to be compared only
+ * @running_wait: its place there
  * @waits: as in the producer's page
  * @waits_short: as in the producer's page
  * @clock_regressions: as in the producer's page
@@ -58,7 +59,8 @@ struct ktally_offcpu_cpu {
 	struct irq_work work;
 	struct ktally_stack_buffer stack;
 	struct ktally_budget budget;
-	u32 random;
+	const struct task_struct *running;
+	struct ktally_wait *running_wait;
 	u64 waits;
 	struct ktally_loss waits_short;
 	u64 clock_regressions;
@@ -117,8 +119,8 @@ static inline u64 ktally_offcpu_began(const struct ktally_offcpu_session *sessio
 	return start & ~KTALLY_WAIT_TOLD;
 }
 
-/* Whether a wait that has lasted @took by now is kept, however long it lasts. */
-bool ktally_offcpu_is_sure(const struct ktally_cpu *cpu, const struct ktally_wait *wait, u64 took);
+/* Whether a wait that began at @start and has lasted @took by now is kept, however long it lasts. */
+bool ktally_offcpu_is_sure(const struct ktally_cpu *cpu, const struct ktally_wait *wait, u64 start, u64 took);
 
 /* Why a task that left the CPU like this waited: KTALLY_OFFCPU_SLEEP and following. */
 u32 ktally_offcpu_state(u32 left, s32 syscall);

@@ -32,7 +32,7 @@ int ktally_waits_init(struct ktally_waits *waits, u32 threads)
 	u64 bytes = ktally_waits_bytes(threads);
 	int err;
 
-	BUILD_BUG_ON(sizeof(struct ktally_wait) > 56);
+	BUILD_BUG_ON(sizeof(struct ktally_wait) != 64);
 	err = ktally_memory_charge(bytes);
 	if (err)
 		return err;
@@ -61,7 +61,7 @@ void ktally_waits_clear(struct ktally_waits *waits)
 	memset(waits->waits, 0, sizeof(*waits->waits) * ktally_waits_places(waits));
 }
 
-static struct ktally_wait *claim_in(struct ktally_waits *waits, u32 bucket, struct task_struct *task)
+static struct ktally_wait *claim_in(struct ktally_waits *waits, u64 bucket, struct task_struct *task)
 {
 	struct task_struct **keys = waits->keys[bucket];
 	unsigned int way;

@@ -29,30 +29,30 @@ struct task_struct;
  * time, so that it can only ever be set for the wait that it is about.
  */
 #define KTALLY_WAIT_TOLD	1ULL
-/* Of a thread that was waiting already when the session began to look. */
-#define KTALLY_WAIT_BEFORE	2ULL
+/* Of a thread that was waiting already when the session began to look: by a clock it would be yet to come. */
+#define KTALLY_WAIT_BEFORE	(1ULL << 63)
 
 /**
  * struct ktally_wait - of one thread
  * @start: when it left the CPU (local_clock(), the cheapest there is), 0: it runs, KTALLY_WAIT_BEFORE
  * @run_delay: its sched_info.run_delay at that time
  * @left: the state it left in, and KTALLY_LEFT_*
- * @draw: random; the wait is kept if its share of D is larger
  * @waker_task_id: as in the record
  * @waker_stack_id: as in the record
  * @told_start: with KTALLY_WAIT_TOLD, its beginning as it was told (CLOCK_MONOTONIC)
  * @ended_by_interrupt: KTALLY_OFFCPU_INTERRUPT
+ *
+ * Each in a cache line of its own.
  */
 struct ktally_wait {
 	u64 start;
 	u64 run_delay;
 	u32 left;
-	u32 draw;
+	bool ended_by_interrupt;
 	u64 waker_task_id;
 	u64 waker_stack_id;
 	u64 told_start;
-	bool ended_by_interrupt;
-};
+} __aligned(64);
 
 /**
  * struct ktally_waits - those of a session
@@ -74,22 +74,22 @@ u64 ktally_waits_bytes(u32 threads);
 void ktally_waits_clear(struct ktally_waits *waits);
 
 /* A thread's two buckets by one multiplication: its highest bits, and the next. */
-static inline u32 ktally_waits_bucket(const struct ktally_waits *waits, const struct task_struct *task, bool second)
+static inline u64 ktally_waits_bucket(const struct ktally_waits *waits, const struct task_struct *task, bool second)
 {
 	u64 hash = (u64)task * GOLDEN_RATIO_64;
 
 	return (second ? hash << waits->bits : hash) >> (64 - waits->bits);
 }
 
-static inline struct ktally_wait *ktally_waits_find_in(const struct ktally_waits *waits, u32 bucket,
+static inline struct ktally_wait *ktally_waits_find_in(const struct ktally_waits *waits, u64 bucket,
 						       const struct task_struct *task)
 {
-	struct task_struct **keys = waits->keys[bucket];
-	unsigned int way;
+	struct task_struct **key = waits->keys[bucket], **end = key + KTALLY_WAITS_WAYS;
 
-	for (way = 0; way < KTALLY_WAITS_WAYS; way++)
-		if (READ_ONCE(keys[way]) == task)
-			return &waits->waits[bucket * KTALLY_WAITS_WAYS + way];
+	do {
+		if (READ_ONCE(*key) == task)
+			return &waits->waits[key - *waits->keys];
+	} while (++key < end);
 	return NULL;
 }
 

@@ -60,7 +60,7 @@ void ktally_on_waking(void *data, struct task_struct *task)
 		return;
 	}
 	took = local_clock() - ktally_offcpu_began(&session->offcpu, start);
-	if (!ktally_offcpu_is_sure(cpu, wait, took) || !ktally_gate_permits_current(&session->gate))
+	if (!ktally_offcpu_is_sure(cpu, wait, start, took) || !ktally_gate_permits_current(&session->gate))
 		return;
 
 	ktally_records_begin(cpu);

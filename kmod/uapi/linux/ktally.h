@@ -239,7 +239,7 @@ struct ktally_info {
  * @wait_min_ns: off-CPU: shorter waits are only counted, at most KTALLY_KEEP_NS_MAX
  * @threads: off-CPU: threads whose waits can be followed at a time, rounded up to a power of two, at
  *	most KTALLY_THREADS_MAX (KTALLY_THREADS_DEFAULT for the unprivileged); 0: KTALLY_THREADS_DEFAULT.
- *	Each takes 64 bytes. Waits of more threads are KTALLY_LOST_THREADS.
+ *	Each takes 72 bytes. Waits of more threads are KTALLY_LOST_THREADS.
  * @reserved2: zero
  *
  * The idle task is not sampled, unless the CPU serves soft interrupts on top of it.
