@@ -1,20 +1,47 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Runs a command while a session samples everything, and reads the records only when the command has ended: what the module
- * costs, without a reader. Prints the number of samples and waits and the bytes of all records on standard error.
+ * Runs a command while a session samples everything, and prints the number of samples and waits and the bytes of all records on
+ * standard error. The records are read only when the command has ended: what the module costs, without a reader. Or meanwhile, with
+ * --drain, as a daemon would that did nothing else with them.
  *
- * usage: hold (--rate HZ | --keep NANOSECONDS) COMMAND...
+ * usage: hold [--drain] (--rate HZ | --keep NANOSECONDS [--min NANOSECONDS]) COMMAND...
  */
+#include <getopt.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <libktally.h>
 
+static struct ktally_session *session;
+static unsigned long samples, bytes;
+
+static void drain(void)
+{
+	const struct ktally_record *record;
+
+	while ((record = ktally_next(session))) {
+		samples += record->type == KTALLY_RECORD_SAMPLE || record->type == KTALLY_RECORD_OFFCPU;
+		bytes += record->size;
+	}
+}
+
+static void on_child(int number)
+{
+	(void)number;	/* only to end the waiting */
+}
+
 int main(int argc, char **argv)
 {
+	static const struct option options[] = {
+		{ "drain", no_argument, NULL, 'd' },
+		{ "rate", required_argument, NULL, 'r' },
+		{ "keep", required_argument, NULL, 'k' },
+		{ "min", required_argument, NULL, 'm' },
+		{},
+	};
 	struct ktally_setup setup = {
 		.size = sizeof(setup),
 		.capture = KTALLY_CAPTURE_KERNEL | KTALLY_CAPTURE_USER,
@@ -22,41 +49,51 @@ int main(int argc, char **argv)
 		.budget_ppm = KTALLY_BUDGET_PPM_MAX,
 		.latency_ms = KTALLY_LATENCY_MS_MAX,
 	};
-	unsigned long samples = 0, bytes = 0;
-	const struct ktally_record *record;
-	struct ktally_session *session;
+	int option, status, draining = 0;
 	pid_t child;
-	int err;
 
-	if (argc < 4)
-		return 2;
-	if (!strcmp(argv[1], "--rate")) {
-		setup.sources = KTALLY_SOURCE_ONCPU;
-		setup.rate = (__u32)atoi(argv[2]);
-	} else {
-		setup.sources = KTALLY_SOURCE_OFFCPU;
-		setup.keep_ns = strtoull(argv[2], NULL, 0);
-		setup.wait_min_ns = setup.keep_ns == KTALLY_KEEP_NS_MAX ? KTALLY_KEEP_NS_MAX : 0;
+	while ((option = getopt_long(argc, argv, "+", options, NULL)) != -1) {
+		switch (option) {
+		case 'd':
+			draining = 1;
+			setup.latency_ms = 0;	/* the usual one, and ring */
+			setup.ring_bytes = 0;
+			break;
+		case 'r':
+			setup.sources = KTALLY_SOURCE_ONCPU;
+			setup.rate = (__u32)atoi(optarg);
+			break;
+		case 'k':
+			setup.sources = KTALLY_SOURCE_OFFCPU;
+			setup.keep_ns = strtoull(optarg, NULL, 0);
+			break;
+		case 'm':
+			setup.wait_min_ns = strtoull(optarg, NULL, 0);
+			break;
+		default:
+			return 2;
+		}
 	}
-	err = ktally_open(&session);
-	if (!err)
-		err = ktally_set_up(session, &setup);
-	if (!err)
-		err = ktally_enable(session);
-	if (err)
+	if (optind == argc || !setup.sources)
+		return 2;
+	if (ktally_open(&session) || ktally_set_up(session, &setup) || ktally_enable(session))
 		return 1;
+	signal(SIGCHLD, on_child);
 	child = fork();
 	if (!child) {
-		execvp(argv[3], argv + 3);
+		execvp(argv[optind], argv + optind);
 		_exit(127);
 	}
-	waitpid(child, NULL, 0);
-	ktally_disable(session);
-	while ((record = ktally_next(session))) {
-		samples += record->type == KTALLY_RECORD_SAMPLE || record->type == KTALLY_RECORD_OFFCPU;
-		bytes += record->size;
+	/* A child that ends just before the waiting begins is found after the latency. */
+	while (draining && !waitpid(child, &status, WNOHANG)) {
+		ktally_wait(session, 1000);
+		drain();
 	}
+	if (!draining)
+		waitpid(child, &status, 0);
+	ktally_disable(session);
+	drain();
 	fprintf(stderr, "%lu %lu\n", samples, bytes);
 	ktally_close(session);
-	return 0;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
 }

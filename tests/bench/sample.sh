@@ -1,21 +1,14 @@
 #!/bin/bash
-# What one on-CPU sample costs, in instructions, beside perf: inside a virtual machine whose clock counts instructions.
+# What one on-CPU sample costs, in instructions, beside perf.
 #
-# usage: scripts/vm --kernel 6.1 --icount -- tests/bench/sample.sh MODULE_DIRECTORY
+# usage: scripts/vm --kernel 6.1 --icount --memory 3072 -- tests/bench/sample.sh MODULE_DIRECTORY
 #
 # A program computes under 35 user frames; the added time of the whole machine, divided by the samples taken, is the cost of a
 # sample: interrupt, capture, ring, and the reader that drains and writes it to a file.
-set -euo pipefail
-cd "$(dirname "$(readlink -f "$0")")/../.."
-module=${1:?usage: tests/bench/sample.sh MODULE_DIRECTORY}
+# shellcheck source=tests/bench/bench.sh
+. "$(dirname "$(readlink -f "$0")")/bench.sh"
 rate=997
-work=$(mktemp -d)
-trap 'rm -rf "$work"; rmmod ktally 2>/dev/null || true' EXIT
-
-cc -O1 -fno-omit-frame-pointer -o "$work/deep" tests/bench/deep.c
-cc -O2 -Ikmod/uapi -Iuser/lib -o "$work/hold" tests/bench/hold.c build/libktally.a
-echo -1 >/proc/sys/kernel/perf_event_paranoid
-insmod "$module/ktally.ko"
+compile deep -O1 -fno-omit-frame-pointer
 
 base() { "$work/deep" >"$work/time"; }
 hold_ktally() {
@@ -35,20 +28,18 @@ perf_samples() { perf report --stats -i "$work/perf.data" 2>/dev/null | awk '/SA
 
 row() { printf '%-28s %14s %8s %10s %10s\n' "$@"; }
 
-# measure NAME SAMPLES-COMMAND FILE COMMAND...: twice, the first to warm up.
+# measure NAME SAMPLES-COMMAND FILE COMMAND...
 measure() {
 	local name=$1 count=$2 file=$3 added samples
 	shift 3
-	"$@"
-	"$@"
+	twice "$@"
 	samples=$($count)
-	added=$(($(cat "$work/time") - reference))
+	added=$(($(<"$work/time") - reference))
 	row "$name" "$added" "$samples" "$((added / samples))" "$(($(stat -c %s "$file") / samples))"
 }
 
-base
-base
-reference=$(cat "$work/time")
+twice base
+reference=$(<"$work/time")
 row '' 'added' 'samples' 'per sample' 'bytes'
 measure 'ktally, the module alone' held_samples "$work/records" hold_ktally
 measure 'ktally record -a' ktally_samples "$work/capture.ktally" with_ktally

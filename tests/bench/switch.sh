@@ -1,45 +1,43 @@
 #!/bin/bash
-# What watching the scheduler costs at each switch, in instructions, beside perf: inside a virtual machine whose clock counts
-# instructions.
+# What watching the scheduler costs at each switch, in instructions, beside perf.
 #
-# usage: scripts/vm --kernel 6.1 --icount -- tests/bench/switch.sh MODULE_DIRECTORY
+# usage: scripts/vm --kernel 6.1 --icount --memory 3072 -- tests/bench/switch.sh MODULE_DIRECTORY
 #
 # Two processes pass a byte to and fro on one CPU. The added time of the whole machine, divided by the switches, is the cost of one.
-set -euo pipefail
-cd "$(dirname "$(readlink -f "$0")")/../.."
-module=${1:?usage: tests/bench/switch.sh MODULE_DIRECTORY}
+# A module built with --tests also has an empty probe to compare with.
+# shellcheck source=tests/bench/bench.sh
+. "$(dirname "$(readlink -f "$0")")/bench.sh"
 rounds=10000
-work=$(mktemp -d)
-trap 'rm -rf "$work"; rmmod ktally 2>/dev/null || true' EXIT
-
-cc -O2 -o "$work/ping" tests/bench/ping.c
-cc -O2 -Ikmod/uapi -Iuser/lib -o "$work/hold" tests/bench/hold.c build/libktally.a
-echo -1 >/proc/sys/kernel/perf_event_paranoid
-insmod "$module/ktally.ko"
+compile ping
 
 base() { "$work/ping" $rounds >"$work/time"; }
-keep() { "$work/hold" --keep "$1" "$work/ping" $rounds >"$work/time" 2>"$work/held"; }
+with_empty_probe() {
+	insmod "$module/tests/kmod/ktally_empty.ko"
+	base
+	rmmod ktally_empty
+}
+keep() { "$work/hold" "$@" "$work/ping" $rounds >"$work/time" 2>"$work/held"; }
 with_perf() { perf record -a -e sched:sched_switch "$@" -o "$work/perf.data" -- "$work/ping" $rounds >"$work/time" 2>"$work/log"; }
 
 row() { printf '%-40s %14s %12s\n' "$@"; }
 
-# measure NAME COMMAND...: twice, the first to warm up.
+# measure NAME COMMAND...
 measure() {
 	local name=$1 added
 	shift
-	"$@"
-	"$@"
-	added=$(($(cat "$work/time") - reference))
+	twice "$@"
+	added=$(($(<"$work/time") - reference))
 	row "$name" "$added" "$((added / (2 * rounds)))"
 }
 
-base
-base
-reference=$(cat "$work/time")
+twice base
+reference=$(<"$work/time")
 row '' 'added' 'per switch'
 row 'the switch itself' '' "$((reference / (2 * rounds)))"
-measure 'ktally, no wait is kept' keep 10000000000
-measure 'ktally, D = 1 ms' keep 1000000
-measure 'ktally, every wait is kept' keep 0
+if [[ -e $module/tests/kmod/ktally_empty.ko ]]; then measure 'an empty probe' with_empty_probe; fi
+measure 'ktally, every wait is too short' keep --keep 10000000000 --min 10000000000
+measure 'ktally, no wait is kept' keep --keep 10000000000
+measure 'ktally, D = 1 ms' keep --keep 1000000
+measure 'ktally, every wait is kept' keep --keep 0
 measure 'perf record -a -e sched:sched_switch' with_perf
 measure 'perf record -a -g -e sched:sched_switch' with_perf -g
