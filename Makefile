@@ -12,5 +12,11 @@ all: user module
 module:
 	$(MAKE) -C $(KERNEL_HEADERS) M=$(CURDIR) modules
 
-.PHONY: all module
+# What off-CPU profiling costs beside perf, bcc and bpftrace, in instructions: some ten minutes in a virtual machine.
+bench-offcpu: user
+	scripts/install-packages --peers
+	scripts/vm --kernel 6.1 --icount --memory 3072 --timeout 3000 -- \
+		tests/bench/offcpu.sh "$$(scripts/build-module --kernel 6.1 --tests)"
+
+.PHONY: all module bench-offcpu
 .DEFAULT_GOAL := all
