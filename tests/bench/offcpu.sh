@@ -20,6 +20,7 @@ compile finer -shared -fPIC
 
 nothing() { "$@"; }
 keep() { "$work/hold" --drain --keep "$@"; }
+ktally_record() { build/ktally record -a --off-cpu=1ms -F 1 -o "$work/capture" -- "$@"; }
 record() { perf record -a -g -e sched:sched_switch -o "$work/perf.data" -- "$@"; }
 trace() { perf trace -s -a -o "$work/trace" -- "$@"; }
 
@@ -109,6 +110,7 @@ compare 'an empty probe' nothing
 rmmod ktally_empty
 compare 'ktally, D = 1 ms' keep 1000000
 compare 'ktally, D = 0: every wait' keep 0
+compare 'ktally record -a --off-cpu=1ms' ktally_record
 compare 'perf record -a -g -e sched:sched_switch' record
 compare 'perf trace -s -a' trace
 compare_beside 'bcc: offcputime -f' offcputime-bpfcc -f

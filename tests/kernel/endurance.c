@@ -57,38 +57,40 @@ static bool is_over(void)
 	return __atomic_load_n(&storm->stop, __ATOMIC_SEQ_CST);
 }
 
-static void put(int fd)
+static void put(int fd, char byte)
 {
-	if (write(fd, "", 1) != 1)
+	if (write(fd, &byte, 1) != 1)
 		_exit(1);
 }
 
-static void get(int fd)
+static char get(int fd)
 {
 	char byte;
 
 	if (read(fd, &byte, 1) != 1)
 		_exit(1);
+	return byte;
 }
 
-/* The one that ends first gives the other its turn, who then finds that it is over. */
+enum byte { GO_ON, END };
+
+/* Only one of the two looks whether it is over, and tells the other: else one may go on with nobody there. */
 static void ping(struct pair *pair)
 {
 	while (!is_over()) {
-		put(pair->there[1]);
+		put(pair->there[1], GO_ON);
 		get(pair->back[0]);
 	}
-	put(pair->there[1]);
+	put(pair->there[1], END);
 }
 
 static void pong(struct pair *pair)
 {
-	while (!is_over()) {
-		get(pair->there[0]);
-		put(pair->back[1]);
-	}
+	while (get(pair->there[0]) != END)
+		put(pair->back[1], GO_ON);
 }
 
+/* Here both look: who is the first gives the turn to nobody, which lets the other go on, too. */
 static void give_turn(struct pair *pair, uint32_t turn)
 {
 	__atomic_store_n(&pair->turn, turn, __ATOMIC_SEQ_CST);
@@ -284,7 +286,7 @@ static void run_for(struct __test_metadata *_metadata, FIXTURE_DATA(switches) *s
 	session.context = &self->thin;
 	begin = now_ns();
 	for (number = 0; number < storm->cpus * KINDS; number++)
-		put(storm->go[1]);
+		put(storm->go[1], GO_ON);
 	if (read_them)
 		error = session_run(&session, seconds);
 	else

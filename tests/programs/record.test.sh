@@ -24,7 +24,10 @@ chosen=$last
 # capture OPTIONS...: ktally record into $work/capture, with a rate that sees something soon.
 capture() { ktally record -F 499 -o "$work/capture" "$@" 2>&1 | tee "$work/says"; return "${PIPESTATUS[0]}"; }
 report() { ktally report -i "$work/capture" >"$work/report"; }
-has() { report; grep -q -- "$1" "$work/report"; }
+has() {
+	[[ $work/report -nt $work/capture ]] || report
+	grep -q -- "$1" "$work/report"
+}
 lacks() { ! has "$1"; }
 says() { grep -qE -- "$1" "$work/says"; }
 # recording FOR: waits until ktally record is at work, then that many seconds. The file is made when it is almost there.
