@@ -30,11 +30,11 @@ has() {
 }
 lacks() { ! has "$1"; }
 says() { grep -qE -- "$1" "$work/says"; }
-# recording FOR: waits until ktally record is at work, then that many seconds. The file is made when it is almost there.
+# recording: waits until a ktally record samples, then for as long as it takes to see something.
 recording() {
 	local tries=600
-	until [[ -s $work/capture ]] || ((--tries == 0)); do sleep 0.1; done
-	sleep "$1"
+	until grep -qs '^state:.*enabled' /proc/[0-9]*/fdinfo/* || ((--tries == 0)); do sleep 0.1; done
+	sleep 2
 }
 
 # ---- command lines
@@ -97,15 +97,13 @@ kept=$work/kept
 fails 127 'cannot run .*: No such file' 'a command that is not there' ktally record -o "$kept" -- "$work/nothing"
 ok 'leaves no capture' test ! -e "$kept"
 fails 127 'cannot run .*: Permission' 'nor one that is no program' ktally record -o "$kept" -- "$work"
-rm "$work/capture"
-(recording 2; kill $chosen) &
+(recording; kill $chosen) &
 ok 'record -p ends with the process' capture -p $chosen
 ok 'which is in it' has chosen
 
-rm "$work/capture"
 ktally record -o "$work/capture" 2>"$work/says" &
 record=$!
-recording 2
+recording
 kill -INT $record
 ok 'SIGINT ends it well' wait $record
 ok 'and keeps everything' has bystander
@@ -114,10 +112,9 @@ ok 'and keeps everything' has bystander
 interrupted() {
 	local status=0 record
 	# A script's background jobs ignore SIGINT, and hand that down.
-	rm "$work/capture"
 	env --default-signal=INT ktally record -o "$work/capture" -- sh -c "$3" 2>"$work/says" &
 	record=$!
-	recording 2
+	recording
 	kill "-$2" "$record"
 	wait "$record" || status=$?
 	((status == $1))
