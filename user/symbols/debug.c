@@ -15,8 +15,8 @@
 #define LINK_BYTES_MOST		512
 #define CHECKSUM_BYTES_MOST	(256U << 20)	/* a file without a build id is old, or not from a distribution */
 #define PACKED_BYTES_MOST	(16U << 20)
-#define UNPACKED_BYTES_MOST	(64U << 20)
-#define UNPACKING_BYTES_MOST	(128U << 20)	/* memory of the decompressor */
+#define UNPACKED_BYTES_MOST	(32U << 20)
+#define UNPACKING_BYTES_MOST	(20U << 20)	/* memory of the decompressor: xz -7; distributions use -6 */
 
 static bool same_build_id(const struct elf *a, const struct elf *b)
 {
@@ -78,6 +78,42 @@ static bool try_build_id(const struct elf *elf, int root, struct elf *debug)
 	return try_path(elf, root, path, NULL, debug);
 }
 
+/*
+ * What debuginfod-find(1), gdb and the like have downloaded: "CACHE/BUILDID/debuginfo", empty if there is none. Nothing
+ * is downloaded here. The places are those of debuginfod_find_debuginfo(3), and the one that services use.
+ */
+static bool try_debuginfod(const struct elf *elf, struct elf *debug)
+{
+	static const struct {
+		const char *variable, *below;
+	} places[] = {
+		{ "DEBUGINFOD_CACHE_PATH", "" },
+		{ "XDG_CACHE_HOME", "/debuginfod_client" },
+		{ "HOME", "/.cache/debuginfod_client" },
+		{ "HOME", "/.debuginfod_client_cache" },
+		{ NULL, "/var/cache/debuginfod_client" },
+	};
+	char path[PATH_BYTES_MOST], id[2 * ELF_BUILD_ID_MOST + 1];
+	bool found = false;
+	int root;
+
+	if (elf->build_id_bytes < 2)
+		return false;
+	root = proc_open_root(0);
+	for (size_t i = 0; i < elf->build_id_bytes; i++)
+		sprintf(id + 2 * i, "%02x", elf->build_id[i]);
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]) && !found; i++) {
+		const char *base = places[i].variable ? getenv(places[i].variable) : "";
+		int bytes = base ? snprintf(path, sizeof(path), "%s%s/%s/debuginfo", base, places[i].below, id) : 0;
+
+		found = bytes > 0 && (size_t)bytes < sizeof(path) && path[0] == '/' &&
+			try_path(elf, root, path, NULL, debug);
+	}
+	if (root >= 0)
+		close(root);
+	return found;
+}
+
 /* The section has a file name, zeros up to a multiple of 4, and the checksum. */
 static bool read_link(const struct elf *elf, char *name, uint32_t *checksum)
 {
@@ -122,7 +158,8 @@ int debug_open(const struct elf *elf, const char *path, const int *roots, size_t
 	}
 	for (size_t i = 0; i < root_count; i++)
 		if (try_build_id(elf, roots[i], debug) ||
-		    (linked && try_link(elf, roots[i], directory, name, checksum, debug)))
+		    (linked && try_link(elf, roots[i], directory, name, checksum, debug)) ||
+		    (!i && try_debuginfod(elf, debug)))
 			return 0;
 	return -ENOENT;
 }

@@ -10,12 +10,16 @@
 
 /*
  * Opens the debug file that belongs to the ELF file at a path, looking below each root in turn: by build id, then by
- * .gnu_debuglink. It belongs to it if the build ids are equal, or, where there are none, the checksum in the link. 0
- * with *debug and its descriptor debug->source.fd open, or -ENOENT.
+ * .gnu_debuglink; after the first root, which is ours, also in the cache of debuginfod's clients. It belongs to it if the
+ * build ids are equal, or, where there are none, the checksum in the link. 0 with *debug and its descriptor
+ * debug->source.fd open, or -ENOENT.
  */
 int debug_open(const struct elf *elf, const char *path, const int *roots, size_t root_count, struct elf *debug);
 
-/* The ELF file in .gnu_debugdata. 0 with *debug, whose debug->source.memory is to be freed; -ENOENT, -EBADMSG. */
+/*
+ * The ELF file in .gnu_debugdata. 0 with *debug, whose debug->source.memory is to be freed; -ENOENT; -EBADMSG: broken, or
+ * it unpacks to more than 32 MiB, or needs more than 20 MiB for that.
+ */
 int debug_unpack(const struct elf *elf, struct elf *debug);
 
 #endif

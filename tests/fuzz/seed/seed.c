@@ -52,6 +52,8 @@ static void elf_seeds(void)
 	if (lzma_easy_buffer_encode(0, LZMA_CHECK_NONE, NULL, (uint8_t *)data.data, data.bytes, packed, &bytes,
 				    sizeof(packed)) != LZMA_OK)
 		exit(1);
+	write_seed("debugdata/packed", packed, bytes);
+	write_seed("debugdata/content", data.data, data.bytes);
 	elf = (struct fake_elf){ .dynamic = functions,
 				 .section = ".gnu_debugdata",
 				 .section_data = packed,
