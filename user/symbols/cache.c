@@ -24,11 +24,16 @@ static void link_newest(struct cache *cache, struct file *file)
 	cache->newest = file;
 }
 
-static void drop(struct cache *cache, struct file *file)
+static void take(struct cache *cache, struct file *file)
 {
 	unlink_file(cache, file);
 	map_remove(&cache->files, file->key);
 	cache->bytes -= file->bytes;
+}
+
+static void drop(struct cache *cache, struct file *file)
+{
+	take(cache, file);
 	file_free(file);
 }
 
@@ -57,6 +62,15 @@ void cache_put(struct cache *cache, uint64_t key, struct file *file)
 		drop(cache, cache->oldest);
 		cache->evicted++;
 	}
+}
+
+struct file *cache_take(struct cache *cache, uint64_t key)
+{
+	struct file *file = map_get(&cache->files, key);
+
+	if (file)
+		take(cache, file);
+	return file;
 }
 
 void cache_free(struct cache *cache)

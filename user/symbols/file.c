@@ -7,6 +7,7 @@
 #include "base/message.h"
 #include "symbols/debug.h"
 #include "symbols/file.h"
+#include "symbols/jit.h"
 #include "symbols/symtab.h"
 
 static uint64_t lowest_address(const struct elf *elf)
@@ -98,5 +99,6 @@ void file_free(struct file *file)
 {
 	table_free(&file->table);
 	free(file->segments);
+	jit_free(file->jit);
 	free(file);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What is kept of an ELF file once it was read; and the cache of that, bounded in bytes, which drops what was used
- * longest ago.
+ * What is kept of an ELF file once it was read, or of a file that tells of just-in-time compiled code; and the cache of
+ * that, bounded in bytes, which drops what was used longest ago.
  */
 #ifndef KTALLY_FILE_H
 #define KTALLY_FILE_H
@@ -18,6 +18,7 @@ struct file {
 	struct elf_segment *segments;	/* from offsets to addresses */
 	size_t segment_count;
 	const char *runtime;		/* "go" or "rust", if that is what its program is written in */
+	struct jit *jit;		/* then there is nothing of the above */
 	uint64_t key;
 	size_t bytes;			/* of memory, all told */
 	struct file *newer, *older;	/* in the cache's order of use */
@@ -40,6 +41,7 @@ struct cache {
 
 struct file *cache_get(struct cache *cache, uint64_t key);	/* NULL if not there; else it is the newest now */
 void cache_put(struct cache *cache, uint64_t key, struct file *file);	/* drops others to make room, never this one */
+struct file *cache_take(struct cache *cache, uint64_t key);	/* it is no longer in the cache; NULL if not there */
 void cache_free(struct cache *cache);
 
 #endif

@@ -43,11 +43,20 @@ struct mapping {
 	struct object *object;		/* NULL: anonymous */
 };
 
+/* Where a process tells of the code that it makes: see jit.h. */
+struct jit_source {
+	uint64_t key;			/* in the cache, 0: nothing was found yet */
+	uint64_t next_time, interval;	/* of looking again, CLOCK_MONOTONIC in nanoseconds */
+};
+
 struct mappings {
 	uint32_t pid;
 	const char *executable;		/* interned, without " (deleted)"; NULL: not known */
 	const char *runtime;		/* see symbols_runtime() */
 	bool runtime_known;
+	bool jitdump_known;
+	const struct mapping *jitdump;	/* in the list; NULL: there is none */
+	struct jit_source jit[2];
 	struct mapping *list;		/* sorted, without overlaps */
 	size_t count;
 };

@@ -9,6 +9,7 @@
 #include "base/buffer.h"
 #include "base/message.h"
 #include "symbols/file.h"
+#include "symbols/jit.h"
 #include "symbols/kallsyms.h"
 #include "symbols/mappings.h"
 #include "symbols/names.h"
@@ -260,8 +261,19 @@ static bool is_code_without_file(const struct object *object)
 	return object->useless && !strncmp(object->path, "/memfd:", 7);
 }
 
-static void name_mapped(struct symbols *symbols, const struct mappings *mappings, const struct mapping *mapping,
-			struct frame *frame)
+static void name_compiled(struct symbols *symbols, uint64_t mm_id, struct mappings *mappings, struct frame *frame)
+{
+	uint64_t start;
+	const char *function = jit_find(&symbols->cache, mm_id, mappings, frame->address, &start);
+
+	if (function) {
+		frame->function = names_function(&symbols->names, function);
+		frame->function_offset = frame->function ? frame->address - start : 0;
+	}
+}
+
+static void name_mapped(struct symbols *symbols, uint64_t mm_id, struct mappings *mappings,
+			const struct mapping *mapping, struct frame *frame)
 {
 	struct object *object = mapping->object;
 	uint64_t offset = frame->address - mapping->start + mapping->offset;
@@ -271,6 +283,7 @@ static void name_mapped(struct symbols *symbols, const struct mappings *mappings
 
 	if (is_code_without_file(object)) {
 		frame->kind = FRAME_ANONYMOUS;
+		name_compiled(symbols, mm_id, mappings, frame);
 		return;
 	}
 	frame->kind = FRAME_NATIVE;
@@ -287,13 +300,15 @@ static void name_mapped(struct symbols *symbols, const struct mappings *mappings
 
 static void name_user(struct symbols *symbols, uint64_t mm_id, struct frame *frame)
 {
-	const struct mappings *mappings = map_get(&symbols->spaces, mm_id);
+	struct mappings *mappings = map_get(&symbols->spaces, mm_id);
 	const struct mapping *mapping = mappings ? mappings_find(mappings, frame->address) : NULL;
 
 	frame->kind = mapping ? FRAME_ANONYMOUS : FRAME_UNKNOWN;
 	frame->object_address = frame->address;
 	if (mapping && mapping->object)
-		name_mapped(symbols, mappings, mapping, frame);
+		name_mapped(symbols, mm_id, mappings, mapping, frame);
+	else if (mapping)
+		name_compiled(symbols, mm_id, mappings, frame);
 }
 
 void symbols_name(struct symbols *symbols, uint64_t mm_id, bool kernel, struct frame *frame)

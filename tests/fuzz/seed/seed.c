@@ -77,6 +77,35 @@ static void elf_seeds(void)
 	buffer_free(&data);
 }
 
+static void compiled_seeds(void)
+{
+	static const char map[] = "10 10 one\n0x18 0x4 LazyCompile:~two /x.js:1:2\n7f0000001000 20 _ZN3foo3barEv\n";
+	static const struct {
+		uint32_t magic, version, bytes, machine, padding, pid;
+		uint64_t time, flags;
+		struct {
+			uint32_t type, bytes;
+			uint64_t time;
+			uint32_t pid, tid;
+			uint64_t virtual_address, address, bytes_of_code, index;
+			char name_and_code[8];
+		} load;
+		struct {
+			uint32_t type, bytes;
+			uint64_t time;
+			uint32_t pid, tid;
+			uint64_t virtual_address, from, to, bytes_of_code, index;
+		} move;
+	} dump = {
+		0x4a695444, 1, 40, EM_X86_64, 0, 1, 0, 0,
+		{ 0, sizeof(dump.load), 0, 1, 1, 16, 16, 8, 1, "one\0\xc3" },
+		{ 1, sizeof(dump.move), 0, 1, 1, 32, 16, 32, 8, 1 },
+	};
+
+	write_seed("perf_map/three", map, sizeof(map) - 1);
+	write_seed("jitdump/two", &dump, sizeof(dump));
+}
+
 int main(int argc, char **argv)
 {
 	static const char maps[] =
@@ -95,6 +124,7 @@ int main(int argc, char **argv)
 	}
 	directory = argv[1];
 	elf_seeds();
+	compiled_seeds();
 	write_seed("mappings/short", maps, sizeof(maps) - 1);
 	if (!buffer_read_file(&own, "/proc/self/maps", 1 << 20))
 		write_seed("mappings/own", own.data, own.bytes);
