@@ -29,6 +29,8 @@ static void read_symbols(const struct elf *elf, const struct elf *full, bool pub
 {
 	if (full)
 		symtab_read(full, SHT_SYMTAB, public_only, draft, rust);
+	else
+		pclntab_read(elf, draft);
 	symtab_read(elf, SHT_DYNSYM, public_only, draft, rust);
 	plt_read(elf, draft);
 }

@@ -9,6 +9,7 @@
 
 #include "base/message.h"
 #include "symbols/symtab.h"
+#include "symbols/window.h"
 
 #define CHUNK_BYTES		65536
 #define NAME_BYTES_MOST		4096
@@ -126,37 +127,16 @@ static int by_name(const void *a, const void *b)
 	return one->name < other->name ? -1 : one->name > other->name;
 }
 
-/* A part of the string section. It only moves forward, and by nearly its whole size each time. */
-struct window {
-	const struct elf *elf;
-	uint64_t offset, bytes;		/* of the section */
-	char *data;
-	uint64_t start, filled;		/* in the section; in data */
-};
-
 /* The string at a place in the section, without what follows an "@" (the version). NULL if it cannot be read. */
 static const char *string_at(struct window *window, uint64_t at, size_t *bytes)
 {
-	uint64_t left, offset;
 	const char *string;
 
-	if (at >= window->bytes)
+	*bytes = NAME_BYTES_MOST;
+	string = window_at(window, at, bytes);
+	if (!string)
 		return NULL;
-	left = window->bytes - at;
-	if (left > NAME_BYTES_MOST)
-		left = NAME_BYTES_MOST;
-	if (at < window->start || at - window->start + left > window->filled) {
-		uint64_t filled = window->bytes - at < CHUNK_BYTES ? window->bytes - at : CHUNK_BYTES;
-
-		window->filled = 0;
-		if (__builtin_add_overflow(window->offset, at, &offset) ||
-		    elf_read(window->elf, offset, window->data, filled))
-			return NULL;
-		window->start = at;
-		window->filled = filled;
-	}
-	string = window->data + (at - window->start);
-	*bytes = strnlen(string, left);
+	*bytes = strnlen(string, *bytes);
 	for (size_t i = 1; i < *bytes; i++)
 		if (string[i] == '@')
 			*bytes = i;
@@ -171,11 +151,9 @@ static bool is_rust(const char *name, size_t bytes)
 static void name_all(const struct elf *elf, const struct elf_section *strings, const struct references *references,
 		     bool stripped, struct draft *draft, bool *rust)
 {
-	struct window window = { .elf = elf, .offset = strings->offset, .bytes = strings->bytes };
+	struct window window;
 
-	if (window.bytes > STRINGS_BYTES_MOST)
-		window.bytes = STRINGS_BYTES_MOST;
-	window.data = memory_zeroed(CHUNK_BYTES, 1);
+	window_open(&window, elf, strings->offset, strings->bytes < STRINGS_BYTES_MOST ? strings->bytes : STRINGS_BYTES_MOST);
 	for (size_t i = 0; i < references->count; i++) {
 		const struct reference *reference = &references->list[i];
 		const struct elf_section *section = &elf->sections[reference->section];
@@ -199,7 +177,7 @@ static void name_all(const struct elf *elf, const struct elf_section *strings, c
 			*rust = is_rust(name, bytes);
 		draft_add(draft, &symbol, name, bytes);
 	}
-	free(window.data);
+	window_close(&window);
 }
 
 void symtab_read(const struct elf *elf, uint32_t type, bool public_only, struct draft *draft, bool *rust)

@@ -106,6 +106,23 @@ static void compiled_seeds(void)
 	write_seed("jitdump/two", &dump, sizeof(dump));
 }
 
+/* Two functions in Go 1.20's form. */
+static void pclntab_seed(void)
+{
+	static const struct {
+		uint32_t magic;
+		uint8_t zero[2], instruction_bytes, pointer_bytes;
+		uint64_t count, files, text, places[5];
+		char names[20];
+		uint32_t table[5], words[4];
+	} table = {
+		0xfffffff1, { 0, 0 }, 1, 8, 2, 1, FAKE_TEXT_ADDRESS, { 72, 92, 92, 92, 92 }, "main.one\0main.two",
+		{ 0, 20, 32, 28, 48 }, { 0, 0, 32, 9 },
+	};
+
+	write_seed("pclntab/two", &table, sizeof(table));
+}
+
 int main(int argc, char **argv)
 {
 	static const char maps[] =
@@ -125,6 +142,7 @@ int main(int argc, char **argv)
 	directory = argv[1];
 	elf_seeds();
 	compiled_seeds();
+	pclntab_seed();
 	write_seed("mappings/short", maps, sizeof(maps) - 1);
 	if (!buffer_read_file(&own, "/proc/self/maps", 1 << 20))
 		write_seed("mappings/own", own.data, own.bytes);
