@@ -50,6 +50,25 @@ static void mangled(void)
 		{ "_ZN4core3fmt5Write9write_fmt17h0123456789abcdefE", "core::fmt::Write::write_fmt" },
 		{ "_RNvC6_123foo3bar", "123foo::bar" },
 		{ "_RNvNtCs1234_7mycrate3foo3bar", "mycrate::foo::bar" },
+		{ "_ZN3foo3barB5cxx11Ev", "foo::bar[abi:cxx11]" },
+		{ "_ZThn16_N3Foo3barEv", "non-virtual thunk to Foo::bar()" },
+		{ "_D8demangle4testFNfZv", "demangle.test" },
+		{ "_D3std5stdio__T7writelnTAyaZQnFNfQjZv", "std.stdio.writeln!(...).writeln" },
+		{ "_D3std4conv13__T2toTAyaTiZ2toFNaNbNfiZAya", "std.conv.to!(...).to" },
+		{ "_D3foo3Bar3bazMxFiZv", "foo.Bar.baz" },
+		{ "_D3foo3Bar3bazMFZ5innerMFZv", "foo.Bar.baz.inner" },
+		{ "_D3foo3Bar6__ctorMFiZCQqQo", "foo.Bar.this" },
+		{ "_D2rt4util8typeinfo__T15TypeInfoGenericTaThZQw11initializerMxFNaNbNeZ1cyG1a",
+		  "rt.util.typeinfo.TypeInfoGeneric!(...).TypeInfoGeneric.initializer.c" },
+		{ "_D3std10functional__T7memoizeS_DQBe5regex__T9regexImplTAyaZQpFNfxAyaAxaZSQCtQBp8internal2ir__T5RegexTaZ"
+		  "QjVii8ZQDlFxQByQByZQBy", "std.functional.memoize!(...).memoize" },
+		{ "_Dmain", "D main" },
+		{ "_D", NULL },
+		{ "_D3foo", NULL },
+		{ "_DT_INIT", NULL },
+		{ "_D99999999999999999999foo", NULL },
+		{ "_D1aQaZ", NULL },
+		{ "_D1aQzzzzzzzzzzzZ", NULL },
 		{ "main", NULL },
 		{ "_start", NULL },
 		{ "_Z", NULL },
@@ -79,6 +98,11 @@ static void mangled(void)
 	}
 	strcat(wide, "EvT_");
 	check_number(demangle(wide, shown, sizeof(shown)), -EINVAL, "a name that explodes is cut short");
+	/* libiberty would try a minute and more. */
+	strcpy(wide, "_D1a");
+	while (strlen(wide) < 900)
+		strcat(wide, "FS1b");
+	check_number(demangle(wide, shown, sizeof(shown)), -EINVAL, "one that can be read in many ways is given up");
 }
 
 static void ceiling(void)

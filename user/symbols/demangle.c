@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * libiberty does the work. A mangled name can refer to parts of itself, so a few hundred bytes can stand for more text
+ * libiberty does the work, but for D. A mangled name can refer to parts of itself, so a few hundred bytes can stand for more text
  * than there are atoms: the first byte past what the caller takes ends it, by jumping out of the callback. That is
  * legal: these variants of the functions allocate nothing on the way (but for Rust's punycode: a few bytes of a hostile
  * name are lost).
@@ -48,9 +48,10 @@ int demangle(const char *mangled, char *into, size_t most)
 {
 	struct output output = { .text = into, .most = most };
 
-	if (mangled[0] != '_' || (mangled[1] != 'Z' && mangled[1] != 'R') ||
-	    strnlen(mangled, MANGLED_MOST) == MANGLED_MOST)
+	if (mangled[0] != '_' || !strchr("ZRD", mangled[1]) || strnlen(mangled, MANGLED_MOST) == MANGLED_MOST)
 		return -EINVAL;
+	if (mangled[1] == 'D')
+		return demangle_d(mangled, into, most);
 	/* Rust's older scheme looks like C++ with a hash at the end. */
 	if (try(rust_demangle_callback, mangled, &output) || try(cplus_demangle_v3_callback, mangled, &output))
 		return 0;

@@ -123,6 +123,22 @@ static void pclntab_seed(void)
 	write_seed("pclntab/two", &table, sizeof(table));
 }
 
+static void name_seeds(void)
+{
+	static const char *const names[] = {
+		"_ZNSt6vectorIiSaIiEE9push_backERKi", "_ZN4core3fmt5Write9write_fmt17h0123456789abcdefE",
+		"_RNvNtCs1234_7mycrate3foo3bar", "_RINvMs_NtCs1_3foo3barINtB4_1TlEE1fpKj3_E",
+		"_D3std5stdio__T7writelnTAyaZQnFNfQjZv", "_D3foo3Bar6__ctorMxFiPHAyaG3dZCQsQq",
+		"_D2rt4util__T3barVii5Vdn1VeN8P3VAyaa3_616263S_D3a1bFZvZ3fooFNbMDFxiJkXvZ5innerMOFB2iZZv",
+	};
+	char path[32];
+
+	for (unsigned int i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		snprintf(path, sizeof(path), "demangle/%u", i);
+		write_seed(path, names[i], strlen(names[i]));
+	}
+}
+
 int main(int argc, char **argv)
 {
 	static const char maps[] =
@@ -142,6 +158,7 @@ int main(int argc, char **argv)
 	directory = argv[1];
 	elf_seeds();
 	compiled_seeds();
+	name_seeds();
 	pclntab_seed();
 	write_seed("mappings/short", maps, sizeof(maps) - 1);
 	if (!buffer_read_file(&own, "/proc/self/maps", 1 << 20))
