@@ -108,23 +108,25 @@ static void mangled(void)
 static void ceiling(void)
 {
 	struct names names = { .most_bytes = 10000 };
-	const char *first = names_function(&names, "_ZN3foo3barEv");
+	const char *first = names_function(&names, "_ZN3foo3barEv", false);
 	unsigned int refused = 0;
 
 	check_string(first, "foo::bar", "a function's name is demangled");
-	check(names_function(&names, "_ZN3foo3barEv") == first, "once");
+	check(names_function(&names, "_ZN3foo3barEv", false) == first, "once");
 	check_string(names_object(&names, "_ZN3foo3barEv", 13), "_ZN3foo3barEv", "a file's is not");
 	check_string(names_object(&names, "/lib/a\nb (deleted)", 8), "/lib/a?b",
 		     "its bytes count, and are made printable");
+	check_string(names_function(&names, "_ZN3foo3barEv", true), "foo::bar [folded]", "one of several with the same code");
+	check_string(names_function(&names, "plain", true), "plain [folded]", "whatever language it is of");
 	for (unsigned int i = 0; i < 1000; i++) {
 		char name[32];
 
 		snprintf(name, sizeof(name), "hostile_function_%u", i);
-		refused += !names_function(&names, name);
+		refused += !names_function(&names, name, false);
 	}
 	check(refused > 800 && names.refused == refused, "the ceiling holds, and what it refuses is counted");
 	check(names.bytes <= names.most_bytes, "%zu bytes are below it", names.bytes);
-	check(names_function(&names, "_ZN3foo3barEv") == first, "what is known stays known");
+	check(names_function(&names, "_ZN3foo3barEv", false) == first, "what is known stays known");
 	names_free(&names);
 }
 

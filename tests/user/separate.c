@@ -141,6 +141,34 @@ static void packed(void)
 	file_free(file);
 }
 
+/* The linker keeps one of two functions that are the same, and gives it both names. */
+static void folded(void)
+{
+	struct file *file;
+	uint64_t address;
+
+	tools_write("f.cc", "struct A { int a, b; int one(); }; struct B { int a, b; int two(); };\n"
+		    "__attribute__((noinline)) int A::one() { return a * 3 + b; }\n"
+		    "__attribute__((noinline)) int B::two() { return a * 3 + b; }\n"
+		    "int main(int n, char **) { A a{n, 1}; B b{n, 2}; return a.one() + b.two(); }\n");
+	if (!tools_run("g++ -O1 -fno-ipa-icf -ffunction-sections -fuse-ld=gold -Wl,--icf=all -o folded f.cc && "
+		       "g++ -O1 -fno-ipa-icf -ffunction-sections -o apart f.cc")) {
+		check_skip("no g++ or gold", "functions that the linker folds");
+		return;
+	}
+	file = tools_read("folded", BYTES_MOST);
+	address = tools_address(file, "_ZN1A3oneEv");
+	check(address && !tools_address(file, "_ZN1B3twoEv"), "two functions are one, by the name that is first");
+	check(address && table_is_folded(&file->table, address + 1), "which is said to be one of several");
+	address = tools_address(file, "main");
+	check(address && !table_is_folded(&file->table, address), "others are not");
+	file_free(file);
+	file = tools_read("apart", BYTES_MOST);
+	address = tools_address(file, "_ZN1A3oneEv");
+	check(address && !table_is_folded(&file->table, address) && tools_address(file, "_ZN1B3twoEv"), "left apart they are two");
+	file_free(file);
+}
+
 int main(void)
 {
 	if (!check(tools_begin(), "a directory"))
@@ -153,6 +181,7 @@ int main(void)
 	} else {
 		check_skip("no gcc or objcopy", "stripped programs");
 	}
+	folded();
 	tools_end();
 	return check_end();
 }

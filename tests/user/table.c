@@ -57,6 +57,44 @@ static void aliases(void)
 	table_free(&table);
 }
 
+/* Several functions at one address are one of two things: one function with several names, or several with one code. */
+static void folded(void)
+{
+	static const struct {
+		const char *name, *other;
+		bool folded;
+	} cases[] = {
+		{ "_ZN3Foo3getEv", "_ZN3Bar3getEv", true },
+		{ "_ZN3FooC1Ev", "_ZN3FooC2Ev", false },
+		{ "_ZN3FooD1Ev", "_ZN3FooD2Ev", false },
+		{ "_ZN3FooD1Ev", "_ZN3FoxD2Ev", true },
+		{ "_ZN3Foo3getEv", "_ZN3Foo3getEv.localalias", false },
+		{ "_ZN3foo3bar17h0123456789abcdefE", "_ZN3foo3bar17h0000456789abcdefE", false },
+		{ "_ZN3foo3baz17h0123456789abcdefE", "_ZN3foo3bar17h0123456789abcdefE", true },
+		{ "_RNvCs1_3foo3bar", "_RNvCs1_3foo3baz", true },
+		{ "write", "__libc_write", false },
+		{ "main", "_Z4mainv", false },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct draft draft;
+		struct table table;
+
+		draft_begin(&draft, BASE, 1 << 20);
+		add(&draft, 0x100, 16, 0x1000, ALL, cases[i].name);
+		add(&draft, 0x100, 16, 0x1000, ALL, cases[i].other);
+		add(&draft, 0x200, 16, 0x1000, ALL, "_ZN3Foo5otherEv");
+		add(&draft, 0x200, 12, 0x1000, ALL, "_ZN3Foo7shorterEv");
+		draft_finish(&draft, &table);
+		check(table_is_folded(&table, BASE + 0x10f) == cases[i].folded, "%s and %s: %s", cases[i].name,
+		      cases[i].other, cases[i].folded ? "folded" : "one function");
+		check(find(&table, 0x10f) && !find(&table, 0x110), "it ends where it did");
+		check(!table_is_folded(&table, BASE + 0x208) && !table_is_folded(&table, BASE + 0x110),
+		      "of different sizes, and nothing: not folded");
+		table_free(&table);
+	}
+}
+
 static void extents(void)
 {
 	struct draft draft;
@@ -174,6 +212,7 @@ static void random_tables(void)
 int main(void)
 {
 	aliases();
+	folded();
 	extents();
 	bounds();
 	random_tables();

@@ -6,6 +6,7 @@
 #include "symbols/printable.h"
 
 #define SHOWN_BYTES_MOST	2048		/* templates of templates go on for pages */
+#define FOLDED			" [folded]"
 #define ENTRY_BYTES		64		/* of the maps, for a name; they double, so half of that may be empty */
 
 /* The keys of functions and of objects differ, so that a file called like a mangled name stays as it is. */
@@ -28,18 +29,24 @@ static const char *add(struct names *names, uint64_t key, const char *shown, siz
 	return name;
 }
 
-const char *names_function(struct names *names, const char *raw)
+const char *names_function(struct names *names, const char *raw, bool folded)
 {
 	size_t bytes = strlen(raw);
-	uint64_t key = key_of(names, raw, bytes, 0);
+	uint64_t key = key_of(names, raw, bytes, folded ? 2 : 0);
 	const char *name = map_get(&names->shown, key);
-	char shown[SHOWN_BYTES_MOST];
+	char shown[SHOWN_BYTES_MOST + sizeof(FOLDED)];
 
 	if (name)
 		return name;
-	if (!demangle(raw, shown, sizeof(shown)))
-		return add(names, key, shown, strlen(shown));
-	return add(names, key, raw, bytes < sizeof(shown) ? bytes : sizeof(shown));
+	if (demangle(raw, shown, SHOWN_BYTES_MOST)) {
+		if (bytes >= SHOWN_BYTES_MOST)
+			bytes = SHOWN_BYTES_MOST - 1;
+		memcpy(shown, raw, bytes);
+		shown[bytes] = '\0';
+	}
+	if (folded)
+		strcat(shown, FOLDED);
+	return add(names, key, shown, strlen(shown));
 }
 
 const char *names_object(struct names *names, const char *path, size_t bytes)

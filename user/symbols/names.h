@@ -7,6 +7,7 @@
 #ifndef KTALLY_NAMES_H
 #define KTALLY_NAMES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -18,7 +19,8 @@ struct names {
 	uint64_t refused;
 };
 
-const char *names_function(struct names *names, const char *raw);	/* NULL: refused */
+/* NULL: refused. folded: it is one of several that share their code, and " [folded]" says so. */
+const char *names_function(struct names *names, const char *raw, bool folded);
 const char *names_object(struct names *names, const char *path, size_t bytes);
 void names_free(struct names *names);
 

@@ -267,7 +267,7 @@ static void name_compiled(struct symbols *symbols, uint64_t mm_id, struct mappin
 	const char *function = jit_find(&symbols->cache, mm_id, mappings, frame->address, &start);
 
 	if (function) {
-		frame->function = names_function(&symbols->names, function);
+		frame->function = names_function(&symbols->names, function, false);
 		frame->function_offset = frame->function ? frame->address - start : 0;
 	}
 }
@@ -293,7 +293,8 @@ static void name_mapped(struct symbols *symbols, uint64_t mm_id, struct mappings
 		return;
 	function = table_find(&file->table, frame->object_address, &start);
 	if (function) {
-		frame->function = names_function(&symbols->names, function);
+		frame->function = names_function(&symbols->names, function,
+						 table_is_folded(&file->table, frame->object_address));
 		frame->function_offset = frame->function ? frame->object_address - start : 0;
 	}
 }

@@ -11,6 +11,7 @@
 #include "symbols/table.h"
 
 #define NAME_BYTES_MOST	4095
+#define HASH_BYTES	20	/* "17h0123456789abcdefE", at the end of Rust's older names */
 #define NESTING_MOST	64	/* links a look-up follows; real files nest two or three deep */
 
 struct draft_entry {
@@ -97,6 +98,8 @@ void draft_add(struct draft *draft, const struct symbol *symbol, const char *nam
 		return;
 	if (most > UINT32_MAX - start)
 		most = UINT32_MAX - start;
+	if (most > INT32_MAX)
+		most = INT32_MAX;	/* the bit above is TABLE_FOLDED */
 	if (name_bytes > NAME_BYTES_MOST)
 		name_bytes = NAME_BYTES_MOST;
 	if (!make_room(draft, name_bytes + 1))
@@ -143,7 +146,7 @@ static void sort(struct draft *draft)
 
 static uint64_t entry_end(const struct table_entry *entry)
 {
-	return (uint64_t)entry->start + entry->bytes;
+	return (uint64_t)entry->start + (entry->bytes & ~TABLE_FOLDED);
 }
 
 /*
@@ -159,12 +162,44 @@ static uint32_t find_outer(const struct table *table, uint32_t start)
 	return outer;
 }
 
+static bool is_mangled(const char *name)
+{
+	return name[0] == '_' && (name[1] == 'Z' || name[1] == 'R');
+}
+
+/* Names of one function: "foo" and "foo.part.0", a constructor's variants C1 and C2, two hashes of Rust. */
+static bool is_alias(const char *name, const char *other)
+{
+	size_t bytes = strlen(name), other_bytes = strlen(other), shorter = bytes < other_bytes ? bytes : other_bytes;
+	size_t same = 0;
+
+	if (bytes == other_bytes && bytes > HASH_BYTES && name[bytes - 1] == 'E' &&
+	    !memcmp(name + bytes - HASH_BYTES, "17h", 3) && !memcmp(name, other, bytes - HASH_BYTES + 3))
+		return true;
+	while (same < shorter && (name[same] == other[same] ||
+				  (same && (name[same - 1] == 'C' || name[same - 1] == 'D') && name[same] >= '0' &&
+				   name[same] <= '5' && other[same] >= '0' && other[same] <= '5')))
+		same++;
+	return same == shorter && (bytes == other_bytes || (bytes > same ? name : other)[same] == '.');
+}
+
+static bool is_folded(const struct draft *draft, const struct draft_entry *best, const struct draft_entry *other)
+{
+	const char *name = draft->names + best->name, *other_name = draft->names + other->name;
+
+	return best->bytes && best->bytes == other->bytes && best->name != TABLE_NAMELESS &&
+	       other->name != TABLE_NAMELESS && is_mangled(name) && is_mangled(other_name) &&
+	       !is_alias(name, other_name);
+}
+
 /*
  * Takes the best symbol of each address, and of those without a size only what no other covers: the others are labels
  * in it.
  */
 static void select_entries(const struct draft *draft, struct table *table)
 {
+	const struct draft_entry *best = NULL;
+
 	for (size_t i = 0; i < draft->count; i++) {
 		const struct draft_entry *from = &draft->entries[i];
 		struct table_entry *last = table->count ? &table->entries[table->count - 1] : NULL;
@@ -172,8 +207,11 @@ static void select_entries(const struct draft *draft, struct table *table)
 		uint32_t outer, bytes = from->bytes;
 		size_t next;
 
-		if (last && last->start == from->start)
+		if (last && last->start == from->start) {
+			if (is_folded(draft, best, from))
+				last->bytes |= TABLE_FOLDED;
 			continue;
+		}
 		outer = find_outer(table, from->start);
 		if (!bytes && from->name != TABLE_NAMELESS) {
 			if (outer != TABLE_NO_OUTER)
@@ -184,6 +222,7 @@ static void select_entries(const struct draft *draft, struct table *table)
 			if (next < draft->count && draft->entries[next].start - from->start < bytes)
 				bytes = draft->entries[next].start - from->start;
 		}
+		best = from;
 		to = &table->entries[table->count++];
 		*to = (struct table_entry){ .start = from->start, .bytes = bytes, .name = from->name, .outer = outer };
 	}
@@ -231,7 +270,7 @@ void draft_drop(struct draft *draft)
 	*draft = (struct draft){ 0 };
 }
 
-const char *table_find(const struct table *table, uint64_t address, uint64_t *start)
+static const struct table_entry *find(const struct table *table, uint64_t address)
 {
 	size_t low = 0, high = table->count;
 	uint64_t at = address - table->base;
@@ -251,13 +290,28 @@ const char *table_find(const struct table *table, uint64_t address, uint64_t *st
 	for (unsigned int steps = 0; index != TABLE_NO_OUTER && steps < NESTING_MOST; steps++) {
 		const struct table_entry *entry = &table->entries[index];
 
-		if (at < entry_end(entry) && entry->name != TABLE_NAMELESS) {
-			*start = table->base + entry->start;
-			return table->names + entry->name;
-		}
+		if (at < entry_end(entry) && entry->name != TABLE_NAMELESS)
+			return entry;
 		index = entry->outer;
 	}
 	return NULL;
+}
+
+const char *table_find(const struct table *table, uint64_t address, uint64_t *start)
+{
+	const struct table_entry *entry = find(table, address);
+
+	if (!entry)
+		return NULL;
+	*start = table->base + entry->start;
+	return table->names + entry->name;
+}
+
+bool table_is_folded(const struct table *table, uint64_t address)
+{
+	const struct table_entry *entry = find(table, address);
+
+	return entry && entry->bytes & TABLE_FOLDED;
 }
 
 size_t table_bytes(const struct table *table)

@@ -13,11 +13,12 @@
 
 struct table_entry {
 	uint32_t start;			/* from table.base */
-	uint32_t bytes;
+	uint32_t bytes;			/* TABLE_FOLDED may be set */
 	uint32_t name;			/* in table.names; TABLE_NAMELESS: only the end of what is before it */
 	uint32_t outer;			/* nearest entry before that reaches over this one's start, or TABLE_NO_OUTER */
 };
 
+#define TABLE_FOLDED	(1U << 31)
 #define TABLE_NAMELESS	UINT32_MAX
 #define TABLE_NO_OUTER	UINT32_MAX
 
@@ -66,6 +67,13 @@ void draft_drop(struct draft *draft);
 
 /* The name of the function at an address, NULL if none; *start is where it begins. */
 const char *table_find(const struct table *table, uint64_t address, uint64_t *start);
+
+/*
+ * Whether the function at an address has other names that are no aliases of this one: linkers and compilers fold
+ * functions whose code is the same (ICF), and the one name is then as right as the other. Only mangled names tell: of
+ * "write" and "__libc_write" nobody knows what they have to do with each other.
+ */
+bool table_is_folded(const struct table *table, uint64_t address);
 
 size_t table_bytes(const struct table *table);
 void table_free(struct table *table);
