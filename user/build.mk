@@ -17,6 +17,8 @@ override CPPFLAGS += -D_GNU_SOURCE -Iuser -Ikmod/uapi -I$(BUILD)
 override CFLAGS += -std=gnu11 $(WARNINGS) $(HARDEN) $(SANITIZE)
 override LDFLAGS += $(SANITIZE)
 LIBS = -lcurl -lprotobuf-c -luring -lz -llzma -liberty
+# Only what tells source lines: the daemon is not to carry that.
+LINES_LIBS = -ldw -lelf
 
 STAGES = base loop session capture profile symbols classify tally export
 STAGE_SOURCES = $(wildcard $(STAGES:%=user/%/*.c))
@@ -36,7 +38,7 @@ $(BUILD)/ktallyd: $(patsubst user/%.c,$(BUILD)/%.o,$(wildcard user/daemon/*.c)) 
 	$(call say,LD)$(CC) -pie -Wl,-z,relro,-z,now $(LDFLAGS) -o $@ $^ $(LIBS)
 
 $(BUILD)/ktally: $(patsubst user/%.c,$(BUILD)/%.o,$(wildcard user/cli/*.c)) $(BUILD)/stages.a $(BUILD)/libktally.a
-	$(call say,LD)$(CC) -pie -Wl,-z,relro,-z,now $(LDFLAGS) -o $@ $^ $(LIBS)
+	$(call say,LD)$(CC) -pie -Wl,-z,relro,-z,now $(LDFLAGS) -o $@ $^ $(LIBS) $(LINES_LIBS)
 
 $(BUILD)/stages.a: $(STAGE_OBJECTS)
 	$(call say,AR)rm -f $@ && ar rcs $@ $^

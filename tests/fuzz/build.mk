@@ -17,7 +17,7 @@ override CFLAGS += -fsanitize=fuzzer-no-link
 FUZZERS ?= $(basename $(notdir $(wildcard tests/fuzz/*.c)))
 FUZZ_SECONDS ?= 20
 FUZZ_OBJECTS = $(patsubst user/%.c,$(BUILD)/%.o,$(wildcard user/base/*.c user/symbols/*.c))
-FUZZ_LIBS = -lz -llzma -liberty
+FUZZ_LIBS = -lz -llzma -liberty $(LINES_LIBS)
 
 $(BUILD)/fuzzers/%.o: tests/fuzz/%.c
 	@mkdir -p $(@D)

@@ -27,7 +27,7 @@ $(BUILD)/commands.a: $(COMMANDS:user/%.c=$(BUILD)/%.o)
 	rm -f $@ && ar rcs $@ $^
 
 $(BUILD)/tests/%: $(BUILD)/tests/%.o $(BUILD)/commands.a $(BUILD)/stages.a $(BUILD)/libktally.a
-	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS) $(LINES_LIBS)
 
 tests: $(TEST_PROGRAMS)
 

@@ -9,6 +9,7 @@
 #include "base/message.h"
 #include "base/number.h"
 #include "cli/load.h"
+#include "cli/source.h"
 #include "lib/libktally.h"
 
 int load_explain_open(const char *path, int error)
@@ -151,7 +152,9 @@ static bool can_be_read_twice(const char *path)
 
 int load_capture(struct load *load, const char *path)
 {
-	const struct profile_options options = { .cells = load->cells };
+	const struct profile_options options = {
+		.cells = load->cells, .on_stack = load->source ? source_expand : NULL, .context = load->source,
+	};
 	int error, end;
 
 	load->host = (struct export_host){ .name = "?", .id = "", .release = "?", .os_name = "", .os_version = "" };

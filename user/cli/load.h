@@ -23,6 +23,7 @@ struct load {
 	/* To be set before, or zero: takes each sample. What it refers to stays valid, but for the record. */
 	void (*on_sample)(void *context, const struct profile_sample *sample);
 	void *context;
+	struct source *source;			/* NULL: without source lines */
 	bool cells;				/* as in struct profile_options */
 };
 

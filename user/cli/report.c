@@ -11,6 +11,7 @@
 #include "cli/command.h"
 #include "cli/functions.h"
 #include "cli/load.h"
+#include "cli/source.h"
 #include "cli/wall.h"
 
 #define ROWS_DEFAULT	15
@@ -44,7 +45,7 @@ static const struct format {
 #define FORMATS (sizeof(formats) / sizeof(formats[0]))
 
 static const char help[] =
-	"usage: ktally report [-i FILE] [-f FORMAT] [-o FILE] [-s SOURCE] [-n ROWS] [-t]\n"
+	"usage: ktally report [-i FILE] [-f FORMAT] [-o FILE] [-s SOURCE] [-n ROWS] [-l] [-t]\n"
 	"\n"
 	"Shows a capture.\n"
 	"\n"
@@ -61,6 +62,7 @@ static const char help[] =
 	"                          wall     both, which is wall time\n"
 	"                          for pprof, folded and flame; text and metrics tell of both\n"
 	"  -n, --top ROWS          so many functions, and processes or threads, in the text (15)\n"
+	"  -l, --lines             functions with their source line, and inlined ones, where DWARF is there: slow\n"
 	"  -t, --threads           wall time by thread instead of by process in the text\n"
 	"  -h, --help\n"
 	"\n"
@@ -72,6 +74,7 @@ static const struct option long_options[] = {
 	{ "output", required_argument, NULL, 'o' },
 	{ "source", required_argument, NULL, 's' },
 	{ "top", required_argument, NULL, 'n' },
+	{ "lines", no_argument, NULL, 'l' },
 	{ "threads", no_argument, NULL, 't' },
 	{ "help", no_argument, NULL, 'h' },
 	{ }
@@ -81,6 +84,7 @@ struct report {
 	const char *input, *output;
 	const struct format *format;
 	uint32_t sources;
+	bool lines;
 };
 
 static const struct {
@@ -131,7 +135,7 @@ static int parse(struct report *report, int argc, char **argv)
 	uint64_t number;
 	int option;
 
-	while ((option = getopt_long(argc, argv, "i:f:o:s:n:th", long_options, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, "i:f:o:s:n:lth", long_options, NULL)) != -1) {
 		switch (option) {
 		case 'i':
 			report->input = optarg;
@@ -158,6 +162,9 @@ static int parse(struct report *report, int argc, char **argv)
 				return EXIT_USAGE;
 			}
 			rows_most = number;
+			break;
+		case 'l':
+			report->lines = true;
 			break;
 		case 't':
 			by_thread = true;
@@ -211,9 +218,13 @@ int command_report(int argc, char **argv)
 
 	if (code >= 0)
 		return code;
+	if (report.lines)
+		load.source = source_create();
 	code = load_capture(&load, report.input);
-	if (!load.profile)
+	if (!load.profile) {
+		source_destroy(load.source);
 		return code;
+	}
 	if (!load.profile->oncpu.samples && !load.profile->offcpu.weight)
 		message_warning("there are no samples in %s: what was recorded did not run on a CPU meanwhile",
 				report.input);
@@ -223,5 +234,6 @@ int command_report(int argc, char **argv)
 		load_warn_of_losses(&load);
 	written = write_report(&report, &load);
 	load_release(&load);
+	source_destroy(load.source);
 	return written == EXIT_OK ? code : written;
 }

@@ -53,6 +53,8 @@ struct profile_options {
 	 */
 	void (*on_mappings)(void *context, uint64_t mm_id, uint32_t pid, const char *executable, const char *text,
 			    size_t bytes);
+	/* Called for each stack once it is named and classified: gives it back, or another one instead. May be NULL. */
+	struct stack *(*on_stack)(void *context, struct symbols *symbols, struct stack *stack);
 	void *context;
 };
 

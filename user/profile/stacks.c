@@ -92,6 +92,10 @@ struct stack *stacks_name(struct profile_state *state, struct stack *stack, cons
 	classify(stack, task->executable, symbols_runtime(profile->symbols, task->mm_id));
 	stack->wait_cause = wait_cause_of_stack(stack);
 	stack->named = true;
+	if (profile->options.on_stack) {
+		stack = profile->options.on_stack(profile->options.context, profile->symbols, stack);
+		map_put(&profile->stacks, stack->id, stack);
+	}
 	profile->stacks_truncated += stack->user_end == KTALLY_END_TRUNCATED;
 	profile->stacks_broken += stack->user_end == KTALLY_END_BROKEN;
 	return profile->options.classes_only && !profile->options.cells ? without_frames(state, stack) : stack;

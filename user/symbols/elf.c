@@ -97,7 +97,7 @@ static int read_header(struct elf *elf, struct layout *layout)
 		*layout = (struct layout){ header.e_shoff, header.e_phoff, header.e_shnum, header.e_phnum,
 					   header.e_shstrndx };
 	}
-	return elf->type == ET_EXEC || elf->type == ET_DYN ? 0 : -ENOEXEC;
+	return elf->source.any_type || elf->type == ET_EXEC || elf->type == ET_DYN ? 0 : -ENOEXEC;
 }
 
 static int read_section(const struct elf *elf, uint64_t offset, struct elf_section *section)

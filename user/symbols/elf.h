@@ -17,6 +17,7 @@ struct elf_source {
 	int fd;				/* used if memory is NULL */
 	const void *memory;
 	uint64_t bytes;
+	bool any_type;			/* also of a type that does not run */
 };
 
 struct elf_section {

@@ -165,59 +165,85 @@ static uint64_t key_of_status(const struct stat *status)
 	return hash_words(hash_words(status->st_dev, status->st_ino), hash_words((uint64_t)status->st_size, time));
 }
 
-static int read_file(struct symbols *symbols, const struct elf_source *source, uint32_t pid,
-		     const struct object *object, struct file **file)
+/* Our own debug files are more to be trusted than those a process shows. */
+static void open_roots(uint32_t pid, struct symbols_opened *opened)
 {
-	char *path = strndup(object->path, object->name_bytes);
-	int roots[2];
-	size_t count = 0;
-	int error;
-
-	/* Our own debug files are more to be trusted than those a process shows. */
-	roots[count] = proc_open_root(0);
-	count += roots[count] >= 0;
-	roots[count] = pid ? proc_open_root(pid) : -ESRCH;
-	count += roots[count] >= 0;
-	error = file_read(file, source, path, roots, count, symbols->most_bytes);
-	while (count)
-		close(roots[--count]);
-	free(path);
-	return error;
+	opened->roots[0] = proc_open_root(0);
+	opened->root_count = opened->roots[0] >= 0;
+	opened->roots[opened->root_count] = pid ? proc_open_root(pid) : -ESRCH;
+	opened->root_count += opened->roots[opened->root_count] >= 0;
 }
 
-/*
- * Opens the object by way of one of its mappings, and reads it unless the same file was read before under another name.
- */
-static struct file *open_object(struct symbols *symbols, uint32_t pid, const struct mapping *mapping)
+void symbols_close(struct symbols_opened *opened)
 {
-	struct object *object = mapping->object;
-	struct proc_mapped mapped = {
+	while (opened->root_count)
+		close(opened->roots[--opened->root_count]);
+	if (opened->fd >= 0)
+		close(opened->fd);
+	free(opened->path);
+	*opened = (struct symbols_opened){ .fd = -1 };
+}
+
+/* The object by way of one of its mappings, without the roots. */
+static int open_mapping(uint32_t pid, const struct mapping *mapping, struct symbols_opened *opened)
+{
+	const struct object *object = mapping->object;
+	const struct proc_mapped mapped = {
 		.start = mapping->start, .end = mapping->end, .path = object->path,
 		.major = object->major, .minor = object->minor, .inode = object->inode,
 	};
-	struct elf_source source = { .fd = -1 };
-	struct file *file = NULL;
 	struct stat status;
+
+	*opened = (struct symbols_opened){ .fd = proc_open_mapped(pid, &mapped, &status) };
+	if (opened->fd < 0)
+		return opened->fd;
+	opened->bytes = (uint64_t)status.st_size;
+	opened->key = key_of_status(&status);
+	opened->path = strndup(object->path, object->name_bytes);
+	return 0;
+}
+
+int symbols_open(struct symbols *symbols, uint64_t mm_id, uint64_t address, struct symbols_opened *opened)
+{
+	const struct mappings *mappings = map_get(&symbols->spaces, mm_id);
+	const struct mapping *mapping = mappings ? mappings_find(mappings, address) : NULL;
+	int error;
+
+	if (!mapping || !mapping->object || !object_is_file(mapping->object))
+		return -ENOENT;
+	error = open_mapping(mappings->pid, mapping, opened);
+	if (!error)
+		open_roots(mappings->pid, opened);
+	return error;
+}
+
+/* Reads the object unless the same file was read before under another name. */
+static struct file *open_object(struct symbols *symbols, uint32_t pid, const struct mapping *mapping)
+{
+	struct object *object = mapping->object;
+	struct symbols_opened opened;
+	struct elf_source source;
+	struct file *file;
 	int error = 0;
 
 	if (object->failures >= OPEN_ATTEMPTS_MOST || (object->failures && object->failed_pid == pid))
 		return NULL;
-	source.fd = proc_open_mapped(pid, &mapped, &status);
-	if (source.fd < 0) {
+	if (open_mapping(pid, mapping, &opened)) {
 		object->failures++;
 		object->failed_pid = pid;
 		symbols->files_failed++;
 		return NULL;
 	}
-	source.bytes = (uint64_t)status.st_size;
-	object->file_key = key_of_status(&status);
+	object->file_key = opened.key;
 	file = cache_get(&symbols->cache, object->file_key);
 	if (!file) {
-		error = read_file(symbols, &source, pid, object, &file);
+		open_roots(pid, &opened);
+		source = (struct elf_source){ .fd = opened.fd, .bytes = opened.bytes };
+		error = file_read(&file, &source, opened.path, opened.roots, opened.root_count, symbols->most_bytes);
 		if (!error)
 			cache_put(&symbols->cache, object->file_key, file);
 	}
-	close(source.fd);
+	symbols_close(&opened);
 	object->known = !error;
 	object->useless = error;
 	symbols->files_failed += error != 0;

@@ -59,6 +59,21 @@ int symbols_read_mappings(uint32_t pid, char **executable, char **text, size_t *
 void symbols_name(struct symbols *symbols, uint64_t mm_id, bool kernel, struct frame *frame);
 
 /*
+ * Opens the file that is mapped at an address, and the roots below which its debug file may be: descriptors that the
+ * caller closes, of root_count. *key is the same for the same file. 0 or -errno.
+ */
+struct symbols_opened {
+	int fd;
+	uint64_t bytes, key;
+	int roots[2];
+	size_t root_count;
+	char *path;			/* to be freed */
+};
+
+int symbols_open(struct symbols *symbols, uint64_t mm_id, uint64_t address, struct symbols_opened *opened);
+void symbols_close(struct symbols_opened *opened);
+
+/*
  * Names for [vdso], from the image that this process has: right when the mappings are those of the kernel that runs
  * now.
  */

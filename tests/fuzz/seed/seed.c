@@ -139,6 +139,21 @@ static void name_seeds(void)
 	}
 }
 
+/* Real DWARF, where there is a compiler to make it. */
+static void lines_seed(void)
+{
+	static const char *const options[] = { "-gdwarf-5", "-gdwarf-4", "-gdwarf-5 -gz=zlib" };
+	char command[1024];
+
+	for (unsigned int i = 0; i < sizeof(options) / sizeof(options[0]); i++) {
+		snprintf(command, sizeof(command), "mkdir -p %s/lines && echo 'static inline int f(int a) { return a * 3; } "
+			 "int main(int a) { return f(a) + f(a + 1); }' | gcc -O2 -nostartfiles -nostdlib -Wl,-e,main "
+			 "-Wl,-z,noseparate-code %s -x c -o %s/lines/%u - 2>/dev/null", directory, options[i], directory, i);
+		if (system(command))
+			return;
+	}
+}
+
 int main(int argc, char **argv)
 {
 	static const char maps[] =
@@ -158,6 +173,7 @@ int main(int argc, char **argv)
 	directory = argv[1];
 	elf_seeds();
 	compiled_seeds();
+	lines_seed();
 	name_seeds();
 	pclntab_seed();
 	write_seed("mappings/short", maps, sizeof(maps) - 1);

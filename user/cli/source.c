@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <linux/ktally.h>
+
+#include "base/map.h"
+#include "base/message.h"
+#include "cli/source.h"
+#include "symbols/demangle.h"
+#include "symbols/lines.h"
+#include "symbols/printable.h"
+
+#define OPEN_MOST	2		/* files whose DWARF is in memory, at most 512 MiB each */
+#define PLACES_MOST	(256U << 10)
+#define NAME_BYTES_MOST	2048
+
+/* What is known of one address of one file: names of the frames that it stands for, the innermost first. */
+struct place {
+	size_t count;
+	const char *names[];		/* of the last one only its place: " (file:line)" */
+};
+
+struct source {
+	struct map places;		/* hash of file and address -> struct place */
+	struct map without;		/* keys of files that have no lines */
+	struct {
+		struct lines *lines;
+		uint64_t key, used;
+	} open[OPEN_MOST];
+	uint64_t uses;
+};
+
+struct source *source_create(void)
+{
+	return memory_zeroed(1, sizeof(struct source));
+}
+
+void source_destroy(struct source *source)
+{
+	if (!source)
+		return;
+	for (struct map_slot *slot = map_next(&source->places, NULL); slot; slot = map_next(&source->places, slot))
+		free(slot->value);
+	map_free(&source->places);
+	map_free(&source->without);
+	for (unsigned int i = 0; i < OPEN_MOST; i++)
+		lines_close(source->open[i].lines);
+	free(source);
+}
+
+static struct lines *lines_of(struct source *source, const struct symbols_opened *opened)
+{
+	const struct elf_source elf = { .fd = opened->fd, .bytes = opened->bytes };
+	unsigned int oldest = 0;
+
+	for (unsigned int i = 0; i < OPEN_MOST; i++) {
+		if (source->open[i].lines && source->open[i].key == opened->key) {
+			source->open[i].used = ++source->uses;
+			return source->open[i].lines;
+		}
+		if (source->open[i].used < source->open[oldest].used)
+			oldest = i;
+	}
+	if (map_get(&source->without, opened->key))
+		return NULL;
+	lines_close(source->open[oldest].lines);
+	source->open[oldest].lines = NULL;
+	if (lines_open(&source->open[oldest].lines, &elf, opened->path, opened->roots, opened->root_count)) {
+		map_put(&source->without, opened->key, source);
+		return NULL;
+	}
+	source->open[oldest].key = opened->key;
+	source->open[oldest].used = ++source->uses;
+	return source->open[oldest].lines;
+}
+
+/* The name of a function, which is empty for the last one, and where in it. */
+static const char *describe(const struct line *line, bool last)
+{
+	char text[NAME_BYTES_MOST + 512] = "";
+	const char *file = line->file ? strrchr(line->file, '/') : NULL;
+	size_t bytes;
+
+	file = file ? file + 1 : line->file;
+	if (!last && (!line->function || demangle(line->function, text, NAME_BYTES_MOST)))
+		snprintf(text, NAME_BYTES_MOST, "%s", line->function ? line->function : "[inlined]");
+	bytes = strlen(text);
+	if (file && line->line)
+		snprintf(text + bytes, sizeof(text) - bytes, " (%.480s:%u)", file, line->line);
+	return intern_printable(text, strlen(text));
+}
+
+static struct place *find(struct source *source, struct symbols *symbols, uint64_t mm_id, const struct frame *frame,
+			  bool caller)
+{
+	struct symbols_opened opened;
+	struct line list[LINES_MOST];
+	struct place *place;
+	struct lines *lines;
+	uint64_t key = hash_words(hash_words((uintptr_t)frame->object, frame->object_address), hash_words(mm_id, caller));
+	size_t count;
+
+	place = map_get(&source->places, key);
+	if (place || source->places.used >= PLACES_MOST || symbols_open(symbols, mm_id, frame->address, &opened))
+		return place;
+	lines = lines_of(source, &opened);
+	symbols_close(&opened);
+	count = lines ? lines_find(lines, frame->object_address - caller, list) : 0;
+	place = memory_zeroed(1, sizeof(*place) + count * sizeof(place->names[0]));
+	place->count = count;
+	for (size_t i = 0; i < count; i++)
+		place->names[i] = describe(&list[i], i + 1 == count);
+	map_put(&source->places, key, place);
+	return place;
+}
+
+static const char *with_place(const char *function, const char *where)
+{
+	char text[NAME_BYTES_MOST + 512];
+
+	if (!*where)
+		return function;
+	snprintf(text, sizeof(text), "%.*s%s", NAME_BYTES_MOST - 1, function, where);
+	return intern_printable(text, strlen(text));
+}
+
+/* A caller's address is that of the instruction after the call, which can be another line. */
+static bool is_caller(const struct stack *stack, size_t frame)
+{
+	return frame && frame != stack->kernel_frames;
+}
+
+struct stack *source_expand(void *context, struct symbols *symbols, struct stack *stack)
+{
+	size_t count = (size_t)stack->kernel_frames + stack->user_frames, more = 0, to;
+	const struct place **places = memory_zeroed(count, sizeof(*places));
+
+	for (size_t i = stack->kernel_frames; i < count; i++) {
+		const struct frame *frame = &stack->frames[i];
+
+		if (frame->kind != FRAME_NATIVE || !frame->function || !frame->object || frame->object[0] != '/')
+			continue;
+		places[i] = find(context, symbols, stack->mm_id, frame, is_caller(stack, i));
+		if (!places[i] || !places[i]->count || stack->user_frames + more + places[i]->count > UINT16_MAX)
+			places[i] = NULL;
+		else
+			more += places[i]->count - 1;
+	}
+	if (more)
+		stack = memory_resized(stack, 1, sizeof(*stack) + (count + more) * sizeof(stack->frames[0]));
+	to = count + more;
+	for (size_t i = count; i-- > 0;) {
+		const struct frame frame = stack->frames[i];
+		size_t inlined = places[i] ? places[i]->count - 1 : 0;
+
+		stack->frames[--to] = frame;
+		if (places[i])
+			stack->frames[to].function = with_place(frame.function, places[i]->names[inlined]);
+		while (inlined--) {
+			stack->frames[--to] = frame;
+			stack->frames[to].function = places[i]->names[inlined];
+			stack->frames[to].function_offset = 0;
+		}
+	}
+	stack->user_frames += (uint16_t)more;
+	free(places);
+	return stack;
+}
