@@ -12,6 +12,7 @@
 #include "cli/functions.h"
 #include "cli/load.h"
 #include "cli/source.h"
+#include "cli/unknown.h"
 #include "cli/wall.h"
 
 #define ROWS_DEFAULT	15
@@ -42,10 +43,18 @@ static const struct format {
 	{ "metrics", ".json", export_metrics_json, false, false },
 };
 
+static int write_unknown(FILE *file, const struct profile *profile, uint32_t sources, const struct export_host *host)
+{
+	(void)host;
+	return unknown_write(file, profile, sources, rows_most);
+}
+
+static const struct format unknown_format = { "unknown", "", write_unknown, false, false };
+
 #define FORMATS (sizeof(formats) / sizeof(formats[0]))
 
 static const char help[] =
-	"usage: ktally report [-i FILE] [-f FORMAT] [-o FILE] [-s SOURCE] [-n ROWS] [-l] [-t]\n"
+	"usage: ktally report [-i FILE] [-f FORMAT] [-o FILE] [-s SOURCE] [-n ROWS] [-l] [-t] [-u]\n"
 	"\n"
 	"Shows a capture.\n"
 	"\n"
@@ -64,6 +73,7 @@ static const char help[] =
 	"  -n, --top ROWS          so many functions, and processes or threads, in the text (15)\n"
 	"  -l, --lines             functions with their source line, and inlined ones, where DWARF is there: slow\n"
 	"  -t, --threads           wall time by thread instead of by process in the text\n"
+	"  -u, --unknown           what has no names, why, and what would cure it\n"
 	"  -h, --help\n"
 	"\n"
 	"See ktally-report(1).\n";
@@ -76,6 +86,7 @@ static const struct option long_options[] = {
 	{ "top", required_argument, NULL, 'n' },
 	{ "lines", no_argument, NULL, 'l' },
 	{ "threads", no_argument, NULL, 't' },
+	{ "unknown", no_argument, NULL, 'u' },
 	{ "help", no_argument, NULL, 'h' },
 	{ }
 };
@@ -135,7 +146,7 @@ static int parse(struct report *report, int argc, char **argv)
 	uint64_t number;
 	int option;
 
-	while ((option = getopt_long(argc, argv, "i:f:o:s:n:lth", long_options, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, "i:f:o:s:n:ltuh", long_options, NULL)) != -1) {
 		switch (option) {
 		case 'i':
 			report->input = optarg;
@@ -165,6 +176,9 @@ static int parse(struct report *report, int argc, char **argv)
 			break;
 		case 'l':
 			report->lines = true;
+			break;
+		case 'u':
+			report->format = &unknown_format;
 			break;
 		case 't':
 			by_thread = true;

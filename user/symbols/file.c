@@ -25,32 +25,36 @@ static uint64_t lowest_address(const struct elf *elf)
  * then what other files can call.
  */
 static void read_symbols(const struct elf *elf, const struct elf *full, bool public_only, struct draft *draft,
-			 bool *rust)
+			 struct file *file)
 {
+	bool rust = false;
+
+	file->whole = full;
 	if (full)
-		symtab_read(full, SHT_SYMTAB, public_only, draft, rust);
+		symtab_read(full, SHT_SYMTAB, public_only, draft, &rust);
 	else
-		pclntab_read(elf, draft);
-	symtab_read(elf, SHT_DYNSYM, public_only, draft, rust);
+		file->whole = pclntab_read(elf, draft);
+	symtab_read(elf, SHT_DYNSYM, public_only, draft, &rust);
 	plt_read(elf, draft);
+	file->runtime = rust ? "rust" : NULL;
 }
 
-static int read_table(const struct elf *elf, const struct elf *full, size_t most_bytes, struct table *table, bool *rust)
+static int read_table(const struct elf *elf, const struct elf *full, size_t most_bytes, struct file *file)
 {
 	struct draft draft;
 
 	draft_begin(&draft, lowest_address(elf), most_bytes);
-	read_symbols(elf, full, false, &draft, rust);
+	read_symbols(elf, full, false, &draft, file);
 	if (draft.overflow) {
 		draft_drop(&draft);
 		draft_begin(&draft, lowest_address(elf), most_bytes);
-		read_symbols(elf, full, true, &draft, rust);
+		read_symbols(elf, full, true, &draft, file);
 	}
 	if (draft.overflow) {
 		draft_drop(&draft);
 		return -EFBIG;
 	}
-	draft_finish(&draft, table);
+	draft_finish(&draft, &file->table);
 	return 0;
 }
 
@@ -59,7 +63,6 @@ int file_read(struct file **result, const struct elf_source *source, const char 
 {
 	struct elf elf, debug;
 	const struct elf *full = NULL;
-	bool rust = false;
 	struct file *file;
 	int error;
 
@@ -73,7 +76,7 @@ int file_read(struct file **result, const struct elf_source *source, const char 
 		full = &debug;
 
 	file = memory_zeroed(1, sizeof(*file));
-	error = read_table(&elf, full, most_bytes, &file->table, &rust);
+	error = read_table(&elf, full, most_bytes, file);
 	if (full == &debug) {
 		if (debug.source.memory)
 			free((void *)debug.source.memory);
@@ -85,7 +88,8 @@ int file_read(struct file **result, const struct elf_source *source, const char 
 		file->segment_count = elf.segment_count;
 		file->segments = memory_zeroed(elf.segment_count, sizeof(*file->segments));
 		memcpy(file->segments, elf.segments, elf.segment_count * sizeof(*file->segments));
-		file->runtime = rust ? "rust" : NULL;
+		memcpy(file->build_id, elf.build_id, elf.build_id_bytes);
+		file->build_id_bytes = elf.build_id_bytes;
 		if (elf.has_go_note || elf_find_section(&elf, ".go.buildinfo"))
 			file->runtime = "go";
 		file->bytes = sizeof(*file) + file->segment_count * sizeof(*file->segments) + table_bytes(&file->table);

@@ -6,6 +6,7 @@
 #ifndef KTALLY_FILE_H
 #define KTALLY_FILE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -17,6 +18,9 @@ struct file {
 	struct table table;
 	struct elf_segment *segments;	/* from offsets to addresses */
 	size_t segment_count;
+	bool whole;			/* it has all functions, not merely those that others can call */
+	uint8_t build_id[ELF_BUILD_ID_MOST];
+	size_t build_id_bytes;
 	const char *runtime;		/* "go" or "rust", if that is what its program is written in */
 	struct jit *jit;		/* then there is nothing of the above */
 	uint64_t key;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <gelf.h>
 #include <elfutils/libdw.h>
 
 #include "base/message.h"
@@ -75,13 +76,38 @@ static void close_opened(struct opened *opened)
 	*opened = (struct opened){ .fd = -1 };
 }
 
+/* libdw 0.188 goes on reading where the last string does not end. */
+static bool ends_strings(Elf *elf)
+{
+	size_t names;
+
+	if (elf_getshdrstrndx(elf, &names))
+		return false;
+	for (Elf_Scn *section = NULL; (section = elf_nextscn(elf, section));) {
+		GElf_Shdr header;
+		const char *name = gelf_getshdr(section, &header) ? elf_strptr(elf, names, header.sh_name) : NULL;
+		Elf_Data *data;
+
+		if (!name || strncmp(name, ".debug_", 7))
+			continue;
+		if ((header.sh_flags & SHF_COMPRESSED) && elf_compress(section, 0, 0) < 0)
+			return false;
+		if (strcmp(name, ".debug_str") && strcmp(name, ".debug_line_str"))
+			continue;
+		data = elf_getdata(section, NULL);
+		if (data && data->d_size && (!data->d_buf || ((const char *)data->d_buf)[data->d_size - 1]))
+			return false;
+	}
+	return true;
+}
+
 /* Takes the descriptor. Read, not mapped: see elf.h. */
 static bool open_dwarf(struct opened *opened, int fd)
 {
 	elf_version(EV_CURRENT);
 	*opened = (struct opened){ .fd = fd };
 	opened->elf = elf_begin(fd, ELF_C_READ, NULL);
-	opened->dwarf = opened->elf ? dwarf_begin_elf(opened->elf, DWARF_C_READ, NULL) : NULL;
+	opened->dwarf = opened->elf && ends_strings(opened->elf) ? dwarf_begin_elf(opened->elf, DWARF_C_READ, NULL) : NULL;
 	if (opened->dwarf)
 		return true;
 	close_opened(opened);

@@ -29,6 +29,7 @@ struct object {
 	uint32_t references;
 	uint32_t failures;		/* attempts to open it that failed */
 	uint32_t failed_pid;		/* by way of this process */
+	int error;			/* -errno of the last one of them */
 	bool useless;			/* it was read, and is not a file that symbols can be had from */
 	bool known;			/* it was read, and what came of it goes by this key: */
 	uint64_t file_key;

@@ -207,14 +207,14 @@ static int by_name(const void *a, const void *b)
 	return one->name < other->name ? -1 : one->name > other->name;
 }
 
-void pclntab_read(const struct elf *elf, struct draft *draft)
+bool pclntab_read(const struct elf *elf, struct draft *draft)
 {
 	struct pclntab table = { .section = find_section(elf) };
 	struct functions functions = { 0 };
 	struct window names;
 
 	if (!elf->is64 || elf->machine != EM_X86_64 || !table.section || !read_header(elf, &table))
-		return;
+		return false;
 	collect(elf, &table, draft, &functions);
 	if (functions.count)
 		qsort(functions.list, functions.count, sizeof(*functions.list), by_name);
@@ -235,4 +235,5 @@ void pclntab_read(const struct elf *elf, struct draft *draft)
 	}
 	window_close(&names);
 	free(functions.list);
+	return functions.count;
 }

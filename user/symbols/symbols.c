@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -224,11 +225,13 @@ static struct file *open_object(struct symbols *symbols, uint32_t pid, const str
 	struct symbols_opened opened;
 	struct elf_source source;
 	struct file *file;
-	int error = 0;
+	int error;
 
 	if (object->failures >= OPEN_ATTEMPTS_MOST || (object->failures && object->failed_pid == pid))
 		return NULL;
-	if (open_mapping(pid, mapping, &opened)) {
+	error = open_mapping(pid, mapping, &opened);
+	if (error) {
+		object->error = error;
 		object->failures++;
 		object->failed_pid = pid;
 		symbols->files_failed++;
@@ -351,6 +354,44 @@ void symbols_name(struct symbols *symbols, uint64_t mm_id, bool kernel, struct f
 		symbols->frames_named++;
 	else
 		symbols->frames_unknown++;
+}
+
+static enum symbols_lack diagnose_file(struct symbols *symbols, const struct mappings *mappings,
+				       const struct mapping *mapping, struct symbols_diagnosis *diagnosis)
+{
+	const struct object *object = mapping->object;
+	const struct file *file = file_of(symbols, mappings, mapping);
+
+	diagnosis->deleted = object->path[object->name_bytes];
+	diagnosis->error = object->error;
+	if (!object_is_file(object))
+		return SYMBOLS_LACK_FILE;
+	if (!file)
+		return object->useless ? SYMBOLS_LACK_ELF : SYMBOLS_LACK_FILE;
+	for (size_t i = 0; i < file->build_id_bytes; i++)
+		sprintf(diagnosis->build_id + 2 * i, "%02x", file->build_id[i]);
+	return file->whole ? SYMBOLS_LACK_FUNCTION : SYMBOLS_LACK_TABLE;
+}
+
+void symbols_diagnose(struct symbols *symbols, uint64_t mm_id, const struct frame *frame,
+		      struct symbols_diagnosis *diagnosis)
+{
+	const struct mappings *mappings = map_get(&symbols->spaces, mm_id);
+	const struct mapping *mapping = mappings ? mappings_find(mappings, frame->address) : NULL;
+
+	*diagnosis = (struct symbols_diagnosis){ .lack = SYMBOLS_LACK_NOTHING };
+	if (frame->function)
+		return;
+	if (frame->kind == FRAME_KERNEL)
+		diagnosis->lack = SYMBOLS_LACK_KERNEL;
+	else if (!mappings)
+		diagnosis->lack = SYMBOLS_LACK_MAPPINGS;
+	else if (!mapping)
+		diagnosis->lack = SYMBOLS_LACK_MAPPING;
+	else if (frame->kind == FRAME_ANONYMOUS)
+		diagnosis->lack = mappings->jit[0].key || mappings->jit[1].key ? SYMBOLS_LACK_COMPILED : SYMBOLS_LACK_MAP;
+	else if (mapping->object)
+		diagnosis->lack = diagnose_file(symbols, mappings, mapping, diagnosis);
 }
 
 /* ------------------------------------------------------------------------------------------------ runtimes */

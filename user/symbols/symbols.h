@@ -58,6 +58,30 @@ int symbols_read_mappings(uint32_t pid, char **executable, char **text, size_t *
  */
 void symbols_name(struct symbols *symbols, uint64_t mm_id, bool kernel, struct frame *frame);
 
+/* Why a frame has no name. */
+enum symbols_lack {
+	SYMBOLS_LACK_NOTHING,
+	SYMBOLS_LACK_KERNEL,		/* the kernel's own table */
+	SYMBOLS_LACK_MAPPINGS,		/* nobody read those of the process while it was there */
+	SYMBOLS_LACK_MAPPING,		/* no code is known to be there */
+	SYMBOLS_LACK_FILE,		/* it cannot be opened, or is another one now */
+	SYMBOLS_LACK_ELF,		/* code from a file of another sort */
+	SYMBOLS_LACK_TABLE,		/* stripped, and no debug file is here */
+	SYMBOLS_LACK_FUNCTION,		/* it has its symbols, but none there */
+	SYMBOLS_LACK_MAP,		/* just-in-time compiled, and nothing tells what */
+	SYMBOLS_LACK_COMPILED,		/* the same, and what tells of other code does not of this */
+};
+
+struct symbols_diagnosis {
+	enum symbols_lack lack;
+	bool deleted;
+	int error;			/* -errno of opening the file */
+	char build_id[129];		/* in hexadecimal; "": it has none, or was not read */
+};
+
+void symbols_diagnose(struct symbols *symbols, uint64_t mm_id, const struct frame *frame,
+		      struct symbols_diagnosis *diagnosis);
+
 /*
  * Opens the file that is mapped at an address, and the roots below which its debug file may be: descriptors that the
  * caller closes, of root_count. *key is the same for the same file. 0 or -errno.

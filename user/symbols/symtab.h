@@ -18,7 +18,7 @@ void symtab_read(const struct elf *elf, uint32_t type, bool public_only, struct 
 /* "puts@plt" for each stub of the procedure linkage table (x86-64). */
 void plt_read(const struct elf *elf, struct draft *draft);
 
-/* What a Go program tells of itself, whether it was stripped or not (x86-64, Go 1.16 and later). */
-void pclntab_read(const struct elf *elf, struct draft *draft);
+/* What a Go program tells of itself, whether it was stripped or not (x86-64, Go 1.16 and later). Whether it did. */
+bool pclntab_read(const struct elf *elf, struct draft *draft);
 
 #endif
