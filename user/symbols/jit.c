@@ -86,7 +86,8 @@ static bool read_identity(uint32_t pid, struct identity *identity)
 		line = strstr(text.data, "\nUid:");
 		read = line && sscanf(line + 5, "%u %u %u %u", &users[0], &users[1], &users[2], &users[3]) == 4;
 		line = strstr(text.data, "\nNSpid:");
-		for (line = line ? line + 1 : NULL; line && (line = strpbrk(line, "\t\n")) && *line == '\t';)
+		line = line ? line + strlen("\nNSpid:") : text.data + text.bytes;
+		while (*line == '\t')	/* the last one is the innermost namespace's */
 			identity->pid = (uint32_t)strtoul(line + 1, &line, 10);
 	}
 	buffer_free(&text);
