@@ -4,9 +4,11 @@
  * debug files, what dwz shares; and files that somebody broke.
  */
 #include <errno.h>
+#include <signal.h>
 
 #include "base/buffer.h"
 #include "check.h"
+#include "cli/dwarf.h"
 #include "symbols/demangle.h"
 #include "symbols/lines.h"
 #include "tools.h"
@@ -211,6 +213,60 @@ static void broken(void)
 	buffer_free(&data);
 }
 
+/* A broken file costs the process that reads it, at most. */
+static void apart(void)
+{
+	struct symbols_opened opened = { .fd = -1 };
+	struct line list[LINES_MOST];
+	unsigned int failed = 0;
+	struct dwarf *dwarf;
+	struct stat status;
+	char path[256], children[64];
+	FILE *file;
+	int pid = 0;
+
+	snprintf(path, sizeof(path), "%s/four", tools_directory);
+	opened.fd = open(path, O_RDONLY | O_CLOEXEC);
+	fstat(opened.fd, &status);
+	opened.bytes = (uint64_t)status.st_size;
+	opened.path = path;
+	dwarf = dwarf_open(&opened);
+	if (!check(dwarf, "lines by way of another process"))
+		return;
+	{
+		struct file *table = tools_read("four", 1 << 20);
+		uint64_t outer = tools_address(table, "outer");
+		size_t count = 0;
+
+		for (uint64_t at = outer; count < 3 && at < outer + 60; at++)
+			count = dwarf_find(dwarf, at, list);
+		check_number(count, 3, "three functions at one place");
+		check_string(list[0].function, "innermost", "the innermost one");
+		check_string(list[1].function, "middle", "the next one");
+		check(!list[2].function && list[2].line && !strcmp(base_name(list[2].file), "a.c"), "and the place in the last");
+		check(!dwarf_find(dwarf, 1, list) && !dwarf_has_failed(dwarf), "an address that is nowhere");
+		file_free(table);
+	}
+	snprintf(children, sizeof(children), "/proc/self/task/%d/children", getpid());
+	file = fopen(children, "r");
+	if (file && fscanf(file, "%d", &pid) == 1 && pid > 0) {
+		kill(pid, SIGKILL);
+		check(!dwarf_find(dwarf, 1, list) && dwarf_has_failed(dwarf), "it crashes, which is noticed");
+		failed++;
+	}
+	if (!failed)
+		check_skip("the kernel does not tell of children", "a crash");
+	if (file)
+		fclose(file);
+	dwarf_close(dwarf);
+	close(opened.fd);
+	opened.fd = open("/bin/sh", O_RDONLY | O_CLOEXEC);
+	fstat(opened.fd, &status);
+	opened.bytes = (uint64_t)status.st_size;
+	check(!dwarf_open(&opened), "a file without lines");
+	close(opened.fd);
+}
+
 int main(void)
 {
 	if (!check(tools_begin(), "a directory"))
@@ -218,6 +274,7 @@ int main(void)
 	tools_write("a.c", program);
 	if (tools_run("gcc --version && addr2line --version")) {
 		made();
+		apart();
 		broken();
 	} else {
 		check_skip("no gcc or addr2line", "source lines");

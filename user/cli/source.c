@@ -6,9 +6,9 @@
 
 #include "base/map.h"
 #include "base/message.h"
+#include "cli/dwarf.h"
 #include "cli/source.h"
 #include "symbols/demangle.h"
-#include "symbols/lines.h"
 #include "symbols/printable.h"
 
 #define OPEN_MOST	2		/* files whose DWARF is in memory, at most 512 MiB each */
@@ -25,7 +25,7 @@ struct source {
 	struct map places;		/* hash of file and address -> struct place */
 	struct map without;		/* keys of files that have no lines */
 	struct {
-		struct lines *lines;
+		struct dwarf *dwarf;
 		uint64_t key, used;
 	} open[OPEN_MOST];
 	uint64_t uses;
@@ -45,34 +45,45 @@ void source_destroy(struct source *source)
 	map_free(&source->places);
 	map_free(&source->without);
 	for (unsigned int i = 0; i < OPEN_MOST; i++)
-		lines_close(source->open[i].lines);
+		dwarf_close(source->open[i].dwarf);
 	free(source);
 }
 
-static struct lines *lines_of(struct source *source, const struct symbols_opened *opened)
+static struct dwarf *dwarf_of(struct source *source, const struct symbols_opened *opened)
 {
-	const struct elf_source elf = { .fd = opened->fd, .bytes = opened->bytes };
 	unsigned int oldest = 0;
 
 	for (unsigned int i = 0; i < OPEN_MOST; i++) {
-		if (source->open[i].lines && source->open[i].key == opened->key) {
+		if (source->open[i].dwarf && source->open[i].key == opened->key) {
 			source->open[i].used = ++source->uses;
-			return source->open[i].lines;
+			return source->open[i].dwarf;
 		}
 		if (source->open[i].used < source->open[oldest].used)
 			oldest = i;
 	}
 	if (map_get(&source->without, opened->key))
 		return NULL;
-	lines_close(source->open[oldest].lines);
-	source->open[oldest].lines = NULL;
-	if (lines_open(&source->open[oldest].lines, &elf, opened->path, opened->roots, opened->root_count)) {
+	dwarf_close(source->open[oldest].dwarf);
+	source->open[oldest].dwarf = dwarf_open(opened);
+	if (!source->open[oldest].dwarf) {
 		map_put(&source->without, opened->key, source);
 		return NULL;
 	}
 	source->open[oldest].key = opened->key;
 	source->open[oldest].used = ++source->uses;
-	return source->open[oldest].lines;
+	return source->open[oldest].dwarf;
+}
+
+static size_t find_lines(struct source *source, const struct symbols_opened *opened, uint64_t address, struct line *list)
+{
+	struct dwarf *dwarf = dwarf_of(source, opened);
+	bool failed = !dwarf || dwarf_has_failed(dwarf);
+	size_t count = failed ? 0 : dwarf_find(dwarf, address, list);
+
+	if (!failed && dwarf_has_failed(dwarf))
+		message_warning("%s has debug information that cannot be read: its functions have no lines from here on",
+				opened->path);
+	return count;
 }
 
 /* The name of a function, which is empty for the last one, and where in it. */
@@ -97,16 +108,14 @@ static struct place *find(struct source *source, struct symbols *symbols, uint64
 	struct symbols_opened opened;
 	struct line list[LINES_MOST];
 	struct place *place;
-	struct lines *lines;
 	uint64_t key = hash_words(hash_words((uintptr_t)frame->object, frame->object_address), hash_words(mm_id, caller));
 	size_t count;
 
 	place = map_get(&source->places, key);
 	if (place || source->places.used >= PLACES_MOST || symbols_open(symbols, mm_id, frame->address, &opened))
 		return place;
-	lines = lines_of(source, &opened);
+	count = find_lines(source, &opened, frame->object_address - caller, list);
 	symbols_close(&opened);
-	count = lines ? lines_find(lines, frame->object_address - caller, list) : 0;
 	place = memory_zeroed(1, sizeof(*place) + count * sizeof(place->names[0]));
 	place->count = count;
 	for (size_t i = 0; i < count; i++)

@@ -2,7 +2,8 @@
 /*
  * Source lines and inlined functions, from DWARF, for those who ask: it takes much memory and time, so nothing else needs
  * it. By elfutils' libdw, which is given only what was checked to be a regular file of bounded size, and nothing to open
- * by itself: names of further files (.dwo, .gnu_debugaltlink) are the file's own, so they are not followed blindly.
+ * by itself: names of further files (.dwo, .gnu_debugaltlink) are the file's own, so they are not followed blindly. libdw
+ * can crash all the same: cli/dwarf.h has it in a process of its own.
  */
 #ifndef KTALLY_LINES_H
 #define KTALLY_LINES_H
