@@ -35,6 +35,28 @@ static const struct tally_row *row_of(const struct profile *profile, const char 
 	return found;
 }
 
+/* The call was the last instruction of vfs_read, and what comes after it is another function. */
+static void never_returned(void)
+{
+	const struct profile_options options = { .cells = true };
+	struct profile *profile = profile_create(&options);
+	const struct capture_item kernel = { .type = CAPTURE_KALLSYMS, .data = kallsyms, .bytes = sizeof(kallsyms) - 1 };
+	const uint64_t frames[] = { 0xffffffff81001000, 0xffffffff81001000, 0xffffffff81000020 };
+	struct ktally_task task = task_record(1, MM, 100, 101, "worker");
+	struct profile_sample sample;
+
+	profile_feed_item(profile, &kernel);
+	feed_task(profile, &task);
+	feed_stack(profile, 11, MM, frames, 3, NULL, 0);
+	check(feed_sample(profile, 11, 1, 7 * SECOND, 1000, 0, &sample), "a sample is resolved");
+	check_string(sample.stack->frames[0].function, "vfs_read", "what ran is where it ran");
+	check_string(sample.stack->frames[1].function, "entry_SYSCALL_64", "a caller is where it called");
+	check_number(sample.stack->frames[1].function_offset, 0x1000, "at the end of it");
+	check_number(sample.stack->frames[1].address, 0xffffffff81001000, "its address stays");
+	check_string(sample.stack->frames[2].function, "entry_SYSCALL_64", "other callers are as before");
+	profile_destroy(profile);
+}
+
 static void recorded(void)
 {
 	const struct profile_options options = { .cells = true };
@@ -294,6 +316,7 @@ static void items(void)
 
 int main(void)
 {
+	never_returned();
 	recorded();
 	losses();
 	process_names();

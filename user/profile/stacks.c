@@ -74,6 +74,25 @@ static struct stack *without_frames(struct profile_state *state, struct stack *s
 	return stack;
 }
 
+/*
+ * A caller's address is where it goes on. When the call never returns that can be where the next function begins, and the
+ * byte before it tells who called. Only signals "return" to a function's beginning.
+ */
+static void name_frame(struct symbols *symbols, struct stack *stack, size_t index)
+{
+	struct frame *frame = &stack->frames[index];
+	bool caller = index && index != stack->kernel_frames;
+
+	symbols_name(symbols, stack->mm_id, frame->kind == FRAME_KERNEL, frame);
+	if (!caller || !frame->function || frame->function_offset || strstr(frame->function, "restore_rt"))
+		return;
+	frame->address--;
+	symbols_name(symbols, stack->mm_id, frame->kind == FRAME_KERNEL, frame);
+	frame->address++;
+	frame->object_address++;
+	frame->function_offset += frame->function ? 1 : 0;
+}
+
 struct stack *stacks_name(struct profile_state *state, struct stack *stack, const struct task *task)
 {
 	struct profile *profile = &state->profile;
@@ -87,8 +106,7 @@ struct stack *stacks_name(struct profile_state *state, struct stack *stack, cons
 	}
 	for (size_t i = 0; i < count; i++)
 		if (stack->frames[i].kind != FRAME_UNKNOWN)
-			symbols_name(profile->symbols, stack->mm_id, stack->frames[i].kind == FRAME_KERNEL,
-				     &stack->frames[i]);
+			name_frame(profile->symbols, stack, i);
 	classify(stack, task->executable, symbols_runtime(profile->symbols, task->mm_id));
 	stack->wait_cause = wait_cause_of_stack(stack);
 	stack->named = true;
