@@ -93,6 +93,13 @@ static void real(void)
 	}
 	compare("cgo", "cgo.stripped", "with C");
 	compare("cgopie", "cgopie.stripped", "position-independent, with C");
+	/* This linker leaves to relocations what others write into the file, too. */
+	if (!tools_run("command -v ld.lld && PATH=$PATH:/usr/local/go/bin && export CGO_ENABLED=1 && "
+		       "go build -buildmode=pie -ldflags '-linkmode external -extldflags=-fuse-ld=lld' -o lld . && "
+		       "strip -o lld.stripped lld"))
+		check_skip("no lld", "position-independent, linked by lld");
+	else
+		compare("lld", "lld.stripped", "position-independent, linked by lld");
 }
 
 /* ------------------------------------------------------------------------------------------------ by hand */
