@@ -242,6 +242,34 @@ static void own_map(void)
 	munmap(code, 4096);
 }
 
+/* What a process left behind when it ended, for those who read its capture later. */
+static void left_behind(void)
+{
+	static const char maps[] = "7f0000001000-7f0000002000 r-xp 00000000 00:00 0\n";
+	struct symbols *symbols = symbols_create(0);
+	char path[64];
+	pid_t pid;
+
+	fflush(stdout);
+	pid = fork();
+	if (!pid)
+		_exit(0);
+	waitpid(pid, NULL, 0);
+	snprintf(path, sizeof(path), "/tmp/perf-%d.map", pid);
+	write_line(path, "w", (const char *)0x7f0000001000, 0x100, "left_behind");
+	symbols_set_mappings(symbols, MM, (uint32_t)pid, NULL, maps, sizeof(maps) - 1);
+	check_string(name(symbols, 0x7f0000001010).function, "left_behind", "the map of a process that is gone");
+	symbols_destroy(symbols);
+	symbols = symbols_create(0);
+	if (!geteuid()) {
+		check(!chown(path, 12345, 12345), "whose user is not known any more");
+		symbols_set_mappings(symbols, MM, (uint32_t)pid, NULL, maps, sizeof(maps) - 1);
+		check_string(name(symbols, 0x7f0000001010).function, NULL, "so anybody could have written it");
+	}
+	unlink(path);
+	symbols_destroy(symbols);
+}
+
 /* First process of its own process namespace, with its own /tmp. */
 static void contained(int channel)
 {
@@ -445,6 +473,7 @@ int main(void)
 	perf_map();
 	jitdump();
 	own_map();
+	left_behind();
 	container();
 	own_jitdump();
 	node();

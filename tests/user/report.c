@@ -36,6 +36,19 @@ static bool says(const char *text, const char *wanted)
 	return found;
 }
 
+static void check_names(void)
+{
+	struct result unknown = report(" --unknown"), lines = report(" --lines"), plain = report("%s", "");
+
+	check(unknown.code == EXIT_OK && says(unknown.out, "WITHOUT NAMES") &&
+	      says(unknown.out, "lacks the file: "), "what has no names");
+	check(!strstr(unknown.out, "WHERE CPU TIME WENT"), "and nothing else");
+	check(lines.code == EXIT_OK && !strcmp(lines.out, plain.out), "lines change nothing where there is no DWARF");
+	result_free(&unknown);
+	result_free(&lines);
+	result_free(&plain);
+}
+
 static void check_text(void)
 {
 	struct result result = report("%s", ""), short_result = report(" --top 1"), none = report(" -n 0");
@@ -209,6 +222,7 @@ int main(void)
 	snprintf(path, sizeof(path), "%s/capture", directory);
 	recording_make(path, true);
 	check_text();
+	check_names();
 	check_formats();
 	check_sources();
 	check_failures();
