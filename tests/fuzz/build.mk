@@ -16,8 +16,8 @@ override CFLAGS += -fsanitize=fuzzer-no-link
 
 FUZZERS ?= $(basename $(notdir $(wildcard tests/fuzz/*.c)))
 FUZZ_SECONDS ?= 20
-FUZZ_OBJECTS = $(patsubst user/%.c,$(BUILD)/%.o,$(wildcard user/base/*.c user/symbols/*.c))
-FUZZ_LIBS = -lz -llzma -liberty
+FUZZ_OBJECTS = $(patsubst user/%.c,$(BUILD)/%.o,$(wildcard user/base/*.c user/symbols/*.c user/unwind/*.c))
+FUZZ_LIBS = -lz -lzstd -llzma -liberty
 
 $(BUILD)/fuzzers/%.o: tests/fuzz/%.c
 	@mkdir -p $(@D)

@@ -42,6 +42,7 @@ struct elf {
 	size_t section_names_bytes;
 	struct elf_segment segments[ELF_SEGMENTS_MOST];
 	size_t segment_count;
+	struct elf_segment unwind_index, simple_frames;	/* .eh_frame_hdr and .sframe, also where no section says so */
 	uint8_t build_id[ELF_BUILD_ID_MOST];
 	size_t build_id_bytes;
 	bool has_go_note;		/* the Go linker's own build id */
