@@ -15,7 +15,7 @@
 #define SHOWN_MOST	5
 
 struct counts {
-	unsigned long rows, places, nowhere, given_up, wrong, inexact;
+	unsigned long rows, places, nowhere, given_up, ends, wrong;
 };
 
 struct subject {
@@ -25,6 +25,7 @@ struct subject {
 	Elf *theirs;
 	Dwarf *dwarf;
 	Dwarf_CFI *eh, *debug;
+	bool is_go;
 	unsigned int shown;
 };
 
@@ -57,6 +58,7 @@ static int subject_open(struct subject *subject, const char *path)
 	}
 	elf_version(EV_CURRENT);
 	subject->theirs = elf_begin(source.fd, ELF_C_READ_MMAP, NULL);
+	subject->is_go = subject->statistics.functions[UNWIND_PCLNTAB];
 	subject->eh = dwarf_getcfi_elf(subject->theirs);
 	subject->dwarf = dwarf_begin_elf(subject->theirs, DWARF_C_READ, NULL);
 	subject->debug = subject->dwarf ? dwarf_getcfi(subject->dwarf) : NULL;
@@ -107,6 +109,10 @@ static void compare(struct subject *subject, Dwarf_Frame *frame, const struct el
 	}
 	if (understood && step_same(&ours, &theirs))
 		return;
+	if (subject->is_go && ours.end == STEP_END) {
+		counts->ends++;		/* Go's tables know where goroutines begin, its .debug_frame does not */
+		return;
+	}
 	counts->wrong++;
 	if (subject->shown++ < SHOWN_MOST)
 		printf("# %#lx: kind %u register %u %+d deref %+d saved %#x: differs from libdw\n", (unsigned long)address,
@@ -136,7 +142,7 @@ static void walk(struct subject *subject, const struct elf_segment *segment, uns
 				unwind_table_find(&subject->table, segment->offset + (address - segment->address));
 
 			counts->nowhere++;
-			if (rule->kind != KTALLY_UNWIND_NONE) {
+			if (rule->kind != KTALLY_UNWIND_NONE && !subject->is_go) {	/* Go's cover padding too */
 				counts->wrong++;
 				if (subject->shown++ < SHOWN_MOST)
 					printf("# %#lx: kind %u, but libdw knows nothing\n", (unsigned long)address,
@@ -178,7 +184,9 @@ static void same_as_libdw(const char *path, unsigned int every)
 		if (subject.elf.segments[i].executable)
 			walk(&subject, &subject.elf.segments[i], every, &counts);
 	printf("# %s: %lu functions, %lu rows, %lu rules, %lu bytes; lost: %lu cfa, %lu return address, %lu saved; "
-	       "%lu malformed; %lu of %lu bytes uncovered\n", path, subject.statistics.functions[0],
+	       "%lu malformed; %lu of %lu bytes uncovered\n", path,
+	       subject.statistics.functions[0] + subject.statistics.functions[1] + subject.statistics.functions[2] +
+	       subject.statistics.functions[3],
 	       subject.statistics.rows, subject.statistics.rules, subject.statistics.bytes, subject.statistics.lost_cfa,
 	       subject.statistics.lost_return_address, subject.statistics.lost_saved, subject.statistics.malformed,
 	       subject.statistics.uncovered_bytes, subject.statistics.code_bytes);
@@ -186,6 +194,7 @@ static void same_as_libdw(const char *path, unsigned int every)
 	       counts.given_up);
 	check_number(counts.wrong, 0, "%s: as libdw says", path);
 	check(counts.places > 10, "%s: compared at many places", path);
+	check(subject.is_go == (counts.ends > 0) && counts.ends < 100, "%s: where goroutines begin", path);
 	check(counts.given_up * 1000 <= counts.places, "%s: hardly a rule is missing", path);
 	subject_close(&subject);
 }

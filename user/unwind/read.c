@@ -5,8 +5,10 @@
 
 #include "base/message.h"
 #include "unwind/frames.h"
+#include "unwind/pclntab.h"
 #include "unwind/rows.h"
 #include "unwind/section.h"
+#include "unwind/sframe.h"
 
 #define FUNCTIONS_MOST	(4U << 20)	/* Chromium has one million */
 
@@ -15,6 +17,8 @@ struct reading {
 	struct index index;
 	struct section sections[UNWIND_SOURCES];
 	struct frames *frames[2];	/* of .eh_frame and .debug_frame */
+	struct sframe sframe;
+	struct pclntab pclntab;
 	struct unwind_statistics *statistics;
 };
 
@@ -87,12 +91,37 @@ static void add_frames(struct reading *reading, const struct elf *elf, enum unwi
 	reading->frames[source] = frames;
 }
 
+static void add_sframe(struct reading *reading, const struct elf *elf)
+{
+	const struct elf_segment *segment = &elf->simple_frames;
+	struct section *section = &reading->sections[UNWIND_SFRAME];
+
+	if ((section_load(elf, ".sframe", section) &&
+	     section_load_address(elf, segment->address, segment->file_bytes, section)) ||
+	    !sframe_open(&reading->sframe, section))
+		return;
+	sframe_index(&reading->sframe, &reading->index, UNWIND_SFRAME);
+	reading->statistics->functions[UNWIND_SFRAME] = index_merge(&reading->index);
+}
+
+static void add_pclntab(struct reading *reading, const struct elf *elf)
+{
+	if (!pclntab_open(&reading->pclntab, elf))
+		return;
+	pclntab_index(&reading->pclntab, &reading->index, UNWIND_PCLNTAB);
+	reading->statistics->functions[UNWIND_PCLNTAB] = index_merge(&reading->index);
+}
+
 static bool run(struct reading *reading, const struct function *function, struct rows *rows)
 {
 	switch (function->source) {
 	case UNWIND_EH_FRAME:
 	case UNWIND_DEBUG_FRAME:
 		return frames_run(reading->frames[function->source], function->at, rows);
+	case UNWIND_SFRAME:
+		return sframe_run(&reading->sframe, function->at, rows);
+	case UNWIND_PCLNTAB:
+		return pclntab_run(&reading->pclntab, function->at, rows);
 	}
 	return false;
 }
@@ -210,9 +239,11 @@ int unwind_read(struct unwind_table *table, const struct elf *elf, const struct 
 	if (!elf->is64 || elf->machine != EM_X86_64)
 		return -ENOEXEC;
 	add_frames(&reading, elf, UNWIND_EH_FRAME);
+	add_pclntab(&reading, elf);
 	add_frames(&reading, elf, UNWIND_DEBUG_FRAME);
 	if (!reading.frames[UNWIND_DEBUG_FRAME] && debug)
 		add_frames(&reading, debug, UNWIND_DEBUG_FRAME);
+	add_sframe(&reading, elf);
 	error = reading.index.overflow ? -EFBIG : build(&reading, table, most_bytes);
 	if (!error)
 		count(elf, table, statistics);
@@ -220,6 +251,7 @@ int unwind_read(struct unwind_table *table, const struct elf *elf, const struct 
 		section_free(&reading.sections[i]);
 	free(reading.frames[UNWIND_EH_FRAME]);
 	free(reading.frames[UNWIND_DEBUG_FRAME]);
+	pclntab_close(&reading.pclntab);
 	free(reading.index.list);
 	return error;
 }

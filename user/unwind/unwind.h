@@ -4,9 +4,9 @@
  * that knows it:
  *
  * - .eh_frame, which nearly every file has, also when it was stripped;
+ * - .gopclntab, where Go keeps the size of each frame;
  * - .debug_frame, of the file itself or of its debug file;
- * - .sframe, versions 2 and 3;
- * - .gopclntab, where Go keeps the size of each frame.
+ * - .sframe, versions 2 and 3.
  */
 #ifndef KTALLY_UNWIND_H
 #define KTALLY_UNWIND_H
