@@ -12,6 +12,7 @@
 #define WINDOW_BYTES		65536
 #define TOP_FRAME		1		/* of a function's flags */
 #define RSP_NUMBER		7
+#define SMALL_BYTES		32
 #define FUNCTIONS_MOST		(4U << 20)
 #define SEARCH_STEP		16
 
@@ -254,17 +255,29 @@ static bool run_moves(struct cursor moves, struct rows *rows)
 	return true;
 }
 
+/* Go has its own of what a signal handler returns to: "mov $15, %eax; syscall", in one of two encodings. */
+static bool is_signal_return(const struct pclntab *pclntab, const struct rows *rows)
+{
+	static const uint8_t wide[] = { 0x48, 0xc7, 0xc0, 0x0f, 0, 0, 0, 0x0f, 0x05 };
+	static const uint8_t narrow[] = { 0xb8, 0x0f, 0, 0, 0, 0x0f, 0x05 };
+	uint8_t code[sizeof(wide)];
+
+	return rows->end - rows->start <= SMALL_BYTES && !elf_read(pclntab->elf, rows->start, code, sizeof(code)) &&
+	       (!memcmp(code, wide, sizeof(wide)) || !memcmp(code, narrow, sizeof(narrow)));
+}
+
 bool pclntab_run(struct pclntab *pclntab, uint32_t number, struct rows *rows)
 {
 	static const struct ktally_unwind_rule end = { .kind = KTALLY_UNWIND_END };
+	static const struct ktally_unwind_rule signal = { .kind = KTALLY_UNWIND_SIGNAL };
 	struct cursor moves = cursor_over(pclntab->moves.data, pclntab->moves.bytes);
 	uint64_t at;
 	bool top;
 
 	if (!describe(pclntab, number, &at, &top))
 		return false;
-	if (top) {
-		rows_rule(rows, 0, &end);
+	if (top || is_signal_return(pclntab, rows)) {
+		rows_rule(rows, 0, top ? &end : &signal);
 		return true;
 	}
 	if (!at) {
