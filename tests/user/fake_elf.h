@@ -33,6 +33,7 @@ struct fake_elf {
 	const char *section;				/* another section with these contents, NULL: none */
 	const void *section_data;
 	size_t section_bytes;
+	bool compressed;				/* that section says it is */
 };
 
 struct fake_layout {
@@ -161,8 +162,8 @@ static inline struct buffer fake_elf(const struct fake_elf *elf)
 		fake_section(&layout, ".gnu_debuglink", (Elf64_Shdr){ .sh_type = SHT_PROGBITS }, link, bytes + 4);
 	}
 	if (elf->section)
-		fake_section(&layout, elf->section, (Elf64_Shdr){ .sh_type = SHT_PROGBITS }, elf->section_data,
-			     elf->section_bytes);
+		fake_section(&layout, elf->section, (Elf64_Shdr){ .sh_type = SHT_PROGBITS,
+			     .sh_flags = elf->compressed ? SHF_COMPRESSED : 0 }, elf->section_data, elf->section_bytes);
 	buffer_append(&layout.names, ".shstrtab", 10);
 	fake_section(&layout, "", (Elf64_Shdr){ .sh_type = SHT_STRTAB }, layout.names.data, layout.names.bytes);
 	fake_pad(&layout.file, (layout.file.bytes + 7) & ~7UL);

@@ -174,12 +174,14 @@ static inline bool step_by_libdw(Dwarf_Frame *frame, const uint64_t *from, struc
 	return true;
 }
 
-static inline bool step_same(const struct step *a, const struct step *b)
+/* exact: also in the registers by which hardly any caller finds its CFA. */
+static inline bool step_same(const struct step *a, const struct step *b, bool exact)
 {
 	if (a->end != b->end)
 		return false;
 	for (size_t i = 0; a->end == STEP_DONE && i < sizeof(step_kept) / sizeof(step_kept[0]); i++)
-		if (a->registers[step_kept[i]] != b->registers[step_kept[i]])
+		if (a->registers[step_kept[i]] != b->registers[step_kept[i]] &&
+		    (exact || step_kept[i] == 6 || step_kept[i] == 7 || step_kept[i] == 16))
 			return false;
 	return true;
 }

@@ -119,34 +119,41 @@ static void restore_state(struct machine *machine)
 
 static void define_cfa(struct machine *machine, uint64_t number, int64_t offset)
 {
-	machine->frame->cfa = (struct cfa){
+	machine->frame->plain = (struct cfa){
 		.kind = CFA_REGISTER,
 		.number = number < 32 ? (uint32_t)number : 32,
 		.offset = offset,
 	};
+	machine->frame->cfa = machine->frame->plain;
+	machine->frame->by_expression = false;
 }
 
-/* Only one half of it: there must be another. */
-static void redefine_cfa(struct machine *machine, bool is_register)
+/* Only one half: there must have been another. An expression stays what the CFA is when only the offset changes. */
+static void redefine_register(struct machine *machine, uint64_t number)
 {
-	struct cfa *cfa = &machine->frame->cfa;
-	uint64_t value = cursor_unsigned(&machine->code);
-
-	if (cfa->kind != CFA_REGISTER || value > INT64_MAX)
+	if (machine->frame->plain.kind != CFA_REGISTER)
 		machine->bad = true;
-	else if (is_register)
-		define_cfa(machine, value, cfa->offset);
-	else
-		cfa->offset = (int64_t)value;
+	define_cfa(machine, number, machine->frame->plain.offset);
 }
 
-static void define_cfa_offset_factored(struct machine *machine)
+static void redefine_offset(struct machine *machine, int64_t offset)
 {
-	int64_t offset = factored(machine, cursor_signed(&machine->code));
+	struct frame *frame = machine->frame;
 
-	if (machine->frame->cfa.kind != CFA_REGISTER)
+	if (frame->plain.kind != CFA_REGISTER)
 		machine->bad = true;
-	machine->frame->cfa.offset = offset;
+	frame->plain.offset = offset;
+	if (!frame->by_expression)
+		frame->cfa = frame->plain;
+}
+
+static int64_t unsigned_offset(struct machine *machine)
+{
+	uint64_t offset = cursor_unsigned(&machine->code);
+
+	if (offset > INT64_MAX)
+		machine->bad = true;
+	return (int64_t)offset;
 }
 
 static struct cursor block(struct machine *machine)
@@ -240,24 +247,24 @@ static void step(struct machine *machine)
 		break;
 	case OP_DEF_CFA:
 		number = cursor_unsigned(code);
-		define_cfa(machine, number, 0);
-		redefine_cfa(machine, false);
+		define_cfa(machine, number, unsigned_offset(machine));
 		break;
 	case OP_DEF_CFA_SF:
 		number = cursor_unsigned(code);
 		define_cfa(machine, number, factored(machine, cursor_signed(code)));
 		break;
 	case OP_DEF_CFA_REGISTER:
-		redefine_cfa(machine, true);
+		redefine_register(machine, cursor_unsigned(code));
 		break;
 	case OP_DEF_CFA_OFFSET:
-		redefine_cfa(machine, false);
+		redefine_offset(machine, unsigned_offset(machine));
 		break;
 	case OP_DEF_CFA_OFFSET_SF:
-		define_cfa_offset_factored(machine);
+		redefine_offset(machine, factored(machine, cursor_signed(code)));
 		break;
 	case OP_DEF_CFA_EXPRESSION:
 		machine->frame->cfa = expression_cfa(block(machine));
+		machine->frame->by_expression = true;
 		break;
 	case OP_EXPRESSION:
 	case OP_VAL_EXPRESSION:

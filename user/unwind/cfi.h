@@ -37,6 +37,8 @@ struct cfa {
 
 struct frame {
 	struct cfa cfa;
+	struct cfa plain;		/* the last register and offset: half of it may be changed, after an expression too */
+	bool by_expression;
 	struct place places[FOLLOWED];
 };
 
@@ -68,9 +70,12 @@ bool cfi_run(const struct cie *cie, struct cursor instructions, const struct ori
 struct cfa expression_cfa(struct cursor expression);
 struct place expression_place(struct cursor expression, bool is_value);
 
-enum rule_loss { LOSS_NONE, LOSS_CFA, LOSS_RETURN_ADDRESS, LOSS_SAVED };
+enum rule_loss { LOSS_NONE, LOSS_CFA, LOSS_RETURN_ADDRESS, LOSS_SAVED, LOSS_REGISTER };
 
-/* The rule that says what a frame says; KTALLY_UNWIND_NONE if none does, with what stood in the way. */
+/*
+ * The rule that says what a frame says; KTALLY_UNWIND_NONE if none does, with what stood in the way. LOSS_REGISTER: all but
+ * where one of rbx, r12 to r15 was saved.
+ */
 struct ktally_unwind_rule rule_of_frame(const struct cie *cie, const struct frame *frame, enum rule_loss *loss);
 
 #endif

@@ -43,6 +43,7 @@ void rows_frame(struct rows *rows, uint64_t within, const struct frame *frame)
 	rows->statistics->lost_cfa += loss == LOSS_CFA;
 	rows->statistics->lost_return_address += loss == LOSS_RETURN_ADDRESS;
 	rows->statistics->lost_saved += loss == LOSS_SAVED;
+	rows->statistics->inexact += loss == LOSS_REGISTER;
 	rows_rule(rows, within, &rule);
 }
 
@@ -135,6 +136,7 @@ static void walk(struct reading *reading, struct builder *builder)
 	reading->statistics->lost_cfa = 0;
 	reading->statistics->lost_return_address = 0;
 	reading->statistics->lost_saved = 0;
+	reading->statistics->inexact = 0;
 	for (size_t i = 0; i < index->count; i++) {
 		const struct function *function = &index->list[i];
 		uint64_t next = i + 1 < index->count ? index->list[i + 1].start : UINT64_MAX;

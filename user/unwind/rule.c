@@ -56,22 +56,35 @@ static bool put_cfa(const struct cfa *cfa, struct ktally_unwind_rule *rule)
 	return true;
 }
 
-static bool put_saved(const struct frame *frame, struct ktally_unwind_rule *rule)
+/* False if it is not known in which way a register was saved. */
+static bool put_place(const struct frame *frame, unsigned int which, struct ktally_unwind_rule *rule)
 {
-	for (unsigned int i = 0; i < KTALLY_UNWIND_SAVED; i++) {
-		struct place place = from_cfa(frame, i);
+	struct place place = from_cfa(frame, which);
 
-		if (place.kind == PLACE_SAME || place.kind == PLACE_UNDEFINED)
-			continue;
-		if ((place.kind != PLACE_CFA && place.kind != PLACE_RBP) || place.offset % 8 ||
-		    place.offset / 8 != (int16_t)(place.offset / 8))
-			return false;
-		rule->saved |= (uint16_t)(1U << i);
-		if (place.kind == PLACE_RBP)
-			rule->saved |= (uint16_t)(1U << (KTALLY_UNWIND_SAVED_FROM_RBP + i));
-		rule->saved_at[i] = (int16_t)(place.offset / 8);
-	}
+	if (place.kind == PLACE_SAME || place.kind == PLACE_UNDEFINED)
+		return true;
+	if ((place.kind != PLACE_CFA && place.kind != PLACE_RBP) || place.offset % 8 ||
+	    place.offset / 8 != (int16_t)(place.offset / 8))
+		return false;
+	rule->saved |= (uint16_t)(1U << which);
+	if (place.kind == PLACE_RBP)
+		rule->saved |= (uint16_t)(1U << (KTALLY_UNWIND_SAVED_FROM_RBP + which));
+	rule->saved_at[which] = (int16_t)(place.offset / 8);
 	return true;
+}
+
+/*
+ * Callers find their CFA by rsp or rbp; by another register hardly ever, so the rule that does not know one of those is
+ * still worth having. Of assembly that keeps rbp elsewhere nothing is told.
+ */
+static bool put_saved(const struct frame *frame, struct ktally_unwind_rule *rule, bool *all)
+{
+	enum place_kind stack_pointer = frame->places[RSP].kind;
+
+	*all = true;
+	for (unsigned int i = RBX; i < KTALLY_UNWIND_SAVED; i++)
+		*all &= put_place(frame, i, rule);
+	return put_place(frame, RBP, rule) && (stack_pointer == PLACE_SAME || stack_pointer == PLACE_IS_CFA);
 }
 
 struct ktally_unwind_rule rule_of_frame(const struct cie *cie, const struct frame *frame, enum rule_loss *loss)
@@ -79,7 +92,7 @@ struct ktally_unwind_rule rule_of_frame(const struct cie *cie, const struct fram
 	static const struct ktally_unwind_rule none;
 	struct ktally_unwind_rule rule = none;
 	struct place address = from_cfa(frame, RETURN_ADDRESS);
-	enum place_kind stack_pointer = frame->places[RSP].kind;
+	bool all;
 
 	*loss = LOSS_NONE;
 	if (cie->signal || is_signal(frame)) {
@@ -94,7 +107,9 @@ struct ktally_unwind_rule rule_of_frame(const struct cie *cie, const struct fram
 		*loss = LOSS_RETURN_ADDRESS;
 	else if (!put_cfa(&frame->cfa, &rule))
 		*loss = LOSS_CFA;
-	else if ((stack_pointer != PLACE_SAME && stack_pointer != PLACE_IS_CFA) || !put_saved(frame, &rule))
+	else if (!put_saved(frame, &rule, &all))
 		*loss = LOSS_SAVED;
-	return *loss == LOSS_NONE ? rule : none;
+	else if (!all)
+		*loss = LOSS_REGISTER;
+	return *loss == LOSS_NONE || *loss == LOSS_REGISTER ? rule : none;
 }

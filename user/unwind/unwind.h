@@ -22,8 +22,9 @@ struct unwind_statistics {
 	/* Rows that became rule 0, because no rule can tell what they say: */
 	uint64_t lost_cfa;			/* where the CFA is */
 	uint64_t lost_return_address;		/* that the return address is elsewhere than right below the CFA */
-	uint64_t lost_saved;			/* where registers were saved */
+	uint64_t lost_saved;			/* where rbp was saved, or that rsp is not the CFA */
 	uint64_t lost_rules;			/* the rarest of more rules than a table can have */
+	uint64_t inexact;			/* rows that do not tell where one of rbx, r12 to r15 was saved */
 	uint64_t malformed;			/* functions that could not be read, or not to their end */
 	uint64_t code_bytes, uncovered_bytes;	/* of executable segments; of which nothing is known */
 };
