@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * unwind/unwind.h: the tables of this machine's own files say the same as elfutils' libdw, which reads .eh_frame and
- * .debug_frame quite differently, at every place where something changes and at random ones between.
+ * unwind/unwind.h: the tables of this machine's own files, and of programs compiled here, say the same as elfutils' libdw,
+ * which reads .eh_frame and .debug_frame quite differently, at every place where something changes and at random ones
+ * between. With files as arguments: those instead.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -29,6 +30,7 @@ struct subject {
 	unsigned int shown;
 };
 
+static char directory[] = "/tmp/ktally-test-unwind-XXXXXX";
 static uint64_t random_state = 88172645463325252u;
 
 static uint64_t random_number(void)
@@ -133,7 +135,7 @@ static uint64_t after_gap(const struct subject *subject, const struct elf_segmen
 	return UINT64_MAX;
 }
 
-static void walk(struct subject *subject, const struct elf_segment *segment, unsigned int every, struct counts *counts)
+static void walk(struct subject *subject, const struct elf_segment *segment, struct counts *counts)
 {
 	uint64_t end = segment->address + segment->file_bytes;
 	uint64_t address = segment->address;
@@ -162,59 +164,254 @@ static void walk(struct subject *subject, const struct elf_segment *segment, uns
 		if (row_end <= address)
 			row_end = address + 1;
 		counts->rows++;
-		if (random_number() % every == 0) {
-			compare(subject, frame, segment, address, counts);
-			compare(subject, frame, segment, row_end - 1, counts);
-			compare(subject, frame, segment, address + random_number() % (row_end - address), counts);
-		}
+		compare(subject, frame, segment, address, counts);
+		compare(subject, frame, segment, row_end - 1, counts);
+		compare(subject, frame, segment, address + random_number() % (row_end - address), counts);
 		free(frame);
 		address = row_end;
 	}
 }
 
-static void same_as_libdw(const char *path, unsigned int every)
+static bool has_kind(const struct unwind_table *table, unsigned int kind)
+{
+	for (uint32_t i = 0; i < table->row_count; i++)
+		if (table->rules[table->rows[i].rule].kind == kind)
+			return true;
+	return false;
+}
+
+static void report(const struct subject *subject, const struct counts *counts, const char *name)
+{
+	const struct unwind_statistics *statistics = &subject->statistics;
+
+	printf("# %s: functions %lu .eh_frame %lu .debug_frame %lu pclntab, %lu rows, %lu rules, %lu bytes; lost: %lu cfa, "
+	       "%lu return address, %lu saved, %lu malformed; %lu of %lu bytes uncovered\n", name,
+	       statistics->functions[UNWIND_EH_FRAME], statistics->functions[UNWIND_DEBUG_FRAME],
+	       statistics->functions[UNWIND_PCLNTAB], statistics->rows, statistics->rules, statistics->bytes,
+	       statistics->lost_cfa, statistics->lost_return_address, statistics->lost_saved, statistics->malformed,
+	       statistics->uncovered_bytes, statistics->code_bytes);
+	printf("# %s: %lu places compared in %lu of libdw's rows; %lu given up, %lu not in all registers\n", name,
+	       counts->places, counts->rows, counts->given_up, counts->inexact);
+}
+
+/* kinds: those that must be among the rules, as bits. */
+static void same_as_libdw(const char *name, const char *path, unsigned int kinds)
 {
 	struct counts counts = { 0 };
 	struct subject subject;
 	int error = subject_open(&subject, path);
 
 	if (error == -ENOENT) {
-		check_skip("not on this machine", "%s", path);
+		check_skip("not on this machine", "%s", name);
 		return;
 	}
-	if (!check_number(error, 0, "%s is read", path))
+	if (!check_number(error, 0, "%s is read", name))
 		return;
-	check_number(unwind_table_check(&subject.table), 0, "%s: a valid table", path);
+	check_number(unwind_table_check(&subject.table), 0, "%s: a valid table", name);
 	for (size_t i = 0; i < subject.elf.segment_count; i++)
 		if (subject.elf.segments[i].executable)
-			walk(&subject, &subject.elf.segments[i], every, &counts);
-	printf("# %s: %lu functions, %lu rows, %lu rules, %lu bytes; lost: %lu cfa, %lu return address, %lu saved; "
-	       "%lu malformed; %lu of %lu bytes uncovered\n", path,
-	       subject.statistics.functions[0] + subject.statistics.functions[1] + subject.statistics.functions[2] +
-	       subject.statistics.functions[3],
-	       subject.statistics.rows, subject.statistics.rules, subject.statistics.bytes, subject.statistics.lost_cfa,
-	       subject.statistics.lost_return_address, subject.statistics.lost_saved, subject.statistics.malformed,
-	       subject.statistics.uncovered_bytes, subject.statistics.code_bytes);
-	printf("# %s: %lu places compared in %lu of libdw's rows; %lu given up, %lu not in all registers\n", path,
-	       counts.places, counts.rows, counts.given_up, counts.inexact);
-	check_number(counts.wrong, 0, "%s: as libdw says", path);
-	check(counts.places > 10, "%s: compared at many places", path);
-	check(subject.is_go == (counts.ends > 0) && counts.ends < 100, "%s: where goroutines begin", path);
-	check((counts.given_up + counts.inexact) * 1000 <= counts.places, "%s: hardly a rule is missing", path);
+			walk(&subject, &subject.elf.segments[i], &counts);
+	report(&subject, &counts, name);
+	check_number(counts.wrong, 0, "%s: as libdw says", name);
+	check(counts.places > 10, "%s: compared at many places", name);
+	check(subject.is_go == (counts.ends > 0) && counts.ends < 100, "%s: where goroutines begin", name);
+	/* A few instructions of the C library have the return address in a register, and it may be linked into a small program. */
+	check((counts.given_up + counts.inexact) * 1000 <= counts.places + 30000, "%s: hardly a rule is missing", name);
+	for (unsigned int kind = 1; kind <= KTALLY_UNWIND_SIGNAL; kind++)
+		if (kinds >> kind & 1)
+			check(has_kind(&subject.table, kind), "%s: has rules of kind %u", name, kind);
 	subject_close(&subject);
+}
+
+/* At every byte of the code of one, the other says the same. */
+static void same_tables(const char *name, const char *path, const char *other_path)
+{
+	struct subject subject, other;
+	unsigned long different = 0;
+
+	if (!check_number(subject_open(&subject, path), 0, "%s is read", name) ||
+	    !check_number(subject_open(&other, other_path), 0, "%s: the other is read", name))
+		return;
+	for (size_t i = 0; i < subject.elf.segment_count; i++) {
+		const struct elf_segment *segment = &subject.elf.segments[i];
+
+		for (uint64_t at = segment->offset; segment->executable && at < segment->offset + segment->file_bytes; at++)
+			different += !!memcmp(unwind_table_find(&subject.table, at), unwind_table_find(&other.table, at),
+					      sizeof(struct ktally_unwind_rule));
+	}
+	check_number(different, 0, "%s: says the same", name);
+	check(has_kind(&subject.table, KTALLY_UNWIND_END) && has_kind(&other.table, KTALLY_UNWIND_END),
+	      "%s: both say something", name);
+	subject_close(&subject);
+	subject_close(&other);
+}
+
+/* Functions of each kind that compilers write: aligned stack (DRAP), alloca(), large frames, many saved registers. */
+static const char program[] =
+	"#include <alloca.h>\n#include <math.h>\n#include <setjmp.h>\n#include <signal.h>\n#include <stdarg.h>\n"
+	"#include <stdio.h>\n#include <string.h>\n"
+	"#define NOINLINE __attribute__((noinline))\n"
+	"volatile int sink; jmp_buf buffer;\n"
+	"NOINLINE int use(void *p, int n) { memset(p, n, n); return ((char *)p)[0]; }\n"
+	"NOINLINE int drap(int n, ...) { _Alignas(64) char big[256]; va_list list; va_start(list, n);\n"
+	"	char *p = alloca(n); int x = use(big, n) + use(p, n) + va_arg(list, int); va_end(list); return x; }\n"
+	"NOINLINE int drap_more(int a, int b, int c, int d, int e, int f, int g) { _Alignas(128) char big[512];\n"
+	"	int x = a * b + c * d - e; for (int i = 0; i < g; i++) x += use(big, i + x + f) * (i ^ a ^ b ^ c ^ d ^ e);\n"
+	"	return x + use(alloca(g + 1), g); }\n"
+	"NOINLINE int large(int n) { char big[1 << 20]; return use(big, n) + use(big + 4096, n); }\n"
+	"NOINLINE int dynamic(int n) { return use(alloca(n), n) + use(alloca(2 * n), n); }\n"
+	"NOINLINE double many(int a, int b, int c, int d, int e, int f, double g) {\n"
+	"	for (int i = 0; i < a; i++) g += sin(g) * use(&sink, 1) * (a + b * c - d * e + f) + i;\n"
+	"	return g > 3 ? many(b, c, d, e, f, a, g / 2) : g; }\n"
+	"NOINLINE void jump(int n) { if (n) longjmp(buffer, n); }\n"
+	"int main(int n, char **a) { int x = n; signal(SIGUSR1, SIG_IGN); if (!setjmp(buffer)) jump(n > 5);\n"
+	"	x += drap(n, 3) + drap_more(1, 2, 3, 4, 5, 6, n) + large(n) + dynamic(n);\n"
+	"	printf(\"%d %f %s\\n\", x, many(1, 2, 3, 4, 5, 6, x), a[0]); return 0; }\n";
+
+static bool write_file(const char *name, const char *content)
+{
+	char path[256];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/%s", directory, name);
+	file = fopen(path, "we");
+	if (!file)
+		return false;
+	fputs(content, file);
+	return !fclose(file);
+}
+
+__attribute__((format(printf, 1, 2)))
+static bool run(const char *format, ...)
+{
+	char command[1024];
+	size_t at = (size_t)snprintf(command, sizeof(command), "cd %s && ", directory);
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(command + at, sizeof(command) - at, format, arguments);
+	va_end(arguments);
+	return !system(command);
+}
+
+#define KIND(name)	(1U << KTALLY_UNWIND_##name)
+
+static void compiled(void)
+{
+	static const struct {
+		const char *options;
+		unsigned int kinds;
+	} list[] = {
+		{ "gcc -O2 -fomit-frame-pointer", KIND(END) | KIND(DEREF) | KIND(PLT) },
+		{ "gcc -O0", KIND(END) },
+		{ "gcc -O3 -mavx2 -g", KIND(END) | KIND(DEREF) },
+		{ "gcc -Os -fno-plt -Wl,-z,now", KIND(END) },
+		{ "gcc -O2 -fcf-protection -Wl,-z,ibtplt", KIND(PLT) },
+		{ "gcc -O2 -static", KIND(END) | KIND(SIGNAL) | KIND(DEREF) },
+		{ "gcc -O2 -static-pie -fPIE", KIND(END) | KIND(SIGNAL) },
+		{ "gcc -O2 -no-pie -s", KIND(END) | KIND(DEREF) },
+		{ "gcc -O2 -fno-asynchronous-unwind-tables -g", KIND(DEREF) },
+		{ "gcc -O2 -fno-asynchronous-unwind-tables -g -gz=zlib", KIND(DEREF) },
+		{ "clang -O2 -fno-asynchronous-unwind-tables -g", 0 },
+		{ "clang -O2 -fuse-ld=lld", 0 },
+	};
+	char path[256];
+
+	snprintf(path, sizeof(path), "%s/program", directory);
+	if (!check(write_file("program.c", program), "a program to compile"))
+		return;
+	for (size_t i = 0; i < sizeof(list) / sizeof(list[0]); i++) {
+		if (run("%s -w -o program program.c -lm 2>log", list[i].options))
+			same_as_libdw(list[i].options, path, list[i].kinds);
+		else
+			check_skip("cannot be compiled here", "%s", list[i].options);
+	}
+}
+
+/* What the program headers say is enough. */
+static void without_sections(void)
+{
+	char path[256], bare[256];
+	Elf64_Ehdr header;
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/program", directory);
+	snprintf(bare, sizeof(bare), "%s/bare", directory);
+	if (!run("gcc -O2 -w -o program program.c -lm 2>log && cp program bare")) {
+		check_skip("gcc is not installed", "without section headers");
+		return;
+	}
+	fd = open(bare, O_RDWR | O_CLOEXEC);
+	if (fd >= 0 && pread(fd, &header, sizeof(header), 0) == sizeof(header)) {
+		header.e_shoff = header.e_shnum = header.e_shstrndx = 0;
+		check(pwrite(fd, &header, sizeof(header), 0) == sizeof(header), "section headers are taken away");
+		same_tables("without section headers", bare, path);
+	}
+	close(fd);
+}
+
+static void go(void)
+{
+	static const char *const builds[] = { "", "-buildmode=pie" };
+	char path[256], stripped[256];
+
+	snprintf(path, sizeof(path), "%s/hello", directory);
+	snprintf(stripped, sizeof(stripped), "%s/hello.stripped", directory);
+	if (!run("PATH=$PATH:/usr/local/go/bin go version >log 2>&1")) {
+		check_skip("Go is not installed", "Go's programs");
+		return;
+	}
+	if (!write_file("hello.go", "package main\nfunc main() { println(\"hello\") }\n") ||
+	    !write_file("calls.go", "package main\n// static int twice(int x) { return 2 * x; }\nimport \"C\"\n"
+				    "func main() { println(\"hello\", C.twice(4)) }\n"))
+		return;
+	for (size_t i = 0; i < 4; i++) {
+		const char *source = i < 2 ? "hello" : "calls", *build = builds[i % 2];
+		char name[64];
+
+		snprintf(name, sizeof(name), "Go: %s %s", source, build);
+		if (!run("PATH=$PATH:/usr/local/go/bin GO111MODULE=off GOFLAGS=-p=1 GOCACHE=${GOCACHE:-${HOME:-$PWD}/.cache/go-build} "
+			 "sh -c 'go build %s -o hello %s.go && go build %s -ldflags=\"-s -w\" -o hello.stripped %s.go' >log 2>&1",
+			 build, source, build, source)) {
+			check_skip("cannot be built here", "%s", name);
+			continue;
+		}
+		same_as_libdw(name, path, KIND(END) | KIND(REGISTER) | KIND(SIGNAL));
+		same_tables("Go: stripped", stripped, path);
+	}
 }
 
 int main(int argc, char **argv)
 {
-	static const char *const files[] = {
-		"/usr/lib/x86_64-linux-gnu/libc.so.6", "/usr/lib/x86_64-linux-gnu/libcrypto.so.3",
-		"/usr/lib/x86_64-linux-gnu/libstdc++.so.6", "/lib64/ld-linux-x86-64.so.2", "/usr/bin/python3",
-		"/usr/bin/perl", "/usr/bin/git", "/usr/lib/gcc/x86_64-linux-gnu/12/cc1",
+#define LIBRARY(name)	"/usr/lib/x86_64-linux-gnu/" name
+	static const struct {
+		const char *path;
+		unsigned int kinds;
+	} files[] = {
+		{ LIBRARY("libc.so.6"), KIND(END) | KIND(SIGNAL) | KIND(PLT) },
+		{ LIBRARY("libcrypto.so.3"), KIND(DEREF) | KIND(PLT) },
+		{ LIBRARY("libstdc++.so.6"), KIND(PLT) },
+		{ LIBRARY("libaom.so.3"), KIND(DEREF) },
+		{ "/lib64/ld-linux-x86-64.so.2", KIND(END) },
+		{ "/usr/bin/python3", KIND(END) },
+		{ "/usr/bin/perl", KIND(END) },
+		{ "/usr/bin/git", KIND(END) },
+		{ "/usr/lib/gcc/x86_64-linux-gnu/12/cc1", KIND(END) },
 	};
 
+	if (!mkdtemp(directory)) {
+		check(false, "a directory");
+		return check_end();
+	}
 	for (int i = 1; i < argc; i++)
-		same_as_libdw(argv[i], 1);
+		same_as_libdw(argv[i], argv[i], 0);
 	for (size_t i = 0; argc == 1 && i < sizeof(files) / sizeof(files[0]); i++)
-		same_as_libdw(files[i], 1);
+		same_as_libdw(files[i].path, files[i].path, files[i].kinds);
+	if (argc == 1) {
+		compiled();
+		without_sections();
+		go();
+	}
+	check(run("rm -rf %s", directory), "cleaned up");
 	return check_end();
 }
