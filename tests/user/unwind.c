@@ -135,6 +135,20 @@ static uint64_t after_gap(const struct subject *subject, const struct elf_segmen
 	return UINT64_MAX;
 }
 
+/* Nobody but us tells of the stubs that LLVM's linker writes, and of where the dynamic linker begins. */
+static bool in_linkers(const struct subject *subject, uint64_t address)
+{
+	static const char *const names[] = { ".plt", ".iplt", ".plt.sec", ".plt.got" };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		const struct elf_section *section = elf_find_section(&subject->elf, names[i]);
+
+		if (section && address - section->address < section->bytes)
+			return true;
+	}
+	return address - subject->elf.entry < 256;
+}
+
 static void walk(struct subject *subject, const struct elf_segment *segment, struct counts *counts)
 {
 	uint64_t end = segment->address + segment->file_bytes;
@@ -149,7 +163,8 @@ static void walk(struct subject *subject, const struct elf_segment *segment, str
 				unwind_table_find(&subject->table, segment->offset + (address - segment->address));
 
 			counts->nowhere++;
-			if (rule->kind != KTALLY_UNWIND_NONE && !subject->is_go) {	/* Go's cover padding too */
+			/* Go's cover padding too, and nothing describes what the linker wrote. */
+			if (rule->kind != KTALLY_UNWIND_NONE && !subject->is_go && !in_linkers(subject, address)) {
 				counts->wrong++;
 				if (subject->shown++ < SHOWN_MOST)
 					printf("# %#lx: kind %u, but libdw knows nothing\n", (unsigned long)address,
@@ -313,7 +328,8 @@ static void compiled(void)
 		{ "gcc -O2 -fno-asynchronous-unwind-tables -g", KIND(DEREF) },
 		{ "gcc -O2 -fno-asynchronous-unwind-tables -g -gz=zlib", KIND(DEREF) },
 		{ "clang -O2 -fno-asynchronous-unwind-tables -g", 0 },
-		{ "clang -O2 -fuse-ld=lld", 0 },
+		{ "clang -O2 -fuse-ld=lld", KIND(END) | KIND(PLT) },
+		{ "clang -O2 -fuse-ld=lld -fcf-protection -Wl,-z,force-ibt", KIND(END) | KIND(PLT) },
 	};
 	char path[256];
 

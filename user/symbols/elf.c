@@ -85,6 +85,7 @@ static int read_header(struct elf *elf, struct layout *layout)
 			return -EBADMSG;
 		elf->type = header.e_type;
 		elf->machine = header.e_machine;
+		elf->entry = header.e_entry;
 		*layout = (struct layout){ header.e_shoff, header.e_phoff, header.e_shnum, header.e_phnum,
 					   header.e_shstrndx };
 	} else {
@@ -98,6 +99,7 @@ static int read_header(struct elf *elf, struct layout *layout)
 			return -EBADMSG;
 		elf->type = header.e_type;
 		elf->machine = header.e_machine;
+		elf->entry = header.e_entry;
 		*layout = (struct layout){ header.e_shoff, header.e_phoff, header.e_shnum, header.e_phnum,
 					   header.e_shstrndx };
 	}

@@ -36,6 +36,7 @@ struct elf {
 	struct elf_source source;
 	bool is64;
 	uint16_t type, machine;
+	uint64_t entry;			/* address where a process begins */
 	struct elf_section *sections;
 	size_t section_count;
 	char *section_names;

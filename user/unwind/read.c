@@ -5,6 +5,7 @@
 
 #include "base/message.h"
 #include "unwind/frames.h"
+#include "unwind/linker.h"
 #include "unwind/pclntab.h"
 #include "unwind/rows.h"
 #include "unwind/section.h"
@@ -123,6 +124,9 @@ static bool run(struct reading *reading, const struct function *function, struct
 		return sframe_run(&reading->sframe, function->at, rows);
 	case UNWIND_PCLNTAB:
 		return pclntab_run(&reading->pclntab, function->at, rows);
+	case UNWIND_LINKER:
+		linker_run(function->at, rows);
+		return true;
 	}
 	return false;
 }
@@ -246,6 +250,8 @@ int unwind_read(struct unwind_table *table, const struct elf *elf, const struct 
 	if (!reading.frames[UNWIND_DEBUG_FRAME] && debug)
 		add_frames(&reading, debug, UNWIND_DEBUG_FRAME);
 	add_sframe(&reading, elf);
+	linker_index(elf, &reading.index, UNWIND_LINKER);
+	statistics->functions[UNWIND_LINKER] = index_merge(&reading.index);
 	error = reading.index.overflow ? -EFBIG : build(&reading, table, most_bytes);
 	if (!error)
 		count(elf, table, statistics);

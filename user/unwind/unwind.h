@@ -6,7 +6,8 @@
  * - .eh_frame, which nearly every file has, also when it was stripped;
  * - .gopclntab, where Go keeps the size of each frame;
  * - .debug_frame, of the file itself or of its debug file;
- * - .sframe, versions 2 and 3.
+ * - .sframe, versions 2 and 3;
+ * - a look at the code, where a process begins and in the stubs of the procedure linkage table.
  */
 #ifndef KTALLY_UNWIND_H
 #define KTALLY_UNWIND_H
@@ -14,7 +15,7 @@
 #include "symbols/elf.h"
 #include "unwind/table.h"
 
-enum unwind_source { UNWIND_EH_FRAME, UNWIND_DEBUG_FRAME, UNWIND_SFRAME, UNWIND_PCLNTAB, UNWIND_SOURCES };
+enum unwind_source { UNWIND_EH_FRAME, UNWIND_DEBUG_FRAME, UNWIND_SFRAME, UNWIND_PCLNTAB, UNWIND_LINKER, UNWIND_SOURCES };
 
 struct unwind_statistics {
 	uint64_t functions[UNWIND_SOURCES];
