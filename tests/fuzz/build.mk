@@ -21,7 +21,7 @@ FUZZ_LIBS = -lz -lzstd -llzma -liberty
 
 $(BUILD)/fuzzers/%.o: tests/fuzz/%.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+	$(CC) $(CPPFLAGS) $(CFLAGS) -Itests/user -MMD -MP -c -o $@ $<
 
 $(BUILD)/fuzzers/%: $(BUILD)/fuzzers/%.o $(FUZZ_OBJECTS)
 	$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(FUZZ_LIBS)

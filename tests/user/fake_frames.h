@@ -102,4 +102,53 @@ static inline void free_fake(struct fake_table *fake)
 	unwind_table_free(&fake->table);
 }
 
+/* Go's table of two functions: one that takes 64 bytes of stack after 4 bytes of code and gives them back after 28, and goexit. */
+static inline struct buffer fake_pclntab(uint32_t magic)
+{
+	static const uint8_t moves[] = { 0, 2, 4, 0x80, 1, 28, 0x7f, 0x20, 0 };
+	bool old = magic == 0xfffffffa;
+	unsigned int wide = old ? 8 : 4;
+	struct buffer table = { 0 }, names = { 0 };
+	uint64_t functions = 0x80 + 16;
+	uint64_t descriptions[2] = { 5 * wide, 5 * wide + 64 };
+
+	buffer_append(&names, "main.main\0runtime.goexit", 25);
+	put_number(&table, magic, 4);
+	put_number(&table, 0x08010000, 4);
+	put_number(&table, 2, 8);
+	put_number(&table, 1, 8);
+	if (!old)
+		put_number(&table, FAKE_TEXT_ADDRESS, 8);
+	put_number(&table, 0x50, 8);	/* names */
+	put_number(&table, 0, 8);
+	put_number(&table, 0, 8);
+	put_number(&table, 0x80, 8);	/* moves */
+	put_number(&table, functions, 8);
+	fake_pad(&table, 0x50);
+	buffer_append(&table, names.data, names.bytes);
+	fake_pad(&table, 0x80);
+	buffer_append(&table, moves, sizeof(moves));
+	fake_pad(&table, functions);
+	for (unsigned int i = 0; i < 3; i++) {
+		put_number(&table, 0x100 + 0x40 * i + (old ? FAKE_TEXT_ADDRESS : 0), wide);
+		if (i < 2)
+			put_number(&table, descriptions[i], wide);
+	}
+	for (unsigned int i = 0; i < 2; i++) {
+		size_t at;
+
+		fake_pad(&table, functions + descriptions[i]);
+		at = table.bytes;
+		put_number(&table, 0x100 + 0x40 * i, wide);
+		put_number(&table, i ? 10 : 0, 4);	/* name */
+		put_number(&table, 0, 8);
+		put_number(&table, 1, 4);		/* moves */
+		fake_pad(&table, at + (magic == 0xfffffff1 ? 41 : old ? 41 : 37));
+		put_number(&table, old ? 0 : i, 1);	/* flags */
+		fake_pad(&table, at + 48);
+	}
+	buffer_free(&names);
+	return table;
+}
+
 #endif
