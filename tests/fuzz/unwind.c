@@ -16,10 +16,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 	struct unwind_table table;
 	struct elf elf;
 
-	if (!bytes || elf_open(&elf, &source)) {
-		elf_close(&elf);
+	if (!bytes || elf_open(&elf, &source))
 		return 0;
-	}
 	/* As its own debug file, too: whatever is in there is read as both. */
 	if (!unwind_read(&table, &elf, &elf, TABLE_BYTES_MOST, &statistics)) {
 		if (unwind_table_check(&table) || statistics.uncovered_bytes > statistics.code_bytes ||

@@ -230,7 +230,7 @@ static void same_as_libdw(const char *name, const char *path, unsigned int kinds
 	check_number(counts.wrong, 0, "%s: as libdw says", name);
 	check(counts.places > 10, "%s: compared at many places", name);
 	check(subject.is_go == (counts.ends > 0) && counts.ends < 100, "%s: where goroutines begin", name);
-	/* A few instructions of the C library have the return address in a register, and it may be linked into a small program. */
+	/* A few instructions of the C library have the return address in a register, and it may be in a small program. */
 	check((counts.given_up + counts.inexact) * 1000 <= counts.places + 30000, "%s: hardly a rule is missing", name);
 	for (unsigned int kind = 1; kind <= KTALLY_UNWIND_SIGNAL; kind++)
 		if (kinds >> kind & 1)
@@ -386,8 +386,9 @@ static void go(void)
 		char name[64];
 
 		snprintf(name, sizeof(name), "Go: %s %s", source, build);
-		if (!run("PATH=$PATH:/usr/local/go/bin GO111MODULE=off GOFLAGS=-p=1 GOCACHE=${GOCACHE:-${HOME:-$PWD}/.cache/go-build} "
-			 "sh -c 'go build %s -o hello %s.go && go build %s -ldflags=\"-s -w\" -o hello.stripped %s.go' >log 2>&1",
+		if (!run("PATH=$PATH:/usr/local/go/bin GO111MODULE=off GOFLAGS=-p=1 "
+			 "GOCACHE=${GOCACHE:-${HOME:-$PWD}/.cache/go-build} sh -c '"
+			 "go build %s -o hello %s.go && go build %s -ldflags=\"-s -w\" -o hello.stripped %s.go' >log 2>&1",
 			 build, source, build, source)) {
 			check_skip("cannot be built here", "%s", name);
 			continue;

@@ -119,8 +119,8 @@ int unwind_cache_parse(int fd, const struct elf *elf, bool with_debug, struct un
 
 	*table = (struct unwind_table){ 0 };
 	if (fstat(fd, &status) || !S_ISREG(status.st_mode) || status.st_size < (off_t)sizeof(header) ||
-	    (uint64_t)status.st_size > sizeof(header) + 2ULL * UNWIND_TABLE_BYTES_MOST || !read_all(fd, &header, sizeof(header)) ||
-	    !is_header(&header, elf, with_debug, (uint64_t)status.st_size))
+	    (uint64_t)status.st_size > sizeof(header) + 2ULL * UNWIND_TABLE_BYTES_MOST ||
+	    !read_all(fd, &header, sizeof(header)) || !is_header(&header, elf, with_debug, (uint64_t)status.st_size))
 		return -EBADMSG;
 	table->first_chunk = header.first_chunk;
 	table->chunk_count = header.chunk_count;

@@ -37,7 +37,7 @@ struct cfa {
 
 struct frame {
 	struct cfa cfa;
-	struct cfa plain;		/* the last register and offset: half of it may be changed, after an expression too */
+	struct cfa plain;		/* the last register and offset: half of it may change, after an expression too */
 	bool by_expression;
 	struct place places[FOLLOWED];
 };
@@ -61,7 +61,8 @@ void rows_frame(struct rows *rows, uint64_t within, const struct frame *frame);
 
 /*
  * Runs the instructions of a function that lies at [start, end). False if they are malformed: then the rows up to there
- * were told, and that nothing is known from there. rows NULL: the instructions of a CIE, which have only one row, which is left in *frame.
+ * were told, and that nothing is known from there. rows NULL: the instructions of a CIE, whose only row is left in
+ * *frame.
  */
 bool cfi_run(const struct cie *cie, struct cursor instructions, const struct origin *origin, uint64_t start, uint64_t end,
 	     struct frame *frame, struct rows *rows);
@@ -73,8 +74,8 @@ struct place expression_place(struct cursor expression, bool is_value);
 enum rule_loss { LOSS_NONE, LOSS_CFA, LOSS_RETURN_ADDRESS, LOSS_SAVED, LOSS_REGISTER };
 
 /*
- * The rule that says what a frame says; KTALLY_UNWIND_NONE if none does, with what stood in the way. LOSS_REGISTER: all but
- * where one of rbx, r12 to r15 was saved.
+ * The rule that says what a frame says; KTALLY_UNWIND_NONE if none does, with what stood in the way. LOSS_REGISTER: it
+ * says all but where one of rbx, r12 to r15 was saved.
  */
 struct ktally_unwind_rule rule_of_frame(const struct cie *cie, const struct frame *frame, enum rule_loss *loss);
 

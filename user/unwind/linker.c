@@ -20,7 +20,8 @@ static bool code_at(const struct elf *elf, uint64_t address, uint8_t *code, size
 	uint64_t start;
 	uint32_t length;
 
-	return index_locate(elf, address, bytes, &start, &length) && length >= bytes && !elf_read(elf, start, code, bytes);
+	return index_locate(elf, address, bytes, &start, &length) && length >= bytes &&
+	       !elf_read(elf, start, code, bytes);
 }
 
 static bool begins(const uint8_t *code, const struct pattern *pattern)

@@ -137,7 +137,7 @@ static bool load_moves(struct pclntab *pclntab, uint64_t start, uint64_t end)
 
 static bool read_header(struct pclntab *pclntab)
 {
-	unsigned int skipped = is_old(pclntab) ? 0 : 1;		/* newer ones have the text's address before the offsets */
+	unsigned int skipped = is_old(pclntab) ? 0 : 1;	/* newer ones have the text's address before the offsets */
 	uint64_t count, moves, entry_bytes = is_old(pclntab) ? 16 : 8;
 	uint64_t first, last;
 	bool there = true;
@@ -214,7 +214,8 @@ static bool describe(struct pclntab *pclntab, uint32_t number, uint64_t *moves, 
 {
 	unsigned int bytes = is_old(pclntab) ? 8 : 4, flags;
 	bool there = true;
-	uint64_t at = number_at(pclntab, FUNCTIONS, pclntab->functions + 2ULL * bytes * number + bytes, bytes, &there), name;
+	uint64_t entry = pclntab->functions + 2ULL * bytes * number, name;
+	uint64_t at = number_at(pclntab, FUNCTIONS, entry + bytes, bytes, &there);
 
 	if (!there || at > pclntab->bytes - pclntab->functions)
 		return false;

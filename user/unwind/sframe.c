@@ -197,9 +197,9 @@ static bool run_stubs(struct description *description, struct rows *rows)
 	struct row before, after;
 
 	frame.places[RETURN_ADDRESS] = (struct place){ .kind = PLACE_CFA, .offset = RETURN_ADDRESS_OFFSET };
-	if (description->repeated == STUB_BYTES && !(description->address % STUB_BYTES) && description->row_count == 2 &&
-	    read_row(description, &before) && read_row(description, &after) && !before.within && after.within < STUB_BYTES &&
-	    before.from_rsp && after.from_rsp && before.count == 1 && after.count == 1 &&
+	if (description->repeated == STUB_BYTES && !(description->address % STUB_BYTES) &&
+	    description->row_count == 2 && read_row(description, &before) && read_row(description, &after) &&
+	    !before.within && after.within < STUB_BYTES && before.from_rsp && after.from_rsp && before.count == 1 && after.count == 1 &&
 	    after.words[0] == before.words[0] + 8)
 		frame.cfa = (struct cfa){ .kind = CFA_PLT, .number = RSP_NUMBER, .offset = before.words[0],
 					  .deref_offset = after.within };

@@ -14,8 +14,8 @@
 #include <linux/types.h>
 
 /*
- * A row: from here on, up to the next row, a rule holds. Rows lie in chunks of 64 KiB of the file, so 16 bits are enough
- * for where. The first row of a chunk has offset 0; offsets in a chunk strictly increase.
+ * A row: from here on, up to the next row, a rule holds. Rows lie in chunks of 64 KiB of the file, so 16 bits are
+ * enough for where. The first row of a chunk has offset 0; offsets in a chunk strictly increase.
  */
 struct ktally_unwind_row {
 	__u16 offset;		/* low 16 bits of the offset in the file */
@@ -24,13 +24,15 @@ struct ktally_unwind_row {
 
 /*
  * A rule. The CFA, the canonical frame address, is the stack pointer's value before the call instruction pushed the
- * return address; so the return address is at CFA - 8, and the caller's rsp is the CFA, in every rule but SIGNAL and END.
+ * return address; so the return address is at CFA - 8, and the caller's rsp is the CFA, in every rule but SIGNAL and
+ * END.
  *
  * Registers have DWARF's numbers: 0 rax, 1 rdx, 2 rcx, 3 rbx, 4 rsi, 5 rdi, 6 rbp, 7 rsp, 8 to 15 r8 to r15.
  *
  * After a step rsp is the CFA; callee-saved registers are read from where the rule says they were saved, or keep their
- * values if it does not; the others become unknown. In the innermost frame, and after SIGNAL, all are known. A caller's row
- * is looked up by its return address - 1, as a call may be a function's last instruction; after SIGNAL by the exact address.
+ * values if it does not; the others become unknown. In the innermost frame, and after SIGNAL, all are known. A caller's
+ * row is looked up by its return address - 1, as a call may be a function's last instruction; after SIGNAL by the exact
+ * address.
  *
  * Fields that a kind has no use for are 0.
  */

@@ -79,8 +79,13 @@ static void elf_seeds(void)
 
 static const uint8_t frames[] = {
 	14, 0, 0, 0, 0, 0, 0, 0, 1, 0, 1, 0x78, 16, 0x0c, 7, 8, 0x90, 1,
-	30, 0, 0, 0, 22, 0, 0, 0, 0x00, 0x31, 0x40, 0, 0, 0, 0, 0, 0x80, 0, 0, 0, 0, 0, 0, 0,
+	38, 0, 0, 0, 22, 0, 0, 0, 0x00, 0x31, 0x40, 0, 0, 0, 0, 0, 0x80, 0, 0, 0, 0, 0, 0, 0,
 	0x0e, 16, 0x86, 2, 0x44, 0x0a, 0x0f, 3, 0x76, 0x78, 0x06, 0x48, 0x0b, 0x10, 3, 2, 0x76, 0x70,
+};
+static const uint8_t debug_frames[] = {
+	14, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 1, 0, 1, 0x78, 16, 0x0c, 7, 8, 0x90, 1,
+	28, 0, 0, 0, 0, 0, 0, 0, 0x00, 0x31, 0x40, 0, 0, 0, 0, 0, 0x80, 0, 0, 0, 0, 0, 0, 0,
+	0x0e, 16, 0x86, 2, 0x44, 0x0a, 0x48, 0x0b,
 };
 static const uint8_t simple_frames[] = {
 	0xe2, 0xde, 2, 1, 3, 0, 0xf8, 0, 1, 0, 0, 0, 2, 0, 0, 0, 7, 0, 0, 0, 0, 0, 0, 0, 20, 0, 0, 0,
@@ -111,7 +116,7 @@ static void unwind_seeds(void)
 	struct buffer data = { 0 };
 
 	unwind_seed("unwind/eh_frame", ".eh_frame", frames, sizeof(frames));
-	unwind_seed("unwind/debug_frame", ".debug_frame", frames, sizeof(frames));
+	unwind_seed("unwind/debug_frame", ".debug_frame", debug_frames, sizeof(debug_frames));
 	unwind_seed("unwind/sframe", ".sframe", simple_frames, sizeof(simple_frames));
 	unwind_seed("unwind/sframe3", ".sframe", simple_frames_3, sizeof(simple_frames_3));
 	for (size_t i = 0; i < 3; i++) {
