@@ -16,6 +16,7 @@
 #define FAKE_TEXT_OFFSET	0x1000
 #define FAKE_TEXT_ADDRESS	0x403000
 #define FAKE_TEXT_BYTES		0x1000
+#define FAKE_CODE		0x100
 
 struct fake_symbol {
 	const char *name;
@@ -34,6 +35,10 @@ struct fake_elf {
 	const void *section_data;
 	size_t section_bytes;
 	bool compressed;				/* that section says it is */
+	uint32_t section_type;				/* 0: SHT_PROGBITS */
+	uint64_t section_address;
+	const void *code;				/* at FAKE_CODE in the code, NULL: like all of it, returns */
+	size_t code_bytes;
 };
 
 struct fake_layout {
@@ -138,6 +143,8 @@ static inline struct buffer fake_elf(const struct fake_elf *elf)
 	uint64_t offset;
 
 	memset(code, 0xc3, sizeof(code));
+	if (elf->code)
+		memcpy(code + FAKE_CODE, elf->code, elf->code_bytes);
 	fake_pad(&layout.file, FAKE_TEXT_OFFSET);
 	buffer_append(&layout.names, "", 1);
 	layout.count = 1;
@@ -162,7 +169,9 @@ static inline struct buffer fake_elf(const struct fake_elf *elf)
 		fake_section(&layout, ".gnu_debuglink", (Elf64_Shdr){ .sh_type = SHT_PROGBITS }, link, bytes + 4);
 	}
 	if (elf->section)
-		fake_section(&layout, elf->section, (Elf64_Shdr){ .sh_type = SHT_PROGBITS,
+		fake_section(&layout, elf->section, (Elf64_Shdr){
+			     .sh_type = elf->section_type ? elf->section_type : SHT_PROGBITS,
+			     .sh_addr = elf->section_address,
 			     .sh_flags = elf->compressed ? SHF_COMPRESSED : 0 }, elf->section_data, elf->section_bytes);
 	buffer_append(&layout.names, ".shstrtab", 10);
 	fake_section(&layout, "", (Elf64_Shdr){ .sh_type = SHT_STRTAB }, layout.names.data, layout.names.bytes);

@@ -179,9 +179,17 @@ static void broken(void)
 	struct elf elf = make_elf(id, 0644);
 	const char *path = only_file(id);
 	unsigned int believed = 0, left = 0;
+	struct unwind_statistics statistics;
+	struct unwind_table table;
+	char elsewhere[300];
 	struct buffer good = { 0 };
 	struct stat status;
 
+	check_number(unwind_read(&table, &elf, NULL, UNWIND_TABLE_BYTES_MOST, &statistics), 0, "a table to break");
+	table.rows[0].offset = 1;
+	check_number(unwind_cache_put(&cache, &elf, false, &table, &statistics), 0, "an invalid table with a right checksum");
+	check_number(get(&elf, false), -ENOENT, "an invalid table with a right checksum: not believed");
+	unwind_table_free(&table);
 	put(&elf);
 	buffer_read_file(&good, path, 1 << 20);
 	check(good.bytes > 200, "a file to break");
@@ -205,8 +213,9 @@ static void broken(void)
 	write_file(path, good.data, good.bytes - 1);
 	check_number(get(&elf, false), 0, "as it was: believed");
 
-	unlink(path);
-	check_number(symlink("/etc/passwd", path), 0, "a symbolic link");
+	snprintf(elsewhere, sizeof(elsewhere), "%s/elsewhere", directory);
+	check_number(rename(path, elsewhere), 0, "elsewhere");
+	check_number(symlink("elsewhere", path), 0, "a symbolic link");
 	check_number(get(&elf, false), -ENOENT, "a symbolic link is not followed");
 	unlink(path);
 	check_number(mkfifo(path, 0600), 0, "a pipe");

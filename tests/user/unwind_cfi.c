@@ -103,6 +103,7 @@ static const struct sample samples[] = {
 	{ "val_expression of rbp", BYTES(0x16, 6, 2, 0x77, 8), "none", "none" },
 	{ "return address by expression", BYTES(0x0e, 32, 0x10, 16, 2, 0x77, 24), "rsp+32", "rsp+32" },
 	{ "old signal frame", BYTES(0x0f, 4, 0x77, 0xa0, 1, 0x06, 0x10, 16, 3, 0x77, 0xa8, 1), "signal", "signal" },
+	{ "no signal frame, by 8 bytes", BYTES(0x0f, 6, 0x77, 0xa0, 1, 0x06, 0x23, 8, 0x10, 16, 3, 0x77, 0xa8, 1), "none", "none" },
 	{ "no signal frame", BYTES(0x0f, 4, 0x77, 0xa8, 1, 0x06, 0x10, 16, 3, 0x77, 0xa8, 1), "none", "none" },
 
 	{ "CFA too far", BYTES(0x0e, 0x80, 0x80, 0x80, 0x80, 0x08), "none", "none" },

@@ -5,6 +5,7 @@
 #include <zstd.h>
 
 #include "fake_frames.h"
+#include "unwind/index.h"
 
 #define ABSOLUTE	0x00
 
@@ -131,6 +132,82 @@ static void which_functions(void)
 	check_string(fake_rule(&fake, FAKE_TEXT_BYTES - 1), "rsp+64", "functions: to the end of the code");
 	check_number(fake.statistics.malformed, 0, "functions: all well-formed");
 	free_fake(&fake);
+	buffer_free(&section);
+}
+
+/* What one says of places that are another's does not count. */
+static void overlapping(void)
+{
+	static const uint8_t code[] = { 0, 0x0e, 32, 0x70, 0x0e, 40, 0x70, 0x0e, 48 };
+	struct buffer section = { 0 }, body = { 0 };
+	uint32_t cie = put_cie(&section, ABSOLUTE, false);
+	struct fake_table fake;
+
+	put_number(&body, FAKE_TEXT_ADDRESS + 0x100, 8);
+	put_number(&body, 0x100, 8);
+	buffer_append(&body, code, sizeof(code));
+	put_entry(&section, (uint32_t)section.bytes + 4 - cie, &body);
+	put_function(&section, cie, false, FAKE_TEXT_ADDRESS + 0x140, 0x10, 8, 64);
+	fake = read_fake_section(".eh_frame", &section);
+	check_number(fake.error, 0, "overlapping: read");
+	check_string(fake_rule(&fake, 0x12f), "rsp+32", "overlapping: first row");
+	check_string(fake_rule(&fake, 0x13f), "rsp+40", "overlapping: second row");
+	check_string(fake_rule(&fake, 0x140), "rsp+64", "overlapping: the other");
+	check_string(fake_rule(&fake, 0x160), "none", "overlapping: after it");
+	free_fake(&fake);
+	buffer_free(&body);
+	buffer_free(&section);
+}
+
+/* In a file whose code is at address 0, functions that were left out lie in it. */
+static void code_at_zero(void)
+{
+	struct buffer section = { 0 }, file;
+	uint32_t cie = put_cie(&section, 0x1b, false);
+	struct fake_table fake;
+	uint64_t start;
+	uint32_t length;
+	struct elf elf = { .segments = { { .offset = 0x1000, .address = 0, .file_bytes = 0x1000, .executable = true } },
+			   .segment_count = 1 };
+
+	put_function(&section, cie, false, 0, 0x10, 4, 16);
+	put_function(&section, cie, false, 0x100 - section.bytes - 8, 0x10, 4, 24);
+	put_function(&section, cie, false, -section.bytes - 8, 0x10, 4, 32);
+	file = fake_elf(&(struct fake_elf){ .section = ".eh_frame", .section_data = section.data,
+					    .section_bytes = section.bytes });
+	((Elf64_Phdr *)(file.data + sizeof(Elf64_Ehdr)))->p_vaddr = 0;
+	fake = read_fake(&file);
+	check_number(fake.statistics.functions[UNWIND_EH_FRAME], 1, "code at address 0: one function");
+	check_string(fake_rule(&fake, 0x100), "rsp+24", "code at address 0: the one that is there");
+	check_string(fake_rule(&fake, 0), "none", "code at address 0: none at address 0");
+	free_fake(&fake);
+	buffer_free(&file);
+	buffer_free(&section);
+
+	check(index_locate(&elf, 0xff0, 0x100, &start, &length) && start == 0x1ff0 && length == 0x10,
+	      "a function ends where the code ends");
+	check(!index_locate(&elf, 0x1000, 1, &start, &length), "nothing is right after the code");
+	elf.segments[0].offset = (1ULL << 36) - 16;
+	check(index_locate(&elf, 15, 1, &start, &length), "the last place in a file that a frame can name");
+	check(!index_locate(&elf, 16, 1, &start, &length), "a place that no frame can name");
+	elf.segments[0].executable = false;
+	check(!index_locate(&elf, 15, 1, &start, &length), "data is no code");
+}
+
+/* Debug files say where .eh_frame would be, and have something else there. */
+static void absent(void)
+{
+	struct buffer section = { 0 }, file;
+	uint32_t cie = put_cie(&section, ABSOLUTE, false);
+	struct fake_table fake;
+
+	put_function(&section, cie, false, FAKE_TEXT_ADDRESS + 0x100, 0x10, 8, 16);
+	file = fake_elf(&(struct fake_elf){ .section = ".eh_frame", .section_data = section.data,
+					    .section_bytes = section.bytes, .section_type = SHT_NOBITS });
+	fake = read_fake(&file);
+	check_string(fake_rule(&fake, 0x100), "none", "a section that is not in the file");
+	free_fake(&fake);
+	buffer_free(&file);
 	buffer_free(&section);
 }
 
@@ -388,6 +465,9 @@ int main(void)
 	encodings();
 	odd_encodings();
 	which_functions();
+	overlapping();
+	code_at_zero();
+	absent();
 	broken_entries();
 	debug_frames();
 	both();

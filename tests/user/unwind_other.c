@@ -240,6 +240,7 @@ static void go(void)
 		check_string(fake_rule(&fake, 0x120), "rsp+8", "Go %s: without again", names[i]);
 		check_string(fake_rule(&fake, 0x140), "end", "Go %s: where goroutines begin", names[i]);
 		check_string(fake_rule(&fake, 0x180), "none", "Go %s: after", names[i]);
+		check_number(fake.statistics.malformed, 0, "Go %s: well-formed", names[i]);
 		free_fake(&fake);
 
 		/* Every byte of it, set to what breaks most. */
@@ -265,6 +266,55 @@ static void go(void)
 	}
 }
 
+/* Code that nothing describes, in a section of this name; what is said of it, from its beginning and 16 bytes later. */
+static void undescribed(const char *name, const char *section, uint64_t entry, const uint8_t *code, size_t bytes,
+			const char *const *rules)
+{
+	const struct fake_elf elf = { .section = section, .section_data = code, .section_bytes = bytes,
+				      .section_address = ADDRESS, .code = code, .code_bytes = bytes };
+	struct buffer file = fake_elf(&elf);
+	struct fake_table fake;
+
+	((Elf64_Ehdr *)file.data)->e_entry = entry;
+	fake = read_fake(&file);
+	for (unsigned int i = 0; i < 4; i++)
+		check_string(fake_rule(&fake, FAKE_CODE + 8 * i), rules[i], "%s, after %u bytes", name, 8 * i);
+	free_fake(&fake);
+	buffer_free(&file);
+}
+
+static void linkers(void)
+{
+#define RULES(...)	(const char *const[]){ __VA_ARGS__ }
+	undescribed("stubs", ".plt", 0,
+		    BYTES(0xff, 0x35, 1, 2, 3, 4, 0xff, 0x25, 1, 2, 3, 4, 0x0f, 0x1f, 0x40, 0,
+			  0xff, 0x25, 1, 2, 3, 4, 0x68, 0, 0, 0, 0, 0xe9, 1, 2, 3, 4),
+		    RULES("rsp+16", "rsp+24", "rsp+8 plt 11", "rsp+8 plt 11"));
+	undescribed("stubs with branch tracking", ".plt", 0,
+		    BYTES(0xff, 0x35, 1, 2, 3, 4, 0xff, 0x25, 1, 2, 3, 4, 0x0f, 0x1f, 0x40, 0,
+			  0xf3, 0x0f, 0x1e, 0xfa, 0x68, 0, 0, 0, 0, 0xe9, 1, 2, 3, 4, 0x66, 0x90),
+		    RULES("rsp+16", "rsp+24", "rsp+8 plt 9", "rsp+8 plt 9"));
+	undescribed("stubs of another kind", ".plt", 0,
+		    BYTES(0xff, 0x35, 1, 2, 3, 4, 0xff, 0x25, 1, 2, 3, 4, 0x0f, 0x1f, 0x40, 0,
+			  0xff, 0x25, 1, 2, 3, 4, 0x69, 0, 0, 0, 0, 0xe9, 1, 2, 3, 4),
+		    RULES("none", "none", "none", "none"));
+	undescribed("stubs that only jump", ".plt.sec", 0,
+		    BYTES(0xf3, 0x0f, 0x1e, 0xfa, 0xff, 0x25, 1, 2, 3, 4, 0x66, 0x0f, 0x1f, 0x44, 0, 0,
+			  0xf3, 0x0f, 0x1e, 0xfa, 0xff, 0x25, 1, 2, 3, 4, 0x66, 0x0f, 0x1f, 0x44, 0, 0),
+		    RULES("rsp+8", "rsp+8", "rsp+8", "rsp+8"));
+	undescribed("jumps in no section of stubs", ".plx", 0,
+		    BYTES(0xff, 0x25, 1, 2, 3, 4, 0x66, 0x90), RULES("none", "none", "none", "none"));
+	undescribed("an entry", ".x", ADDRESS, BYTES(0x31, 0xed, 0x49, 0x89, 0xd1), RULES("end", "end", "end", "end"));
+	undescribed("an entry with branch tracking", ".x", ADDRESS, BYTES(0xf3, 0x0f, 0x1e, 0xfa, 0x31, 0xed),
+		    RULES("end", "end", "end", "end"));
+	undescribed("the dynamic linker's entry", ".x", ADDRESS, BYTES(0x48, 0x89, 0xe7, 0xe8, 1, 2, 3, 4),
+		    RULES("end", "end", "end", "end"));
+	undescribed("an entry elsewhere", ".x", ADDRESS + 8, BYTES(1, 2, 3, 4, 5, 6, 7, 8, 0x48, 0x31, 0xed),
+		    RULES("none", "end", "end", "end"));
+	undescribed("a library's first function as its entry", ".x", ADDRESS, BYTES(0x48, 0x8d, 0x3d, 1, 2, 3, 4),
+		    RULES("none", "none", "none", "none"));
+}
+
 int main(void)
 {
 	sframe_2();
@@ -272,5 +322,6 @@ int main(void)
 	sframe_3();
 	broken_sframe();
 	go();
+	linkers();
 	return check_end();
 }
