@@ -6,9 +6,9 @@
 
 /*
  * They are run again for each function where the CIE fell out of the cache: longer than this, a file could make that take
- * for ever. Real ones have five to thirty bytes.
+ * for ever. Real ones have five to twenty bytes.
  */
-#define CIE_INSTRUCTIONS_MOST	256
+#define CIE_INSTRUCTIONS_MOST	64
 
 struct entry {
 	size_t next;		/* where the one after it begins */

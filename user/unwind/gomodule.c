@@ -28,11 +28,13 @@ static bool is_it(struct search *search, uint64_t place, uint64_t value)
 	       search->values[0] - value == search->first && search->values[1] - value == search->last;
 }
 
-static uint64_t search_section(const struct elf *elf, const struct elf_section *section, struct search *search)
+/* *left: so many bytes may yet be read, for sections may be long, many, and all the same. */
+static uint64_t search_section(const struct elf *elf, const struct elf_section *section, uint64_t *left,
+			       struct search *search)
 {
 	bool relocations = section->type == SHT_RELA;
 	size_t step = relocations ? sizeof(Elf64_Rela) : 8;
-	uint64_t bytes = section->bytes < SEARCHED_MOST ? section->bytes : SEARCHED_MOST, found = 0;
+	uint64_t bytes = section->bytes < *left ? section->bytes : *left, found = 0;
 	uint8_t *chunk = memory_zeroed(CHUNK_BYTES, 1);
 	size_t here;
 
@@ -51,6 +53,7 @@ static uint64_t search_section(const struct elf *elf, const struct elf_section *
 				found = (uint64_t)relocation.r_addend;
 		}
 	}
+	*left -= bytes;
 	free(chunk);
 	return found;
 }
@@ -58,8 +61,9 @@ static uint64_t search_section(const struct elf *elf, const struct elf_section *
 uint64_t gomodule_text(const struct elf *elf, uint64_t first, uint64_t last)
 {
 	const struct elf_section *text = elf_find_section(elf, ".text");
+	uint64_t left = SEARCHED_MOST;
 
-	for (size_t i = 0; i < elf->section_count && last > first; i++) {
+	for (size_t i = 0; i < elf->section_count && last > first && left; i++) {
 		const struct elf_section *section = &elf->sections[i];
 		struct search search = { .first = first, .last = last };
 		uint64_t found, start;
@@ -68,7 +72,7 @@ uint64_t gomodule_text(const struct elf *elf, uint64_t first, uint64_t last)
 		if (section->type != SHT_RELA &&
 		    (section->type != SHT_PROGBITS || !(section->flags & SHF_ALLOC) || (section->flags & SHF_EXECINSTR)))
 			continue;
-		found = search_section(elf, section, &search);
+		found = search_section(elf, section, &left, &search);
 		if (found && index_locate(elf, found, 1, &start, &length))
 			return found;
 	}

@@ -104,11 +104,12 @@ static size_t only_new(const struct function *first, size_t first_count, struct 
 
 size_t index_merge(struct index *index)
 {
-	struct function *fresh = index->list + index->sorted;
 	size_t count = index->count - index->sorted;
+	struct function *fresh;
 
 	if (!count)
 		return 0;
+	fresh = index->list + index->sorted;
 	sort(fresh, count);
 	count = without_doubles(fresh, count);
 	count = only_new(index->list, index->sorted, fresh, count);

@@ -15,6 +15,8 @@
 #define SMALL_BYTES		32
 #define FUNCTIONS_MOST		(4U << 20)
 #define SEARCH_STEP		16
+#define SEARCHED_MOST		(256U << 20)
+#define MOVES_MOST		(256U << 20)	/* functions share them, so a small file can have very many */
 
 enum window { FUNCTIONS, REST };
 
@@ -73,7 +75,7 @@ static bool is_header(const uint8_t *header, uint32_t *magic)
 /* Other linkers than Go's own put it somewhere among what is constant once it is relocated. */
 static bool search(struct pclntab *pclntab)
 {
-	for (uint64_t at = 0; pclntab->bytes - at >= HEADER_BYTES; at += SEARCH_STEP) {
+	for (uint64_t at = 0; pclntab->bytes - at >= HEADER_BYTES && at < SEARCHED_MOST; at += SEARCH_STEP) {
 		const uint8_t *header = peek(pclntab, REST, at, 8);
 
 		if (!header)
@@ -165,7 +167,7 @@ static bool read_header(struct pclntab *pclntab)
 
 bool pclntab_open(struct pclntab *pclntab, const struct elf *elf)
 {
-	*pclntab = (struct pclntab){ .elf = elf };
+	*pclntab = (struct pclntab){ .elf = elf, .budget = MOVES_MOST };
 	if (find(pclntab) && read_header(pclntab))
 		return true;
 	pclntab_close(pclntab);
@@ -230,7 +232,7 @@ static bool describe(struct pclntab *pclntab, uint32_t number, uint64_t *moves, 
 }
 
 /* Pairs of numbers: the stack pointer was moved by so much (zigzag), for so many bytes of code. */
-static bool run_moves(struct cursor moves, struct rows *rows)
+static bool run_moves(struct pclntab *pclntab, struct cursor moves, struct rows *rows)
 {
 	struct ktally_unwind_rule rule = { .kind = KTALLY_UNWIND_REGISTER, .cfa_register = RSP_NUMBER };
 	uint64_t length = rows->end - rows->start;
@@ -242,10 +244,11 @@ static bool run_moves(struct cursor moves, struct rows *rows)
 		if (!change && at)
 			return true;	/* padding follows */
 		bytes = cursor_unsigned(&moves);
-		if (moves.broken || change > UINT32_MAX || !bytes) {
+		if (moves.broken || change > UINT32_MAX || !bytes || !pclntab->budget) {
 			rows_rule(rows, at, NULL);
 			return false;
 		}
+		pclntab->budget--;
 		moved += (int64_t)(change >> 1) ^ -(int64_t)(change & 1);
 		rule.cfa_offset = (int32_t)(moved + 8);
 		rows_rule(rows, at, moved >= 0 && moved < INT32_MAX - 8 ? &rule : NULL);
@@ -288,5 +291,5 @@ bool pclntab_run(struct pclntab *pclntab, uint32_t number, struct rows *rows)
 	if (at >= pclntab->moves.bytes)
 		return false;
 	moves.at += at;
-	return run_moves(moves, rows);
+	return run_moves(pclntab, moves, rows);
 }

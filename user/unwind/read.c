@@ -11,7 +11,7 @@
 #include "unwind/section.h"
 #include "unwind/sframe.h"
 
-#define FUNCTIONS_MOST	(4U << 20)	/* Chromium has one million */
+#define FUNCTIONS_MOST	(2U << 20)	/* the largest Go program around has half a million */
 
 struct reading {
 	const struct elf *elf;
@@ -141,7 +141,7 @@ static void walk(struct reading *reading, struct builder *builder)
 	reading->statistics->lost_return_address = 0;
 	reading->statistics->lost_saved = 0;
 	reading->statistics->inexact = 0;
-	for (size_t i = 0; i < index->count; i++) {
+	for (size_t i = 0; i < index->count && !builder->overflow; i++) {
 		const struct function *function = &index->list[i];
 		uint64_t next = i + 1 < index->count ? index->list[i + 1].start : UINT64_MAX;
 
