@@ -75,15 +75,16 @@ static void hash_again(struct builder *builder, uint32_t slot_count)
 
 static uint32_t number_of(struct builder *builder, const struct ktally_unwind_rule *rule)
 {
-	uint32_t *slot;
+	uint32_t *slot, found;
 
 	if (!rule || rule->kind == KTALLY_UNWIND_NONE)
 		return NOTHING_KNOWN;
 	if (!memcmp(&builder->rules[builder->last_rule], rule, sizeof(*rule)))
 		return builder->last_rule;
 	slot = slot_of(builder, rule);
-	if (*slot)
-		return *slot;
+	found = *slot;
+	if (found)
+		return found;
 	if (builder->rule_count == COUNTED_RULES_MOST || builder->renumbered)
 		return NOTHING_KNOWN;
 	if (builder->rule_count == builder->rule_capacity) {
@@ -146,14 +147,11 @@ void builder_row(struct builder *builder, uint64_t offset, const struct ktally_u
 		return;
 	last = &builder->rows[builder->row_count - 1];
 	if (last->offset == (uint16_t)offset) {
+		bool first = --builder->row_count == builder->first_row[builder->chunk];
+
 		builder->uses[builder->last_rule]--;
-		builder->row_count--;
 		/* What holds before it may be just this. */
-		if (builder->row_count > builder->first_row[builder->chunk])
-			last--;
-		else
-			last = NULL;
-		if (last && !builder->renumbered && last->rule == number) {
+		if (!first && !builder->renumbered && last[-1].rule == number) {
 			builder->last_rule = number;
 			return;
 		}

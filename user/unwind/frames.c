@@ -142,7 +142,7 @@ void frames_index(struct frames *frames, struct index *index, unsigned int sourc
 {
 	struct entry entry;
 
-	for (size_t at = 0; read_entry(frames, at, &entry); at = entry.next) {
+	for (size_t at = 0; !index->overflow && read_entry(frames, at, &entry); at = entry.next) {
 		uint64_t address, bytes;
 		struct cursor body;
 
