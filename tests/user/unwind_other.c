@@ -315,6 +315,27 @@ static void linkers(void)
 		    RULES("none", "none", "none", "none"));
 }
 
+/* Go's own: what signal handlers return to, and the byte before, by which it is looked up. */
+static void go_signal(void)
+{
+	struct buffer table = fake_pclntab(0xfffffff1), file;
+	const struct fake_elf elf = { .section = ".gopclntab", .section_data = table.data, .section_bytes = table.bytes,
+				      .code = "\xb8\x0f\0\0\0\x0f\x05", .code_bytes = 7 };
+	struct fake_table fake;
+
+	/* The first function is 32 bytes long then. */
+	table.data[0x80 + 16 + 8] = 0x20;
+	file = fake_elf(&elf);
+	fake = read_fake(&file);
+	check_string(fake_rule(&fake, 0x0fe), "none", "Go's return from a signal: not far before");
+	check_string(fake_rule(&fake, 0x0ff), "signal", "Go's return from a signal: the byte before");
+	check_string(fake_rule(&fake, 0x100), "signal", "Go's return from a signal");
+	check_string(fake_rule(&fake, 0x120), "end", "Go's return from a signal: not after");
+	free_fake(&fake);
+	buffer_free(&file);
+	buffer_free(&table);
+}
+
 int main(void)
 {
 	sframe_2();
@@ -322,6 +343,7 @@ int main(void)
 	sframe_3();
 	broken_sframe();
 	go();
+	go_signal();
 	linkers();
 	return check_end();
 }

@@ -53,14 +53,14 @@ static void validity(void)
 	make_small(&small);
 	check_number(unwind_table_check(&small.table), 0, "valid");
 	small.rules[3].deref_offset = 0;
-	small.table.first_chunk = KTALLY_UNWIND_CHUNKS_MOST - 3;
+	small.table.first_chunk = KTALLY_UNWIND_CHUNKS_MAX - 3;
 	check_number(unwind_table_check(&small.table), 0, "valid, as far back in the file as can be");
 	INVALID("no chunk", small.table.chunk_count = 0);
-	INVALID("past the last chunk", small.table.first_chunk = KTALLY_UNWIND_CHUNKS_MOST - 2);
+	INVALID("past the last chunk", small.table.first_chunk = KTALLY_UNWIND_CHUNKS_MAX - 2);
 	INVALID("chunks far past the last", small.table.first_chunk = UINT32_MAX);
 	INVALID("too many chunks", small.table.chunk_count = UINT32_MAX);
 	INVALID("no rule", small.table.rule_count = 0);
-	INVALID("too many rules", small.table.rule_count = KTALLY_UNWIND_RULES_MOST + 1);
+	INVALID("too many rules", small.table.rule_count = KTALLY_UNWIND_RULES_MAX + 1);
 	INVALID("rows before the first", small.first_row[0] = 1);
 	INVALID("rows after the last", small.table.row_count = 7);
 	INVALID("fewer rows than it says", small.table.row_count = 5);
@@ -176,10 +176,10 @@ static void many_rules(void)
 				}
 	} while (builder_again(&builder) && ++rounds < 10);
 	check_number(rounds, 1, "too many rules: the rows are wanted once more");
-	check_number(builder.rows_given_up, COUNT - (KTALLY_UNWIND_RULES_MOST - 1), "too many rules: so many rows are given up");
+	check_number(builder.rows_given_up, COUNT - (KTALLY_UNWIND_RULES_MAX - 1), "too many rules: so many rows are given up");
 	check_number(builder_finish(&builder, &table), 0, "too many rules: there is a table");
 	check_number(unwind_table_check(&table), 0, "too many rules: it is valid");
-	check_number(table.rule_count, KTALLY_UNWIND_RULES_MOST, "too many rules: as many as can be");
+	check_number(table.rule_count, KTALLY_UNWIND_RULES_MAX, "too many rules: as many as can be");
 	for (int32_t i = 0; i < COUNT; i++) {
 		const struct ktally_unwind_rule *rule = unwind_table_find(&table, (uint64_t)i);
 
@@ -188,7 +188,7 @@ static void many_rules(void)
 		else if (rule->cfa_offset != i)
 			wrong++;
 	}
-	check_number(lost, COUNT - (KTALLY_UNWIND_RULES_MOST - 1), "too many rules: the rare ones are lost");
+	check_number(lost, COUNT - (KTALLY_UNWIND_RULES_MAX - 1), "too many rules: the rare ones are lost");
 	check_number(wrong, 0, "too many rules: the others are right");
 	unwind_table_free(&table);
 }

@@ -30,7 +30,7 @@ int builder_begin(struct builder *builder, uint64_t start, uint64_t end, size_t 
 	uint64_t first = start >> KTALLY_UNWIND_CHUNK_SHIFT, chunks;
 
 	*builder = (struct builder){ .chunk = NO_CHUNK };
-	if (end <= start || (end - 1) >> KTALLY_UNWIND_CHUNK_SHIFT >= KTALLY_UNWIND_CHUNKS_MOST)
+	if (end <= start || (end - 1) >> KTALLY_UNWIND_CHUNK_SHIFT >= KTALLY_UNWIND_CHUNKS_MAX)
 		return -EFBIG;
 	chunks = ((end - 1) >> KTALLY_UNWIND_CHUNK_SHIFT) - first + 1;
 	if (chunks * (sizeof(*builder->first_row) + sizeof(*builder->rows)) > most_bytes)
@@ -106,7 +106,7 @@ static void append(struct builder *builder, uint16_t offset, uint32_t rule)
 
 	if (builder->renumbered)
 		number = builder->renumbered[rule];
-	else if (rule >= KTALLY_UNWIND_RULES_MOST)
+	else if (rule >= KTALLY_UNWIND_RULES_MAX)
 		number = NOTHING_KNOWN;		/* for now: builder_again() */
 	if (rule != NOTHING_KNOWN && number == NOTHING_KNOWN)
 		builder->rows_given_up++;
@@ -173,14 +173,14 @@ bool builder_again(struct builder *builder)
 {
 	uint32_t *ranking;
 
-	if (builder->renumbered || builder->overflow || builder->rule_count <= KTALLY_UNWIND_RULES_MOST)
+	if (builder->renumbered || builder->overflow || builder->rule_count <= KTALLY_UNWIND_RULES_MAX)
 		return false;
 	ranking = memory_zeroed(builder->rule_count, sizeof(*ranking));
 	for (uint32_t i = 0; i < builder->rule_count; i++)
 		ranking[i] = i;
 	qsort_r(ranking + 1, builder->rule_count - 1, sizeof(*ranking), by_uses, builder->uses);
 	builder->renumbered = memory_zeroed(builder->rule_count, sizeof(*builder->renumbered));
-	for (uint32_t i = 1; i < KTALLY_UNWIND_RULES_MOST; i++)
+	for (uint32_t i = 1; i < KTALLY_UNWIND_RULES_MAX; i++)
 		builder->renumbered[ranking[i]] = (uint16_t)i;
 	free(ranking);
 	builder->row_count = 0;
@@ -198,7 +198,7 @@ static void keep_rules(struct builder *builder, struct unwind_table *table)
 		builder->rules = NULL;
 		return;
 	}
-	table->rule_count = KTALLY_UNWIND_RULES_MOST;
+	table->rule_count = KTALLY_UNWIND_RULES_MAX;
 	table->rules = memory_zeroed(table->rule_count, sizeof(*table->rules));
 	for (uint32_t i = 1; i < builder->rule_count; i++)
 		if (builder->renumbered[i])

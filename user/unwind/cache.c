@@ -92,8 +92,8 @@ static bool is_header(const struct header *header, const struct elf *elf, bool w
 	return !memcmp(header->magic, MAGIC, sizeof(header->magic)) && header->version == VERSION &&
 	       header->build_id_bytes == elf->build_id_bytes &&
 	       !memcmp(header->build_id, elf->build_id, elf->build_id_bytes) &&
-	       header->segments == hash_segments(elf, with_debug) && header->chunk_count <= KTALLY_UNWIND_CHUNKS_MOST &&
-	       header->rule_count <= KTALLY_UNWIND_RULES_MOST && bytes == sizeof(*header) + unwind_table_bytes(&table);
+	       header->segments == hash_segments(elf, with_debug) && header->chunk_count <= KTALLY_UNWIND_CHUNKS_MAX &&
+	       header->rule_count <= KTALLY_UNWIND_RULES_MAX && bytes == sizeof(*header) + unwind_table_bytes(&table);
 }
 
 static bool read_all(int fd, void *into, size_t bytes)

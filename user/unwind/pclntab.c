@@ -280,8 +280,13 @@ bool pclntab_run(struct pclntab *pclntab, uint32_t number, struct rows *rows)
 
 	if (!describe(pclntab, number, &at, &top))
 		return false;
-	if (top || is_signal_return(pclntab, rows)) {
-		rows_rule(rows, 0, top ? &end : &signal);
+	if (top) {
+		rows_rule(rows, 0, &end);
+		return true;
+	}
+	if (is_signal_return(pclntab, rows)) {
+		/* A handler returns to its beginning, as if the byte before had called it: that is where it is looked up. */
+		builder_row(rows->builder, rows->start ? rows->start - 1 : 0, &signal);
 		return true;
 	}
 	if (!at) {

@@ -230,7 +230,12 @@ static int build(struct reading *reading, struct unwind_table *table, size_t mos
 	if (builder_again(&builder))
 		walk(reading, &builder);
 	reading->statistics->lost_rules = builder.rows_given_up;
-	return builder_finish(&builder, table);
+	error = builder_finish(&builder, table);
+	if (!error && unwind_table_bytes(table) > most_bytes) {
+		unwind_table_free(table);
+		error = -EFBIG;
+	}
+	return error;
 }
 
 int unwind_read(struct unwind_table *table, const struct elf *elf, const struct elf *debug, size_t most_bytes,

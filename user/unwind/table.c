@@ -62,9 +62,9 @@ static bool chunk_is_valid(const struct unwind_table *table, uint32_t first, uin
 
 int unwind_table_check(const struct unwind_table *table)
 {
-	if (!table->chunk_count || table->chunk_count > KTALLY_UNWIND_CHUNKS_MOST ||
-	    table->first_chunk > KTALLY_UNWIND_CHUNKS_MOST - table->chunk_count || !table->rule_count ||
-	    table->rule_count > KTALLY_UNWIND_RULES_MOST)
+	if (!table->chunk_count || table->chunk_count > KTALLY_UNWIND_CHUNKS_MAX ||
+	    table->first_chunk > KTALLY_UNWIND_CHUNKS_MAX - table->chunk_count || !table->rule_count ||
+	    table->rule_count > KTALLY_UNWIND_RULES_MAX)
 		return -EINVAL;
 	for (uint32_t i = 0; i < table->rule_count; i++)
 		if (!rule_is_valid(&table->rules[i]) || (table->rules[i].kind == KTALLY_UNWIND_NONE) != (i == 0))

@@ -61,8 +61,8 @@ struct ktally_unwind_rule {
 #define KTALLY_UNWIND_SAVED_FROM_RBP	8
 
 #define KTALLY_UNWIND_CHUNK_SHIFT	16
-#define KTALLY_UNWIND_CHUNKS_MOST	(1U << 20)	/* as frames have 36 bits for the offset in the file */
-#define KTALLY_UNWIND_RULES_MOST	65535
+#define KTALLY_UNWIND_CHUNKS_MAX	(1U << 20)	/* as frames have 36 bits for the offset in the file */
+#define KTALLY_UNWIND_RULES_MAX	65535
 
 struct unwind_table {
 	uint32_t first_chunk;			/* which 64 KiB of the file the first chunk is */
