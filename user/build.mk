@@ -16,11 +16,11 @@ HARDEN ?= -fstack-protector-strong -fstack-clash-protection -fcf-protection -fPI
 override CPPFLAGS += -D_GNU_SOURCE -Iuser -Ikmod/uapi -I$(BUILD)
 override CFLAGS += -std=gnu11 $(WARNINGS) $(HARDEN) $(SANITIZE)
 override LDFLAGS += $(SANITIZE)
-LIBS = -lcurl -lprotobuf-c -luring -lz -llzma -liberty
+LIBS = -lcurl -lprotobuf-c -luring -lz -lzstd -llzma -liberty
 # Only what tells source lines: the daemon is not to carry that.
 LINES_LIBS = -ldw -lelf
 
-STAGES = base loop session capture profile symbols classify tally export
+STAGES = base loop session capture profile symbols unwind classify tally export
 STAGE_SOURCES = $(wildcard $(STAGES:%=user/%/*.c))
 STAGE_OBJECTS = $(STAGE_SOURCES:user/%.c=$(BUILD)/%.o) $(PROTO_OBJECTS)
 

@@ -16,12 +16,12 @@ override CFLAGS += -fsanitize=fuzzer-no-link
 
 FUZZERS ?= $(basename $(notdir $(wildcard tests/fuzz/*.c)))
 FUZZ_SECONDS ?= 20
-FUZZ_OBJECTS = $(patsubst user/%.c,$(BUILD)/%.o,$(wildcard user/base/*.c user/symbols/*.c))
-FUZZ_LIBS = -lz -llzma -liberty $(LINES_LIBS)
+FUZZ_OBJECTS = $(patsubst user/%.c,$(BUILD)/%.o,$(wildcard user/base/*.c user/symbols/*.c user/unwind/*.c))
+FUZZ_LIBS = -lz -lzstd -llzma -liberty $(LINES_LIBS)
 
 $(BUILD)/fuzzers/%.o: tests/fuzz/%.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+	$(CC) $(CPPFLAGS) $(CFLAGS) -Itests/user -MMD -MP -c -o $@ $<
 
 $(BUILD)/fuzzers/%: $(BUILD)/fuzzers/%.o $(FUZZ_OBJECTS)
 	$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(FUZZ_LIBS)

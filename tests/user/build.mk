@@ -29,6 +29,9 @@ $(BUILD)/commands.a: $(COMMANDS:user/%.c=$(BUILD)/%.o)
 $(BUILD)/tests/%: $(BUILD)/tests/%.o $(BUILD)/commands.a $(BUILD)/stages.a $(BUILD)/libktally.a
 	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS) $(LINES_LIBS)
 
+# What unwind tables are compared with.
+$(BUILD)/tests/unwind: LIBS += -ldw -lelf
+
 tests: $(TEST_PROGRAMS)
 
 # All tests run, whatever the first ones say. A test that printed no plan did not come to its end.

@@ -16,6 +16,7 @@
 #define FAKE_TEXT_OFFSET	0x1000
 #define FAKE_TEXT_ADDRESS	0x403000
 #define FAKE_TEXT_BYTES		0x1000
+#define FAKE_CODE		0x100
 
 struct fake_symbol {
 	const char *name;
@@ -33,6 +34,11 @@ struct fake_elf {
 	const char *section;				/* another section with these contents, NULL: none */
 	const void *section_data;
 	size_t section_bytes;
+	bool compressed;				/* that section says it is */
+	uint32_t section_type;				/* 0: SHT_PROGBITS */
+	uint64_t section_address;
+	const void *code;				/* at FAKE_CODE in the code, NULL: like all of it, returns */
+	size_t code_bytes;
 };
 
 struct fake_layout {
@@ -137,6 +143,8 @@ static inline struct buffer fake_elf(const struct fake_elf *elf)
 	uint64_t offset;
 
 	memset(code, 0xc3, sizeof(code));
+	if (elf->code)
+		memcpy(code + FAKE_CODE, elf->code, elf->code_bytes);
 	fake_pad(&layout.file, FAKE_TEXT_OFFSET);
 	buffer_append(&layout.names, "", 1);
 	layout.count = 1;
@@ -161,8 +169,10 @@ static inline struct buffer fake_elf(const struct fake_elf *elf)
 		fake_section(&layout, ".gnu_debuglink", (Elf64_Shdr){ .sh_type = SHT_PROGBITS }, link, bytes + 4);
 	}
 	if (elf->section)
-		fake_section(&layout, elf->section, (Elf64_Shdr){ .sh_type = SHT_PROGBITS }, elf->section_data,
-			     elf->section_bytes);
+		fake_section(&layout, elf->section, (Elf64_Shdr){
+			     .sh_type = elf->section_type ? elf->section_type : SHT_PROGBITS,
+			     .sh_addr = elf->section_address,
+			     .sh_flags = elf->compressed ? SHF_COMPRESSED : 0 }, elf->section_data, elf->section_bytes);
 	buffer_append(&layout.names, ".shstrtab", 10);
 	fake_section(&layout, "", (Elf64_Shdr){ .sh_type = SHT_STRTAB }, layout.names.data, layout.names.bytes);
 	fake_pad(&layout.file, (layout.file.bytes + 7) & ~7UL);

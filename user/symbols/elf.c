@@ -16,6 +16,10 @@
 #define SEGMENTS_LOOKED_AT	512
 #define NOTE_BYTES_MOST		4096
 
+#ifndef PT_GNU_SFRAME
+#define PT_GNU_SFRAME		0x6474e554	/* newer than glibc 2.36 */
+#endif
+
 int elf_read(const struct elf *elf, uint64_t offset, void *into, size_t bytes)
 {
 	const struct elf_source *source = &elf->source;
@@ -81,6 +85,7 @@ static int read_header(struct elf *elf, struct layout *layout)
 			return -EBADMSG;
 		elf->type = header.e_type;
 		elf->machine = header.e_machine;
+		elf->entry = header.e_entry;
 		*layout = (struct layout){ header.e_shoff, header.e_phoff, header.e_shnum, header.e_phnum,
 					   header.e_shstrndx };
 	} else {
@@ -94,6 +99,7 @@ static int read_header(struct elf *elf, struct layout *layout)
 			return -EBADMSG;
 		elf->type = header.e_type;
 		elf->machine = header.e_machine;
+		elf->entry = header.e_entry;
 		*layout = (struct layout){ header.e_shoff, header.e_phoff, header.e_shnum, header.e_phnum,
 					   header.e_shstrndx };
 	}
@@ -207,6 +213,10 @@ static int read_segments(struct elf *elf, const struct layout *layout)
 		}
 		if (type == PT_NOTE)
 			read_notes(elf, segment.offset, segment.file_bytes);
+		if (type == PT_GNU_EH_FRAME)
+			elf->unwind_index = segment;
+		if (type == PT_GNU_SFRAME)
+			elf->simple_frames = segment;
 		if (type == PT_LOAD && elf->segment_count < ELF_SEGMENTS_MOST)
 			elf->segments[elf->segment_count++] = segment;
 	}

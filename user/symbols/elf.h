@@ -37,12 +37,14 @@ struct elf {
 	struct elf_source source;
 	bool is64;
 	uint16_t type, machine;
+	uint64_t entry;			/* address where a process begins */
 	struct elf_section *sections;
 	size_t section_count;
 	char *section_names;
 	size_t section_names_bytes;
 	struct elf_segment segments[ELF_SEGMENTS_MOST];
 	size_t segment_count;
+	struct elf_segment unwind_index, simple_frames;	/* .eh_frame_hdr and .sframe, also where no section says so */
 	uint8_t build_id[ELF_BUILD_ID_MOST];
 	size_t build_id_bytes;
 	bool has_go_note;		/* the Go linker's own build id */

@@ -8,6 +8,8 @@
 #include <unistd.h>
 
 #include "fake_elf.h"
+#include "fake_frames.h"
+#include "unwind/unwind.h"
 
 static const char *directory;
 
@@ -154,6 +156,66 @@ static void lines_seed(void)
 	}
 }
 
+static const uint8_t frames[] = {
+	14, 0, 0, 0, 0, 0, 0, 0, 1, 0, 1, 0x78, 16, 0x0c, 7, 8, 0x90, 1,
+	38, 0, 0, 0, 22, 0, 0, 0, 0x00, 0x31, 0x40, 0, 0, 0, 0, 0, 0x80, 0, 0, 0, 0, 0, 0, 0,
+	0x0e, 16, 0x86, 2, 0x44, 0x0a, 0x0f, 3, 0x76, 0x78, 0x06, 0x48, 0x0b, 0x10, 3, 2, 0x76, 0x70,
+};
+static const uint8_t debug_frames[] = {
+	14, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 1, 0, 1, 0x78, 16, 0x0c, 7, 8, 0x90, 1,
+	28, 0, 0, 0, 0, 0, 0, 0, 0x00, 0x31, 0x40, 0, 0, 0, 0, 0, 0x80, 0, 0, 0, 0, 0, 0, 0,
+	0x0e, 16, 0x86, 2, 0x44, 0x0a, 0x48, 0x0b,
+};
+static const uint8_t simple_frames[] = {
+	0xe2, 0xde, 2, 1, 3, 0, 0xf8, 0, 1, 0, 0, 0, 2, 0, 0, 0, 7, 0, 0, 0, 0, 0, 0, 0, 20, 0, 0, 0,
+	0x00, 0x31, 0x40, 0, 0x40, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 3, 8, 1, 5, 16, 0xf0,
+};
+static const uint8_t simple_frames_3[] = {
+	0xe2, 0xde, 3, 1, 3, 0, 0xf8, 0, 1, 0, 0, 0, 1, 0, 0, 0, 12, 0, 0, 0, 0, 0, 0, 0, 16, 0, 0, 0,
+	0x00, 0x31, 0x40, 0, 0, 0, 0, 0, 0x40, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 1, 0, 0, 10, 0x33, 0xf8, 0, 0x33, 0,
+};
+
+static void unwind_seed(const char *name, const char *section, const void *data, size_t bytes)
+{
+	const struct fake_elf elf = { .build_id = "01234567890123456789", .section = section, .section_data = data,
+				      .section_bytes = bytes };
+	struct buffer file = fake_elf(&elf);
+
+	write_seed(name, file.data, file.bytes);
+	buffer_free(&file);
+}
+
+static void unwind_seeds(void)
+{
+	static const char *const real[] = { "libanl.so.1", "gconv/ISO8859-1.so", "libBrokenLocale.so.1", "libutil.so.1" };
+	static const uint32_t magics[] = { 0xfffffffa, 0xfffffff0, 0xfffffff1 };
+	/* One chunk, two rows, two rules. */
+	static const uint8_t table[8 + 8 + 48 + 8] = { 1, 0, 1, 2, 0, 2, 0, 0, [12] = 2, [40] = 2, 7, [44] = 8, [68] = 1, 0, 1 };
+	char path[128], name[64];
+	struct buffer data = { 0 };
+
+	unwind_seed("unwind/eh_frame", ".eh_frame", frames, sizeof(frames));
+	unwind_seed("unwind/debug_frame", ".debug_frame", debug_frames, sizeof(debug_frames));
+	unwind_seed("unwind/sframe", ".sframe", simple_frames, sizeof(simple_frames));
+	unwind_seed("unwind/sframe3", ".sframe", simple_frames_3, sizeof(simple_frames_3));
+	for (size_t i = 0; i < 3; i++) {
+		struct buffer go = fake_pclntab(magics[i]);
+
+		snprintf(name, sizeof(name), "unwind/go%zu", i);
+		unwind_seed(name, ".gopclntab", go.data, go.bytes);
+		buffer_free(&go);
+	}
+	for (size_t i = 0; i < sizeof(real) / sizeof(real[0]); i++) {
+		snprintf(path, sizeof(path), "/usr/lib/x86_64-linux-gnu/%s", real[i]);
+		snprintf(name, sizeof(name), "unwind/real%zu", i);
+		if (!buffer_read_file(&data, path, 64 << 10))
+			write_seed(name, data.data, data.bytes);
+		buffer_clear(&data);
+	}
+	buffer_free(&data);
+	write_seed("unwind_cache/table", table, sizeof(table));
+}
+
 int main(int argc, char **argv)
 {
 	static const char maps[] =
@@ -176,6 +238,7 @@ int main(int argc, char **argv)
 	lines_seed();
 	name_seeds();
 	pclntab_seed();
+	unwind_seeds();
 	write_seed("mappings/short", maps, sizeof(maps) - 1);
 	if (!buffer_read_file(&own, "/proc/self/maps", 1 << 20))
 		write_seed("mappings/own", own.data, own.bytes);
