@@ -7,7 +7,7 @@
 
 #include "hash.h"
 #include "session.h"
-#include "unwind.h"
+#include "unwind_user.h"
 
 void ktally_stack_begin(struct ktally_stack *stack)
 {

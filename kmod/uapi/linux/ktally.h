@@ -116,6 +116,62 @@
  * process does not see those.
  *
  * Times are CLOCK_MONOTONIC in nanoseconds. Process and thread ids are those of the initial pid namespace.
+ *
+ *
+ * 6. User stacks and unwind tables
+ *
+ * Most programs keep no frame pointer. How to get from a function's frame to its caller's then stands in the
+ * file that the code is from (.eh_frame, .debug_frame, .sframe), in forms that are too slow and too intricate
+ * for an interrupt. The consumer turns it into an unwind table and loads that for the file's number with
+ * KTALLY_IOC_LOAD_TABLE: at any time, as soon as a record has named the file. All sessions use what any of them
+ * loaded.
+ *
+ * A table says for every byte of the file which rule holds when the instruction pointer is there. Its keys are
+ * offsets in the file, not addresses, as in KTALLY_FRAME_FILE. It is three arrays:
+ *
+ *	struct ktally_unwind_row rows[row_count]	where a rule begins to hold: until the next row
+ *	__u32 first_rows[chunk_count + 1]		what rows a chunk has
+ *	struct ktally_unwind_rule rules[rule_count]	what a row can say
+ *
+ * A chunk is 64 KiB of the file, so that a row needs but the lower 16 bits of an offset. Chunk c covers the
+ * offsets from (first_chunk + c) << 16 and has the rows first_rows[c] to first_rows[c + 1] - 1. For all tables:
+ *
+ *   - first_rows[0] is 0 and first_rows[chunk_count] is row_count; every chunk has a row; the first row of a
+ *     chunk has offset 0, the others have strictly increasing ones. So a rule that goes on into the next chunk
+ *     is said again there.
+ *   - rules[0] is all zero bytes: KTALLY_UNWIND_NONE. Gaps between functions, and code of which the rule cannot
+ *     be said in the terms below, are rows with rule 0, and so is what comes after the last function.
+ *   - a field that a kind of rule does not use is zero, but for the register of KTALLY_UNWIND_PLT, which may be
+ *     rsp's.
+ *   - rules should be distinct, for the sake of the processor's cache; nobody checks.
+ *   - a table without any chunk is good: it says that nothing is known of the file.
+ *
+ * Registers have their DWARF numbers: 0 rax, 1 rdx, 2 rcx, 3 rbx, 4 rsi, 5 rdi, 6 rbp, 7 rsp, 8 to 15 r8 to
+ * r15. The CFA (canonical frame address) of a frame is what rsp is in the caller after the call has returned.
+ * This is how a rule is used:
+ *
+ *   1. KTALLY_UNWIND_END: this was the outermost frame.
+ *   2. KTALLY_UNWIND_SIGNAL: rsp points to the struct ucontext of a signal handler. All registers and the
+ *      instruction pointer are those of its sigcontext, and the next frame is where the signal came, exactly.
+ *   3. Else the CFA is, in 64-bit arithmetic:
+ *	KTALLY_UNWIND_REGISTER	register + cfa_offset
+ *	KTALLY_UNWIND_DEREF	*(__u64 *)(register + cfa_offset) + deref_offset
+ *	KTALLY_UNWIND_PLT	rsp + cfa_offset + ((rip & 15) >= deref_offset ? 8 : 0)
+ *      The return address is at CFA - 8, always; code of which that is not true has rule 0. It is what rip is in
+ *      the caller; zero: this was the outermost frame. The next frame, and the rule for it, are at the return
+ *      address less one.
+ *   4. Each of rbp, rbx, r12, r13, r14 and r15 whose bit is in `saved` is read from CFA + 8 * saved_at[]. Those
+ *      whose bit is not keep their values. rsp is the CFA. All other registers are not known any more: a rule
+ *      that needs one of them ends the stack. Where the task was interrupted, and where a signal came, all are
+ *      known.
+ *
+ * Where no table covers an address, or its rule is KTALLY_UNWIND_NONE, the frame pointer rbp is tried: it must
+ * point further up the stack, to a frame pointer and a return address; one of the two that is zero says that
+ * this was the outermost frame. For the next frame there may be a table again. Only the frame pointer is tried
+ * in 32-bit programs.
+ *
+ * A stack grows down, so every step must lead further up, by at most KTALLY_UNWIND_FRAME_BYTES. Only a signal
+ * frame may once lead elsewhere: out of the handler's alternate stack. How a stack ended is in stack.user_end.
  */
 #ifndef _UAPI_LINUX_KTALLY_H
 #define _UAPI_LINUX_KTALLY_H
@@ -136,6 +192,7 @@
 #define KTALLY_FEATURE_OFFCPU		(1ULL << 1)	/* off-CPU samples (record type 7) */
 #define KTALLY_FEATURE_FILES		(1ULL << 2)	/* file-relative user frames (frame type 3) */
 #define KTALLY_FEATURE_RUN_QUEUE	(1ULL << 3)	/* offcpu.run_queue is known (CONFIG_SCHED_INFO) */
+#define KTALLY_FEATURE_TABLES		(1ULL << 4)	/* KTALLY_IOC_LOAD_TABLE */
 
 /* info.allowed: what this descriptor may ask for, by the rights of whoever opened it and the kernel's lockdown. */
 #define KTALLY_ALLOWED_ALL_PROCESSES	(1ULL << 0)	/* else the opener's own processes only */
@@ -321,6 +378,106 @@ struct ktally_flush {
 
 #define KTALLY_FLUSH_SIZE_V1	8
 
+/**
+ * struct ktally_unwind_row - where a rule begins to hold
+ * @offset: lower 16 bits of the offset in the file
+ * @rule: index into rules
+ */
+struct ktally_unwind_row {
+	__u16 offset;
+	__u16 rule;
+};
+
+/* rule.kind, see "User stacks and unwind tables" */
+#define KTALLY_UNWIND_NONE	0	/* nothing is known */
+#define KTALLY_UNWIND_END	1	/* outermost frame */
+#define KTALLY_UNWIND_REGISTER	2	/* CFA by a register */
+#define KTALLY_UNWIND_DEREF	3	/* CFA by what a register points to */
+#define KTALLY_UNWIND_PLT	4	/* CFA by rsp and where in a 16-byte stub of the procedure linkage table */
+#define KTALLY_UNWIND_SIGNAL	5	/* the kernel's call of a signal handler */
+
+/* rule.saved: bit numbers, and index into saved_at */
+#define KTALLY_UNWIND_RBP	0
+#define KTALLY_UNWIND_RBX	1
+#define KTALLY_UNWIND_R12	2
+#define KTALLY_UNWIND_R13	3
+#define KTALLY_UNWIND_R14	4
+#define KTALLY_UNWIND_R15	5
+#define KTALLY_UNWIND_SAVED	6	/* how many there are */
+
+/**
+ * struct ktally_unwind_rule - how to get from a frame to its caller
+ * @kind: KTALLY_UNWIND_NONE and following
+ * @cfa_register: DWARF number, below 16
+ * @saved: which of @saved_at hold: 1 << KTALLY_UNWIND_RBP and following
+ * @cfa_offset: in bytes
+ * @deref_offset: in bytes; KTALLY_UNWIND_PLT: see there
+ * @saved_at: where the caller's registers are, in units of 8 bytes from the CFA; 0 for those that are not in @saved
+ */
+struct ktally_unwind_rule {
+	__u8  kind;
+	__u8  cfa_register;
+	__u16 saved;
+	__s32 cfa_offset;
+	__s32 deref_offset;
+	__s16 saved_at[KTALLY_UNWIND_SAVED];
+};
+
+#define KTALLY_UNWIND_CHUNK_SHIFT	16
+#define KTALLY_UNWIND_CHUNKS_MAX	(1U << 20)	/* first_chunk + chunk_count: of the largest offset a frame can have */
+#define KTALLY_UNWIND_RULES_MAX		65535U
+#define KTALLY_UNWIND_BYTES_MAX		(64U << 20)	/* of the three arrays together */
+#define KTALLY_UNWIND_FRAME_BYTES	(64U << 20)	/* of a frame on a stack */
+
+/* load_table.flags */
+#define KTALLY_LOAD_TABLE_REPLACE	(1U << 0)	/* the file may have a table already: this takes its place */
+
+/**
+ * struct ktally_load_table - KTALLY_IOC_LOAD_TABLE, at any time, also before SETUP
+ * @size: in: size of this structure as the caller knows it, at least KTALLY_LOAD_TABLE_SIZE_V1
+ * @file: number of the file, as KTALLY_FRAME_FILE has it
+ * @flags: KTALLY_LOAD_TABLE_*
+ * @first_chunk: see "User stacks and unwind tables"
+ * @rows: address of an array of @row_count struct ktally_unwind_row
+ * @first_rows: address of an array of @chunk_count + 1 __u32
+ * @rules: address of an array of @rule_count struct ktally_unwind_rule
+ * @row_count: number of rows
+ * @chunk_count: number of chunks
+ * @rule_count: number of rules, at least 1
+ * @evicted: out: tables of other files that had to go for this one
+ *
+ * The arrays are copied. A table that takes the place of another does so at once: stacks are taken
+ * by the one or the other.
+ *
+ * Tables are kept until their file is forgotten or the last session that was opened with
+ * CAP_PERFMON is closed. When they need more memory than the module's parameter tables_limit_mb
+ * allows, or those loaded by sessions that one user opened more than tables_user_limit_mb, the tables
+ * go that were not used for longest, in the latter case only among that user's. A stack then ends as
+ * KTALLY_END_NO_TABLE, or goes on by frame pointers; who wants the table back loads it again.
+ *
+ * Errors: -EPERM for a session that was not opened with CAP_PERFMON; -EINVAL for a table that is not
+ * as said above; -E2BIG for one of more than KTALLY_UNWIND_BYTES_MAX bytes, or than a limit allows
+ * when all others have gone; -EEXIST if the file has a table and KTALLY_LOAD_TABLE_REPLACE is not
+ * set; -ENOENT for a number that no file was given; -ESTALE for a file that was forgotten; -ENOMEM if
+ * there is none, or tables that are being loaded right now leave no room under a limit; -EINTR for a
+ * fatal signal.
+ */
+struct ktally_load_table {
+	__u32 size;
+	__u32 file;
+	__u32 flags;
+	__u32 first_chunk;
+	__u64 rows;
+	__u64 first_rows;
+	__u64 rules;
+	__u32 row_count;
+	__u32 chunk_count;
+	__u32 rule_count;
+	__u32 evicted;
+};
+
+#define KTALLY_LOAD_TABLE_SIZE_V1	56
+
 /*
  * ENABLE: -EINVAL before SETUP, -EPERM if lockdown was raised since, -ESHUTDOWN while the module's
  * parameter `disabled` is set, -ENODEV when the session was stopped for good. ENABLE when enabled,
@@ -334,6 +491,7 @@ struct ktally_flush {
 #define KTALLY_IOC_SET_RATE	_IOC(_IOC_WRITE, KTALLY_IOC_TYPE, 4, 0)
 #define KTALLY_IOC_FLUSH	_IOC(_IOC_WRITE, KTALLY_IOC_TYPE, 5, 0)
 #define KTALLY_IOC_SET_KEEP	_IOC(_IOC_WRITE, KTALLY_IOC_TYPE, 6, 0)
+#define KTALLY_IOC_LOAD_TABLE	_IOC(_IOC_READ | _IOC_WRITE, KTALLY_IOC_TYPE, 8, 0)
 
 /* ------------------------------------------------------------------------------------------------ the ring's pages */
 
@@ -517,7 +675,10 @@ struct ktally_exit {
 #define KTALLY_END_NONE		0	/* the part is empty: not asked for, or the task has none */
 #define KTALLY_END_COMPLETE	1	/* down to the outermost frame */
 #define KTALLY_END_TRUNCATED	2	/* there are more frames than setup.depth */
-#define KTALLY_END_BROKEN	3	/* the chain breaks off: memory not readable, or not a chain of frames */
+#define KTALLY_END_BROKEN	3	/* kernel: not a chain of frames; user: no or no sensible registers */
+#define KTALLY_END_HOLE		4	/* user: memory that says where to go on is not there, or is paged out */
+#define KTALLY_END_NO_TABLE	5	/* user: of the last frame's code no table knows enough, nor does rbp lead on */
+#define KTALLY_END_FOREIGN	6	/* user: the next frame would not be further up the same stack */
 
 /**
  * struct ktally_stack - a stack, named
