@@ -23,6 +23,19 @@ $(BUILD)/fuzzers/%.o: tests/fuzz/%.c
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
+# What of the kernel module compiles in user space, as tests/unwind has it.
+FUZZ_UNWIND_OBJECTS = $(BUILD)/unwind/hostile.o $(BUILD)/unwind/table.o $(BUILD)/unwind/unwind_user.o
+$(BUILD)/fuzzers/unwind.o $(FUZZ_UNWIND_OBJECTS): override CPPFLAGS += -Itests/unwind -Ikmod
+$(BUILD)/fuzzers/unwind: $(FUZZ_UNWIND_OBJECTS)
+
+$(BUILD)/unwind/%.o: tests/unwind/%.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/unwind/%.o: kmod/%.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
 $(BUILD)/fuzzers/%: $(BUILD)/fuzzers/%.o $(FUZZ_OBJECTS)
 	$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(FUZZ_LIBS)
 
