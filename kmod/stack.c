@@ -26,8 +26,8 @@ void ktally_stack_add_user(struct ktally_stack *stack, const struct ktally_sessi
 {
 	if (!(session->setup.capture & KTALLY_CAPTURE_USER))
 		return;
-	stack->user_frames = ktally_unwind_user(regs, stack->frames + stack->kernel_frames, session->setup.depth,
-						&stack->user_end);
+	stack->user_frames = ktally_unwind_user(regs, NULL, stack->frames + stack->kernel_frames,
+						session->setup.depth, &stack->user_end);
 	if (stack->user_frames)
 		stack->mm_id = who->mm_id;
 }

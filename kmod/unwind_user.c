@@ -5,11 +5,11 @@
  * further up the same stack, and a walk ends after `depth` frames in any case: its length has a
  * bound, and it has no other effect than its frames.
  *
- * One user_access_begin() serves the whole walk: what it costs is a serializing instruction, which
- * for every frame would be more than the search for its rule. In between no function may be called,
- * and objtool sees to it: all below is always inline, the search included. Not
- * copy_from_user_nofault(): in some kernels between 5.19 and 6.3 that takes a lock which an
- * interrupted vmalloc() may hold. Page faults are off: a page that is not there makes a read fail.
+ * User memory is opened once for each stretch of the walk, not for each frame: that has a serializing
+ * instruction. While it is open no function may be called, and objtool sees to it: what is needed
+ * there is always inline, the search in the table included. Not copy_from_user_nofault(): in some
+ * kernels between 5.19 and 6.3 that takes a lock which an interrupted vmalloc() may hold. Page faults
+ * are off: a page that is not there makes a read fail.
  */
 #ifdef __KERNEL__
 #include <linux/bits.h>
@@ -21,10 +21,9 @@
 #include <linux/uaccess.h>
 #include <asm/processor.h>
 #include <asm/segment.h>
-
-#include "place.h"
 #endif
 
+#include "stretch.h"
 #include "table.h"
 #include "unwind_user.h"
 
@@ -259,12 +258,18 @@ static __always_inline u8 step_rule(struct frame *frame, const struct ktally_unw
 	return follow_return(frame, ip);
 }
 
-static __always_inline u8 step(struct frame *frame, const struct ktally_place *place)
+/* Where to look for what is known of the frame: inside the instruction that was executing. */
+static __always_inline u64 address_of(const struct frame *frame)
+{
+	return frame->exact ? frame->ip : frame->ip - 1;
+}
+
+static __always_inline u8 step(struct frame *frame, const struct ktally_stretch *stretch)
 {
 	const struct ktally_unwind_rule *rule = NULL;
 
-	if (place->table && !frame->compat)
-		rule = ktally_table_find(place->table, place->offset);
+	if (stretch->table && !frame->compat)
+		rule = ktally_table_find(stretch->table, address_of(frame) - stretch->start + stretch->offset);
 	if (!rule || rule->kind == KTALLY_UNWIND_NONE)
 		return step_frame_pointer(frame);
 	if (rule->kind == KTALLY_UNWIND_END)
@@ -291,19 +296,35 @@ static void begin(struct frame *frame, const struct pt_regs *regs)
 }
 
 /* Many CPUs may use the same table: a line that all of them read is written once a tick at most. */
-static __always_inline void mark_used(struct ktally_table *table, unsigned long now)
+static void mark_used(struct ktally_table *table)
 {
-	if (READ_ONCE(table->used) != now)
+	unsigned long now = READ_ONCE(jiffies);
+
+	if (table && READ_ONCE(table->used) != now)
 		WRITE_ONCE(table->used, now);
 }
 
-unsigned int ktally_unwind_user(const struct pt_regs *regs, u64 *frames, unsigned int depth, u8 *end)
+static void find_stretch(struct ktally_view *view, u64 address, struct ktally_stretch *stretch)
 {
-	unsigned long now = READ_ONCE(jiffies);
-	const struct ktally_space *space;
-	struct ktally_place place;
+	if (view && ktally_stretch_find(view, address, stretch)) {
+		mark_used(stretch->table);
+		return;
+	}
+	/* Without a view nothing is known of any address. */
+	stretch->start = view ? address : 0;
+	stretch->end = view ? address + 1 : TASK_SIZE_MAX;
+	stretch->frame = KTALLY_FRAME_USER << KTALLY_FRAME_TYPE_SHIFT | stretch->start;
+	stretch->offset = 0;
+	stretch->table = NULL;
+}
+
+unsigned int ktally_unwind_user(const struct pt_regs *regs, struct ktally_view *view, u64 *frames,
+				unsigned int depth, u8 *end)
+{
+	struct ktally_stretch stretch;
 	unsigned int count = 0;
 	struct frame frame;
+	u8 how;
 
 	*end = KTALLY_END_BROKEN;
 	/* A process can put anything there, by sigreturn() or by a jump to nowhere. */
@@ -312,24 +333,25 @@ unsigned int ktally_unwind_user(const struct pt_regs *regs, u64 *frames, unsigne
 	begin(&frame, regs);
 
 	rcu_read_lock();
-	space = ktally_place_space();
 	pagefault_disable();
-	if (!user_access_begin((const void __user *)0, TASK_SIZE_MAX))
-		goto out;
 	do {
-		if (count == depth) {
-			*end = KTALLY_END_TRUNCATED;
+		find_stretch(view, address_of(&frame), &stretch);
+		how = KTALLY_END_BROKEN;
+		if (!user_access_begin((const void __user *)0, TASK_SIZE_MAX))
 			break;
-		}
-		ktally_place_find(space, frame.exact ? frame.ip : frame.ip - 1, &place);
-		frames[count++] = place.frame;
-		if (place.table)
-			mark_used(place.table, now);
-		*end = step(&frame, &place);
-	} while (*end == KTALLY_END_NONE);
-	user_access_end();
-out:
+		do {
+			if (count == depth) {
+				how = KTALLY_END_TRUNCATED;
+				break;
+			}
+			frames[count++] = stretch.frame + (address_of(&frame) - stretch.start);
+			how = step(&frame, &stretch);
+		} while (how == KTALLY_END_NONE &&
+			 address_of(&frame) - stretch.start < stretch.end - stretch.start);
+		user_access_end();
+	} while (how == KTALLY_END_NONE);
 	pagefault_enable();
 	rcu_read_unlock();
+	*end = how;
 	return count;
 }

@@ -12,12 +12,15 @@
 #include "kernel.h"
 #endif
 
+struct ktally_view;
 struct pt_regs;
 
 /*
  * Current task, hard interrupt or task context, never NMI: reads user memory, does not fault it in.
  * Typed frames, at most @depth of them; each address lies inside the instruction that was executing.
+ * @view: of its address space, for file-relative frames and for tables. NULL: neither is wanted.
  */
-unsigned int ktally_unwind_user(const struct pt_regs *regs, u64 *frames, unsigned int depth, u8 *end);
+unsigned int ktally_unwind_user(const struct pt_regs *regs, struct ktally_view *view, u64 *frames,
+				unsigned int depth, u8 *end);
 
 #endif /* KTALLY_UNWIND_USER_H */

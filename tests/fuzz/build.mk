@@ -24,7 +24,7 @@ $(BUILD)/fuzzers/%.o: tests/fuzz/%.c
 	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 # What of the kernel module compiles in user space, as tests/unwind has it.
-FUZZ_UNWIND_OBJECTS = $(BUILD)/unwind/hostile.o $(BUILD)/unwind/table.o $(BUILD)/unwind/unwind_user.o
+FUZZ_UNWIND_OBJECTS = $(BUILD)/unwind/kernel.o $(BUILD)/unwind/hostile.o $(BUILD)/unwind/table.o $(BUILD)/unwind/unwind_user.o
 $(BUILD)/fuzzers/unwind.o $(FUZZ_UNWIND_OBJECTS): override CPPFLAGS += -Itests/unwind -Ikmod
 $(BUILD)/fuzzers/unwind: $(FUZZ_UNWIND_OBJECTS)
 

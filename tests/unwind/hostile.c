@@ -30,10 +30,6 @@ static struct {
 	u64 reads;
 } it;
 
-struct ktally_space test_space;
-struct opened opened;
-unsigned long jiffies;
-
 bool read_user(u64 address, void *to, size_t bytes)
 {
 	it.reads++;
@@ -181,18 +177,18 @@ static void take_process(void)
 		memcpy(it.stacks[stack], words, sizeof(words));
 	}
 	it.mapping = (struct mapping) { CODE, CODE + CODE_BYTES, 0, 7, &it.table };
-	test_space = (struct ktally_space) { &it.mapping, 1 };
 }
 
 static void walk(struct hostile *hostile)
 {
+	struct ktally_view view = { &it.mapping, 1 };
 	u64 frames[DEPTH_MAX + 1];
 	unsigned int depth = 1 + below(DEPTH_MAX), count;
 	u8 end = 0xff;
 
 	frames[depth] = 0x1234567890abcdef;
 	it.reads = 0;
-	count = ktally_unwind_user(&it.registers, frames, depth, &end);
+	count = ktally_unwind_user(&it.registers, &view, frames, depth, &end);
 	must(!opened.rcu && !opened.faults_off && !opened.access);
 	must(count <= depth && frames[depth] == 0x1234567890abcdef);
 	must(end > KTALLY_END_NONE && end <= KTALLY_END_FOREIGN);

@@ -109,7 +109,7 @@ static inline unsigned long array_index_mask_nospec(unsigned long index, unsigne
 	return index < size ? ~0UL : 0;
 }
 
-/* -------------------------------------------------------------------------------- the place of kmod/place.h */
+/* -------------------------------------------------------------------------------- mappings */
 
 struct ktally_table;
 
@@ -121,39 +121,9 @@ struct mapping {
 	struct ktally_table *table;
 };
 
-struct ktally_space {
+struct ktally_view {
 	const struct mapping *mappings;
 	size_t count;
 };
-
-struct ktally_place {
-	u64 frame;
-	u64 offset;
-	struct ktally_table *table;
-};
-
-/* Supplied by the test. */
-extern struct ktally_space test_space;
-
-static inline const struct ktally_space *ktally_place_space(void)
-{
-	must(opened.rcu && !opened.access);
-	return &test_space;
-}
-
-static inline void ktally_place_find(const struct ktally_space *in, u64 address, struct ktally_place *place)
-{
-	must(opened.rcu && address < TASK_SIZE_MAX);
-	*place = (struct ktally_place) { .frame = KTALLY_FRAME_USER << KTALLY_FRAME_TYPE_SHIFT | address };
-	for (size_t i = 0; i < in->count; i++) {
-		const struct mapping *mapping = &in->mappings[i];
-
-		if (address < mapping->start || address >= mapping->end)
-			continue;
-		place->offset = address - mapping->start + mapping->offset;
-		place->frame = KTALLY_FRAME_FILE << KTALLY_FRAME_TYPE_SHIFT | (u64)mapping->file << 36 | place->offset;
-		place->table = mapping->table;
-	}
-}
 
 #endif

@@ -5,9 +5,6 @@
 #include "unwind_user.h"
 
 struct scene scene;
-struct ktally_space test_space;
-struct opened opened;
-unsigned long jiffies = 1000;
 
 static u8 *memory(u64 address, size_t bytes)
 {
@@ -59,23 +56,24 @@ void scene_word(u64 address, u64 word)
 
 u64 scene_frame(u64 address)
 {
-	if (address >= CODE && address < CODE + CODE_BYTES)
+	if (!scene.no_view && address >= CODE && address < CODE + CODE_BYTES)
 		return KTALLY_FRAME_FILE << KTALLY_FRAME_TYPE_SHIFT | 1ULL << 36 | (address - CODE + CODE_OFFSET);
-	if (address >= BARE && address < BARE + BARE_BYTES)
+	if (!scene.no_view && address >= BARE && address < BARE + BARE_BYTES)
 		return KTALLY_FRAME_FILE << KTALLY_FRAME_TYPE_SHIFT | 2ULL << 36 | (address - BARE);
 	return KTALLY_FRAME_USER << KTALLY_FRAME_TYPE_SHIFT | address;
 }
 
 void scene_walk(void)
 {
+	struct ktally_view view = { scene.mappings, 2 };
+
 	if (scene.maker.table.row_count) {
 		scene.mappings[0].table = maker_finish(&scene.maker, CODE_OFFSET + CODE_BYTES);
 		must(!ktally_table_check(scene.mappings[0].table));
 	}
-	test_space = (struct ktally_space) { scene.mappings, 2 };
 	scene.end = 0xff;
 	scene.frames[scene.depth] = 0x1234567890abcdef;
-	scene.count = ktally_unwind_user(&scene.registers, scene.frames, scene.depth, &scene.end);
+	scene.count = ktally_unwind_user(&scene.registers, scene.no_view ? NULL : &view, scene.frames, scene.depth, &scene.end);
 	must(scene.count <= scene.depth && scene.frames[scene.depth] == 0x1234567890abcdef);
 	must(!opened.rcu && !opened.faults_off && !opened.access);
 }

@@ -22,6 +22,7 @@ struct scene {
 	struct pt_regs registers;
 	struct maker maker;
 	struct mapping mappings[2];
+	bool no_view;
 	unsigned int depth;
 	u64 frames[FRAMES_MAX + 1];
 	unsigned int count;

@@ -304,6 +304,20 @@ static void compat(void)
 	expect("a link of a 32-bit program", KTALLY_END_NO_TABLE, FUNCTION(0), 0x8047fff);
 }
 
+/* As for a session that did not ask for files. */
+static void without_view(void)
+{
+	scene_begin();
+	FUNCTIONS(BY_RSP(8), IS_END);
+	scene.no_view = true;
+	scene.registers.ip = FUNCTION(0);
+	scene.registers.bp = SP + 0x40;
+	scene_word(SP, FUNCTION(1) + 8);
+	scene_word(SP + 0x48, FUNCTION(0) + 8);
+	expect("tables are not looked at without a view", KTALLY_END_COMPLETE, FUNCTION(0), FUNCTION(0) + 7);
+	check_number(scene.maker.table.used, 0, "nor marked");
+}
+
 /* ------------------------------------------------------------------------------------------------ ends */
 
 static void ends(void)
@@ -436,6 +450,7 @@ int main(void)
 	signals();
 	frame_pointers();
 	compat();
+	without_view();
 	ends();
 	finding();
 	use_is_marked();
