@@ -7,6 +7,7 @@
 #include "table.h"
 
 #define SAVED_ALL ((1U << KTALLY_UNWIND_SAVED) - 1)
+#define SAVED_BITS (SAVED_ALL | KTALLY_UNWIND_FROM_RBP)
 
 static bool is_blank(const struct ktally_unwind_rule *rule)
 {
@@ -38,7 +39,7 @@ static bool is_rule(const struct ktally_unwind_rule *rule)
 		return false;
 	}
 
-	if (rule->cfa_register >= 16 || rule->saved & ~SAVED_ALL)
+	if (rule->cfa_register >= 16 || rule->saved & ~SAVED_BITS || rule->saved == KTALLY_UNWIND_FROM_RBP)
 		return false;
 	for (i = 0; i < KTALLY_UNWIND_SAVED; i++)
 		if (rule->saved_at[i] && !(rule->saved & 1U << i))

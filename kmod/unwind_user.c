@@ -185,50 +185,29 @@ static __always_inline u8 step_signal(struct frame *frame)
 	return KTALLY_END_NONE;
 }
 
-static __always_inline u64 at_word(u64 cfa, s16 words)
+/* The @number'th of those that can be saved, if it is; @base is where they are counted from. */
+static __always_inline bool restore(struct frame *frame, const struct ktally_unwind_rule *rule, u64 base,
+				    unsigned int number, unsigned int reg)
 {
-	return cfa + (u64)words * sizeof(u64);
+	if (!(rule->saved & BIT(number)))
+		return true;
+	frame->known |= BIT(reg);
+	return read_word(base + (u64)rule->saved_at[number] * sizeof(u64), &frame->registers[reg]);
 }
 
-/* Those that the function has saved; the others it has not touched. */
+/* Those that the function has saved; the others it has not touched. rbp may be the base: it comes last. */
 static __always_inline bool restore_saved(struct frame *frame, const struct ktally_unwind_rule *rule, u64 cfa)
 {
-	u64 *registers = frame->registers;
-	const s16 *at = rule->saved_at;
-	unsigned int saved = rule->saved;
+	u64 base = rule->saved & KTALLY_UNWIND_FROM_RBP ? frame->registers[RBP] : cfa;
 
-	if (saved & BIT(KTALLY_UNWIND_RBP)) {
-		if (!read_word(at_word(cfa, at[KTALLY_UNWIND_RBP]), &registers[RBP]))
-			return false;
-		frame->known |= BIT(RBP);
+	if (rule->saved & BIT(KTALLY_UNWIND_RBP))
 		frame->linked = false;
-	}
-	if (saved & BIT(KTALLY_UNWIND_RBX)) {
-		if (!read_word(at_word(cfa, at[KTALLY_UNWIND_RBX]), &registers[RBX]))
-			return false;
-		frame->known |= BIT(RBX);
-	}
-	if (saved & BIT(KTALLY_UNWIND_R12)) {
-		if (!read_word(at_word(cfa, at[KTALLY_UNWIND_R12]), &registers[R12]))
-			return false;
-		frame->known |= BIT(R12);
-	}
-	if (saved & BIT(KTALLY_UNWIND_R13)) {
-		if (!read_word(at_word(cfa, at[KTALLY_UNWIND_R13]), &registers[R13]))
-			return false;
-		frame->known |= BIT(R13);
-	}
-	if (saved & BIT(KTALLY_UNWIND_R14)) {
-		if (!read_word(at_word(cfa, at[KTALLY_UNWIND_R14]), &registers[R14]))
-			return false;
-		frame->known |= BIT(R14);
-	}
-	if (saved & BIT(KTALLY_UNWIND_R15)) {
-		if (!read_word(at_word(cfa, at[KTALLY_UNWIND_R15]), &registers[R15]))
-			return false;
-		frame->known |= BIT(R15);
-	}
-	return true;
+	return restore(frame, rule, base, KTALLY_UNWIND_RBX, RBX) &&
+	       restore(frame, rule, base, KTALLY_UNWIND_R12, R12) &&
+	       restore(frame, rule, base, KTALLY_UNWIND_R13, R13) &&
+	       restore(frame, rule, base, KTALLY_UNWIND_R14, R14) &&
+	       restore(frame, rule, base, KTALLY_UNWIND_R15, R15) &&
+	       restore(frame, rule, base, KTALLY_UNWIND_RBP, RBP);
 }
 
 static __always_inline u8 step_rule(struct frame *frame, const struct ktally_unwind_rule *rule)
@@ -236,7 +215,7 @@ static __always_inline u8 step_rule(struct frame *frame, const struct ktally_unw
 	unsigned int base = rule->kind == KTALLY_UNWIND_PLT ? RSP : rule->cfa_register % REGISTERS;
 	u64 cfa = frame->registers[base] + (s64)rule->cfa_offset, ip;
 
-	if (!(frame->known & BIT(base)))
+	if (!(frame->known & BIT(base)) || (rule->saved & KTALLY_UNWIND_FROM_RBP && !(frame->known & BIT(RBP))))
 		return KTALLY_END_NO_TABLE;
 	if (rule->kind == KTALLY_UNWIND_DEREF) {
 		if (!read_word(cfa, &cfa))
@@ -264,18 +243,26 @@ static __always_inline u64 address_of(const struct frame *frame)
 	return frame->exact ? frame->ip : frame->ip - 1;
 }
 
-static __always_inline u8 step(struct frame *frame, const struct ktally_stretch *stretch)
+/*
+ * No call leads to a signal frame, so its address is not before it, though its rule is: whoever looks
+ * that up does not know yet.
+ */
+static __always_inline u8 step(struct frame *frame, const struct ktally_stretch *stretch, u64 *out)
 {
 	const struct ktally_unwind_rule *rule = NULL;
+	u64 at = address_of(frame) - stretch->start;
 
+	*out = stretch->frame + at;
 	if (stretch->table && !frame->compat)
-		rule = ktally_table_find(stretch->table, address_of(frame) - stretch->start + stretch->offset);
+		rule = ktally_table_find(stretch->table, stretch->offset + at);
 	if (!rule || rule->kind == KTALLY_UNWIND_NONE)
 		return step_frame_pointer(frame);
 	if (rule->kind == KTALLY_UNWIND_END)
 		return KTALLY_END_COMPLETE;
-	if (rule->kind == KTALLY_UNWIND_SIGNAL)
+	if (rule->kind == KTALLY_UNWIND_SIGNAL) {
+		*out += !frame->exact;
 		return step_signal(frame);
+	}
 	return step_rule(frame, rule);
 }
 
@@ -344,8 +331,7 @@ unsigned int ktally_unwind_user(const struct pt_regs *regs, struct ktally_view *
 				how = KTALLY_END_TRUNCATED;
 				break;
 			}
-			frames[count++] = stretch.frame + (address_of(&frame) - stretch.start);
-			how = step(&frame, &stretch);
+			how = step(&frame, &stretch, &frames[count++]);
 		} while (how == KTALLY_END_NONE &&
 			 address_of(&frame) - stretch.start < stretch.end - stretch.start);
 		user_access_end();

@@ -31,7 +31,7 @@ static struct {
 	Dwfl *dwfl;
 	u64 wanted[FRAMES_MAX];
 	unsigned int wanted_count;
-	u64 stacks, frames, different;
+	u64 stacks, frames, different, longer;
 	u64 ends[KTALLY_END_FOREIGN + 1];
 } it;
 
@@ -167,9 +167,11 @@ static void compare(void)
 	it.wanted_count = 0;
 	dwfl_getthread_frames(it.dwfl, it.thread, take_frame, NULL);
 
-	same = count == it.wanted_count;
-	for (i = 0; same && i < count; i++)
+	/* In the dynamic linker elfutils gives up where rbx is the base of a frame. */
+	same = it.wanted_count && (count == it.wanted_count || (count > it.wanted_count && end == KTALLY_END_COMPLETE));
+	for (i = 0; same && i < it.wanted_count; i++)
 		same = address_of(frames[i]) == it.wanted[i];
+	it.longer += count > it.wanted_count;
 	it.stacks++;
 	it.frames += count;
 	it.ends[end]++;
@@ -233,9 +235,10 @@ int main(int count, char **arguments)
 	if (count < 2)
 		return 2;
 	follow(start(arguments[1]), count > 2 ? (unsigned int)atoi(arguments[2]) : STEPS);
-	printf("# %llu stacks, %llu frames; %llu complete\n", it.stacks, it.frames, it.ends[KTALLY_END_COMPLETE]);
+	printf("# %llu stacks, %llu frames\n", it.stacks, it.frames);
 	check(it.stacks > 1000 && it.frames > 20 * it.stacks, "enough of them");
 	check_number(it.different, 0, "stacks that differ from those of elfutils");
+	check(it.longer < it.stacks / 10, "stacks of which elfutils knows less: %llu", it.longer);
 	check_number(it.stacks - it.ends[KTALLY_END_COMPLETE], 0, "stacks that are not complete");
 	dwfl_end(it.dwfl);
 	for (unsigned int i = 0; i < it.count; i++)

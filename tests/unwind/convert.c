@@ -54,7 +54,7 @@ static bool take_cfa(Dwarf_Frame *frame, struct ktally_unwind_rule *rule)
 	return count == 9 && ops[8].atom == DW_OP_plus && is_plt(ops, count - 1, rule);
 }
 
-enum place { LOST, SAME, SAVED };
+enum place { LOST, SAME, SAVED, SAVED_FROM_RBP };
 
 static enum place take_register(Dwarf_Frame *frame, int number, s64 *offset)
 {
@@ -64,16 +64,17 @@ static enum place take_register(Dwarf_Frame *frame, int number, s64 *offset)
 	if (dwarf_frame_register(frame, number, memory, &ops, &count))
 		return LOST;
 	if (!count)
-		return ops ? SAME : LOST;
+		return SAME;	/* not said: the ABI's rule is that it is kept */
 	*offset = 0;
 	if (ops[0].atom != DW_OP_call_frame_cfa)
 		return LOST;
 	if (count == 1)
 		return SAVED;
-	if (count != 2 || ops[1].atom != DW_OP_plus_uconst)
-		return LOST;
 	*offset = (s64)ops[1].number;
-	return SAVED;
+	if (count == 2 && ops[1].atom == DW_OP_plus_uconst)
+		return SAVED;
+	/* An expression begins with the CFA on its stack, whether it uses it or not. */
+	return count == 2 && ops[1].atom == DW_OP_breg6 ? SAVED_FROM_RBP : LOST;
 }
 
 /* What can be said of the range that this frame description is of. */
@@ -81,6 +82,7 @@ static bool take_rule(Dwarf_Frame *frame, bool is_signal, struct ktally_unwind_r
 {
 	static const int numbers[KTALLY_UNWIND_SAVED] = { 6, 3, 12, 13, 14, 15 };
 	Dwarf_Op memory[3], *ops;
+	unsigned int saved = 0, from_rbp = 0;
 	size_t count;
 	s64 offset;
 
@@ -88,21 +90,27 @@ static bool take_rule(Dwarf_Frame *frame, bool is_signal, struct ktally_unwind_r
 		*rule = (struct ktally_unwind_rule) { .kind = KTALLY_UNWIND_SIGNAL };
 		return true;
 	}
-	if (!dwarf_frame_register(frame, RETURN_ADDRESS, memory, &ops, &count) && !count && !ops) {
+	if (!dwarf_frame_register(frame, RETURN_ADDRESS, memory, &ops, &count) && !count && ops) {
 		*rule = (struct ktally_unwind_rule) { .kind = KTALLY_UNWIND_END };
 		return true;
 	}
 	if (take_register(frame, RETURN_ADDRESS, &offset) != SAVED || offset != -8 || !take_cfa(frame, rule))
 		return false;
 	for (unsigned int i = 0; i < KTALLY_UNWIND_SAVED; i++) {
-		if (take_register(frame, numbers[i], &offset) != SAVED)
+		enum place place = take_register(frame, numbers[i], &offset);
+
+		if (place == SAME)
 			continue;
-		if (offset % 8 || offset / 8 != (s16)(offset / 8))
+		if (place == LOST || offset % 8 || offset / 8 != (s16)(offset / 8))
 			return false;
+		from_rbp += place == SAVED_FROM_RBP;
+		saved++;
 		rule->saved |= (u16)(1 << i);
 		rule->saved_at[i] = (s16)(offset / 8);
 	}
-	return true;
+	if (from_rbp)
+		rule->saved |= KTALLY_UNWIND_FROM_RBP;
+	return !from_rbp || from_rbp == saved;
 }
 
 static void convert_segment(struct converted *converted, Dwarf_CFI *cfi, const GElf_Phdr *segment)

@@ -120,6 +120,33 @@ static void saved_registers(void)
 	}
 }
 
+/* As a function does it that aligns its stack: where rbp points to is its caller's. */
+static void saved_from_rbp(void)
+{
+	scene_begin();
+	FUNCTIONS(RULE(KTALLY_UNWIND_DEREF, 6, 5 | KTALLY_UNWIND_FROM_RBP, -8, 0, { 0, 0, -3 }),
+		  RULE(KTALLY_UNWIND_REGISTER, 6), RULE(KTALLY_UNWIND_REGISTER, 12), IS_END);
+	scene.registers.ip = FUNCTION(0) + 8;
+	scene.registers.bp = SP + 0x40;
+	scene_word(SP + 0x40, SP + 0x100);
+	scene_word(SP + 0x38, SP + 0x60);
+	scene_word(SP + 0x28, SP + 0x200);
+	scene_word(SP + 0x58, FUNCTION(1) + 8);
+	scene_word(SP + 0xf8, FUNCTION(2) + 8);
+	scene_word(SP + 0x1f8, FUNCTION(3) + 8);
+	expect("registers saved from rbp on", KTALLY_END_COMPLETE, FUNCTION(0) + 8, FUNCTION(1) + 7, FUNCTION(2) + 7,
+	       FUNCTION(3) + 7);
+
+	scene_begin();
+	FUNCTIONS(RULE(KTALLY_UNWIND_REGISTER, 7, 1 | KTALLY_UNWIND_FROM_RBP, 8), IS_END);
+	scene.registers.ip = BARE;
+	scene.registers.bp = SP + 0x40;
+	scene_word(SP + 0x40, 0x1000);
+	scene_word(SP + 0x48, FUNCTION(0) + 8);
+	scene_word(SP + 0x50, FUNCTION(1) + 8);
+	expect("a hole there", KTALLY_END_HOLE, BARE, FUNCTION(0) + 7);
+}
+
 static void dereferenced(void)
 {
 	scene_begin();
@@ -179,7 +206,7 @@ static void signals(void)
 	scene_word(SP + 0x100, FUNCTION(1) + 1);
 	put_context(context, FUNCTION(3), SP + 0x400);
 	scene_word(SP + 0x400, FUNCTION(4) + 8);
-	expect("a signal frame", KTALLY_END_COMPLETE, FUNCTION(0) + 8, FUNCTION(1), FUNCTION(3), FUNCTION(4) + 7);
+	expect("a signal frame", KTALLY_END_COMPLETE, FUNCTION(0) + 8, FUNCTION(1) + 1, FUNCTION(3), FUNCTION(4) + 7);
 
 	for (i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
 		char name[64];
@@ -445,6 +472,7 @@ int main(void)
 {
 	register_rules();
 	saved_registers();
+	saved_from_rbp();
 	dereferenced();
 	procedure_linkage();
 	signals();
