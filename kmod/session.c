@@ -17,6 +17,7 @@
 #include "oncpu.h"
 #include "openwaits.h"
 #include "records.h"
+#include "tables.h"
 
 bool ktally_disabled;
 module_param_named(disabled, ktally_disabled, bool, 0644);
@@ -179,6 +180,8 @@ struct ktally_session *ktally_session_create(void)
 	init_waitqueue_head(&session->wait);
 	timer_setup(&session->latency, on_latency, 0);
 	ktally_gate_open(&session->gate);
+	if (session->gate.privileged)
+		ktally_tables_open();
 	get_random_bytes(&session->key, sizeof(session->key));
 	session->key.step |= 1;
 	return session;
@@ -200,6 +203,8 @@ void ktally_session_destroy(struct ktally_session *session)
 		kvfree(session->cpus);
 		dismiss(session->gate.privileged);
 	}
+	if (session->gate.privileged)
+		ktally_tables_close();
 	ktally_gate_close(&session->gate);
 	kfree_sensitive(session);
 }

@@ -8,6 +8,7 @@
 #define KTALLY_STRETCH_H
 
 #ifdef __KERNEL__
+#include <linux/errno.h>
 #include <linux/types.h>
 #else
 #include "kernel.h"
@@ -42,6 +43,12 @@ struct ktally_stretch {
 static inline bool ktally_stretch_find(struct ktally_view *view, u64 address, struct ktally_stretch *stretch)
 {
 	return false;
+}
+
+/* Process context. Whether it is a file's number: 0, -ENOENT for one that no file was given, -ESTALE for a forgotten file's. */
+static inline int ktally_stretch_check_file(u32 number)
+{
+	return -ENOENT;
 }
 #else
 bool ktally_stretch_find(struct ktally_view *view, u64 address, struct ktally_stretch *stretch);

@@ -448,7 +448,7 @@ struct ktally_unwind_rule {
  * @row_count: number of rows
  * @chunk_count: number of chunks
  * @rule_count: number of rules, at least 1
- * @evicted: out: tables of other files that had to go for this one
+ * @evicted: in: zero; out: tables of other files that had to go for this one
  *
  * The arrays are copied. A table that takes the place of another does so at once: stacks are taken
  * by the one or the other.
