@@ -110,7 +110,7 @@ static bool take_stack(struct session *session, const struct ktally_stack *stack
 	MUST(!stack->reserved, "stack: reserved %x", stack->reserved);
 	MUST(stack->kernel_frames <= kernel_depth && stack->user_frames <= depth, "stack: %u and %u frames",
 	     stack->kernel_frames, stack->user_frames);
-	MUST(stack->kernel_end <= KTALLY_END_BROKEN && stack->user_end <= KTALLY_END_BROKEN, "stack: ends %u and %u",
+	MUST(stack->kernel_end <= KTALLY_END_BROKEN && stack->user_end <= KTALLY_END_FOREIGN, "stack: ends %u and %u",
 	     stack->kernel_end, stack->user_end);
 	MUST(capture & KTALLY_CAPTURE_KERNEL || (!stack->kernel_frames && !stack->kernel_end),
 	     "stack: kernel frames that were not asked for");

@@ -68,7 +68,8 @@ static const char *const record_names[] = {
 
 static const char *const end_names[] = {
 	[KTALLY_END_NONE] = "none", [KTALLY_END_COMPLETE] = "complete", [KTALLY_END_TRUNCATED] = "truncated",
-	[KTALLY_END_BROKEN] = "broken",
+	[KTALLY_END_BROKEN] = "broken", [KTALLY_END_HOLE] = "hole", [KTALLY_END_NO_TABLE] = "no table",
+	[KTALLY_END_FOREIGN] = "foreign",
 };
 
 static const char *const cause_names[] = {

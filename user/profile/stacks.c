@@ -93,7 +93,7 @@ struct stack *stacks_name(struct profile_state *state, struct stack *stack, cons
 	stack->wait_cause = wait_cause_of_stack(stack);
 	stack->named = true;
 	profile->stacks_truncated += stack->user_end == KTALLY_END_TRUNCATED;
-	profile->stacks_broken += stack->user_end == KTALLY_END_BROKEN;
+	profile->stacks_broken += stack->user_end >= KTALLY_END_BROKEN;
 	return profile->options.classes_only && !profile->options.cells ? without_frames(state, stack) : stack;
 }
 
