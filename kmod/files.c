@@ -31,7 +31,10 @@ MODULE_PARM_DESC(file_hold_ms,
 #define TABLE_BITS 12
 #define TABLE_BYTES ((u64)2 * sizeof(struct hlist_head) << TABLE_BITS)
 
-/* A known file may be forgotten when it was not used for so long: by then nobody is about to announce it. */
+/*
+ * A known file may be forgotten when it was not used for so long: by then nobody is about to
+ * announce it.
+ */
 #define FORGET_MS 15000
 
 static DEFINE_RAW_SPINLOCK(lock);		/* all that follows but for the stock; mappings, held, numbers of files */
@@ -45,7 +48,10 @@ static s64 nanoseconds(struct timespec64 time)
 	return time.tv_sec * NSEC_PER_SEC + time.tv_nsec;
 }
 
-/* All of this may change while it is read; what comes out then is one more identity, used for a moment. */
+/*
+ * All of this may change while it is read; what comes out then is one more identity, used for a
+ * moment.
+ */
 static void identify(const struct file *file, struct ktally_file *record)
 {
 	const struct inode *inode = file_inode(file);
@@ -314,7 +320,10 @@ static void forget_unused(unsigned int ms)
 	}
 }
 
-/* Whoever is forgotten and comes again gets another number, so that is only for want of room: the longest unused first. */
+/*
+ * Whoever is forgotten and comes again gets another number, so that is only for want of room: the
+ * longest unused first.
+ */
 void ktally_files_sweep(void)
 {
 	static const unsigned int limits[] = { 64 * 60 * 1000, 8 * 60 * 1000, 60 * 1000, FORGET_MS };

@@ -1,17 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The files that code is mapped from, as the whole module knows them: each has a number, for frames, and for a while the
- * module holds a reference to it, so that a consumer can have it opened (openfile.c) even when its process is gone.
+ * The files that code is mapped from, as the whole module knows them: each has a number, for
+ * frames, and for a while the module holds a reference to it, so that a consumer can have it opened
+ * (openfile.c) even when its process is gone.
  *
- * A file is what its inode was when it was first seen: device, inode number, generation, time of the last change, size.
- * A file that is written anew is another file, with another number. Only what is sampled gets a number, since numbers are
- * never used again while the module is loaded and there are 16 million.
+ * A file is what its inode was when it was first seen: device, inode number, generation, time of
+ * the last change, size. A file that is written anew is another file, with another number. Only
+ * what is sampled gets a number, since numbers are never used again while the module is loaded and
+ * there are 16 million.
  *
- * A reference keeps the file's mount busy: umount says -EBUSY. While a process has the file mapped it is busy anyway. After
- * that the module lets go of it when it was not sampled for file_hold_ms; a consumer that wants the file has to ask by then.
+ * A reference keeps the file's mount busy: umount says -EBUSY. While a process has the file mapped
+ * it is busy anyway. After that the module lets go of it when it was not sampled for file_hold_ms;
+ * a consumer that wants the file has to ask by then.
  *
- * Files are found and made in interrupts, from a stock, under one raw lock that is held for a look into a hash table. Who
- * is found stays where it is as long as something maps it, and to the end of the RCU reader in any case.
+ * Files are found and made in interrupts, from a stock, under one raw lock that is held for a look
+ * into a hash table. Who is found stays where it is as long as something maps it, and to the end of
+ * the RCU reader in any case.
  */
 #ifndef KTALLY_FILES_H
 #define KTALLY_FILES_H
@@ -45,7 +49,9 @@ struct ktally_known_file {
 	struct rcu_head rcu;
 };
 
-/* Process context, by turns: for as long as any session captures files. After stop nothing is left. */
+/*
+ * Process context, by turns: for as long as any session captures files. After stop nothing is left.
+ */
 int ktally_files_start(void);
 void ktally_files_stop(void);
 
@@ -57,8 +63,8 @@ void ktally_files_sweep(void);
 bool ktally_files_want_supply(void);
 
 /*
- * Interrupts off, not NMI; the file is open meanwhile. The known file that it is, known from now on, with a mapping more;
- * NULL: there is no room, now. And a mapping less.
+ * Interrupts off, not NMI; the file is open meanwhile. The known file that it is, known from now
+ * on, with a mapping more; NULL: there is no room, now. And a mapping less.
  */
 struct ktally_known_file *ktally_file_get(struct file *file);
 void ktally_file_put(struct ktally_known_file *known);
@@ -67,13 +73,21 @@ void ktally_file_put(struct ktally_known_file *known);
 bool ktally_file_is(const struct ktally_known_file *known, const struct file *file);
 void ktally_file_hold(struct ktally_known_file *known, struct file *file);
 
-/* Interrupts off, not NMI, under RCU: it was sampled. Its number, which it gets if it has none; 0: there are none left. */
+/*
+ * Interrupts off, not NMI, under RCU: it was sampled. Its number, which it gets if it has none; 0:
+ * there are none left.
+ */
 u32 ktally_file_number(struct ktally_known_file *known);
 
-/* The same: what is to be told of a file that was sampled a moment ago. False: it is known no more. */
+/*
+ * The same: what is to be told of a file that was sampled a moment ago. False: it is known no more.
+ */
 bool ktally_file_describe(u32 number, struct ktally_file *record);
 
-/* Process context: a reference of one's own. -ENOENT: no file ever had this number; -ESTALE: it is not held. */
+/*
+ * Process context: a reference of one's own. -ENOENT: no file ever had this number; -ESTALE: it is
+ * not held.
+ */
 struct file *ktally_file_borrow(u32 number);
 
 /* For those who look from outside. */

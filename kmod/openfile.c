@@ -56,8 +56,9 @@ static int write_path(const struct file *file, struct ktally_open_file *request)
 }
 
 /*
- * Whoever asks must be allowed to read the file, wherever it lies: of the directories on the way only the process needed to
- * know. Of a union file system, what is found by the path may be another file by now, which was copied up.
+ * Whoever asks must be allowed to read the file, wherever it lies: of the directories on the way
+ * only the process needed to know. Of a union file system, what is found by the path may be another
+ * file by now, which was copied up.
  */
 static struct file *open_again(struct file *held)
 {

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* KTALLY_IOC_OPEN_FILE: a descriptor of a file that was sampled, for those who may look into other processes. */
+/*
+ * KTALLY_IOC_OPEN_FILE: a descriptor of a file that was sampled, for those who may look into other
+ * processes.
+ */
 #ifndef KTALLY_OPENFILE_H
 #define KTALLY_OPENFILE_H
 
@@ -18,8 +21,9 @@ struct ktally_opened {
 };
 
 /*
- * Process context, in the process that asks. Fills in what is out of the request, its path is written already. Then comes
- * one of the others: the descriptor is given to the process, or given up.
+ * Process context, in the process that asks. Fills in what is out of the request, its path is
+ * written already. Then comes one of the others: the descriptor is given to the process, or given
+ * up.
  */
 int ktally_file_open(const struct ktally_gate *gate, struct ktally_open_file *request, struct ktally_opened *opened);
 void ktally_file_give(const struct ktally_opened *opened);

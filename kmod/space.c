@@ -17,7 +17,10 @@ void ktally_space_init(struct ktally_space *space, struct mm_struct *mm)
 	seqcount_raw_spinlock_init(&space->sequence, &space->lock);
 }
 
-/* The first mapping that ends after the address. Whoever reads without the lock may see an older order, and asks again. */
+/*
+ * The first mapping that ends after the address. Whoever reads without the lock may see an older
+ * order, and asks again.
+ */
 static u32 index_of(const struct ktally_space *space, unsigned long address)
 {
 	u32 low = 0, high = min_t(u32, READ_ONCE(space->count), KTALLY_SPACE_MAPPINGS);
@@ -113,9 +116,9 @@ static bool confirm(struct ktally_space *space, const struct ktally_mapping *map
 }
 
 /*
- * Code of a file is mapped privately, by whoever loads programs. A shared mapping that can be executed is the other side of
- * one that a compiler writes to; and huge pages of a file of their own have nothing of the offsets of the file they were
- * filled from.
+ * Code of a file is mapped privately, by whoever loads programs. A shared mapping that can be
+ * executed is the other side of one that a compiler writes to; and huge pages of a file of their
+ * own have nothing of the offsets of the file they were filled from.
  */
 bool ktally_is_code_of_file(const struct vm_area_struct *vma)
 {

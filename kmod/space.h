@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What is remembered of one address space: which of its mappings are code of which file. See spaces.h.
+ * What is remembered of one address space: which of its mappings are code of which file. See
+ * spaces.h.
  *
- * Read without a lock, written under one that is held for moments. Nothing here hangs on the mm but by its pointer.
+ * Read without a lock, written under one that is held for moments. Nothing here hangs on the mm but
+ * by its pointer.
  */
 #ifndef KTALLY_SPACE_H
 #define KTALLY_SPACE_H
@@ -16,7 +18,9 @@ struct ktally_known_file;
 struct mm_struct;
 struct vm_area_struct;
 
-/* Mappings that a space remembers. Who hits more than these by turns has them looked up each time. */
+/*
+ * Mappings that a space remembers. Who hits more than these by turns has them looked up each time.
+ */
 #define KTALLY_SPACE_MAPPINGS 44
 
 /**
@@ -68,15 +72,19 @@ struct ktally_space {
 /* Of zeroed memory, in any context. */
 void ktally_space_init(struct ktally_space *space, struct mm_struct *mm);
 
-/* Interrupts off, not NMI. False: nothing is remembered of the address, and the mapping is all zeros. */
+/*
+ * Interrupts off, not NMI. False: nothing is remembered of the address, and the mapping is all
+ * zeros.
+ */
 bool ktally_space_recall(const struct ktally_space *space, unsigned long address, struct ktally_mapping *mapping);
 
 /* Whether it is code of a file. The mm is locked. */
 bool ktally_is_code_of_file(const struct vm_area_struct *vma);
 
 /*
- * Interrupts off, not NMI, the mm locked: fills in the rest of a @mapping with its figures, from what the kernel says it is,
- * and remembers it. @known is what was recalled of the place. False: there is no room for its file.
+ * Interrupts off, not NMI, the mm locked: fills in the rest of a @mapping with its figures, from
+ * what the kernel says it is, and remembers it. @known is what was recalled of the place. False:
+ * there is no room for its file.
  */
 bool ktally_space_learn(struct ktally_space *space, const struct vm_area_struct *vma,
 			const struct ktally_mapping *known, struct ktally_mapping *mapping);

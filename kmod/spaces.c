@@ -183,9 +183,21 @@ out:
 	return space;
 }
 
+/* Now and then, for there may be nothing to be had. */
+static void want_supply(void)
+{
+	static unsigned long wanted;
+
+	if ((!ktally_stock_is_low(&stock) && !ktally_files_want_supply()) || jiffies == READ_ONCE(wanted))
+		return;
+	WRITE_ONCE(wanted, jiffies);
+	kick();
+}
+
 /*
- * In a hard interrupt whoever was interrupted had interrupts on; in a task with interrupts on nothing is held either.
- * A task with interrupts off may hold the scheduler's locks, which releasing the mm's may need.
+ * In a hard interrupt whoever was interrupted had interrupts on; in a task with interrupts on
+ * nothing is held either. A task with interrupts off may hold the scheduler's locks, which
+ * releasing the mm's may need.
  */
 static bool may_lock(void)
 {
@@ -203,8 +215,7 @@ void ktally_view_begin(struct ktally_view *view, struct mm_struct *mm)
 	view->space = find_space(mm) ?: add_space(mm);
 	if (view->space && jiffies - READ_ONCE(view->space->used) > HZ / 4)
 		WRITE_ONCE(view->space->used, jiffies);
-	if (ktally_stock_is_low(&stock) || ktally_files_want_supply())
-		kick();
+	want_supply();
 }
 
 void ktally_view_end(struct ktally_view *view)
@@ -223,17 +234,18 @@ static void supply(struct work_struct *work)
 	ktally_files_supply();
 }
 
+/* What may never have run can be unmapped without flushing, so its generation says nothing. */
+#define NEVER_RAN U64_MAX
+
 static void walk(struct ktally_space *space)
 {
-	struct ktally_mapping mapping = {}, known;
+	struct ktally_mapping mapping = { .exec_vm = exec_vm_of(space->mm) }, known;
 	unsigned int left = WALK_MAX, room = KTALLY_SPACE_MAPPINGS;
 	struct vm_area_struct *vma;
 	unsigned long flags;
 
 	KTALLY_VMA_ITERATOR(iterator, space->mm);
 
-	mapping.generation = generation_of(space->mm);
-	mapping.exec_vm = exec_vm_of(space->mm);
 	ktally_for_each_vma(iterator, space->mm, vma) {
 		if (!left-- || !room)
 			break;
@@ -241,6 +253,7 @@ static void walk(struct ktally_space *space)
 			continue;
 		local_irq_save(flags);
 		ktally_space_recall(space, vma->vm_start, &known);
+		mapping.generation = known.file && ktally_file_is(known.file, vma->vm_file) ? known.generation : NEVER_RAN;
 		ktally_space_learn(space, vma, &known, &mapping);
 		local_irq_restore(flags);
 		room--;

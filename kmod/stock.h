@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Objects in stock, for what runs in interrupts and so must not allocate: process context fills the stock, an interrupt
- * takes from it. When it is empty the interrupt does without; that must always be an answer.
+ * Objects in stock, for what runs in interrupts and so must not allocate: process context fills the
+ * stock, an interrupt takes from it. When it is empty the interrupt does without; that must always
+ * be an answer.
  */
 #ifndef KTALLY_STOCK_H
 #define KTALLY_STOCK_H
@@ -28,7 +29,10 @@ struct ktally_stock {
 #define KTALLY_STOCK(name, size, number) \
 	{ .lock = __RAW_SPIN_LOCK_UNLOCKED((name).lock), .bytes = (size), .most = (number) }
 
-/* Process context. Objects are charged to the module's memory limit; -ENOMEM when the stock did not get full. */
+/*
+ * Process context. Objects are charged to the module's memory limit; -ENOMEM when the stock did not
+ * get full.
+ */
 int ktally_stock_fill(struct ktally_stock *stock);
 void ktally_stock_empty(struct ktally_stock *stock);
 

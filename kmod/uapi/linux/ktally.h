@@ -83,8 +83,9 @@
  *
  * Every record begins with struct ktally_record. The order within a ring is: a TASK before the
  * first sample that names its task_id, a STACK before the first sample that names its stack_id, a
- * FILE before the first STACK with a frame in that file. All these ids are stable and mean the same in all rings of a session, but each ring says them for
- * itself, and may say them again. After KTALLY_FLUSH_RESEND it says them all again.
+ * FILE before the first STACK that has a frame in that file. Ids and numbers are stable and mean
+ * the same in all rings of a session, but each ring says them for itself, and may say them again.
+ * After KTALLY_FLUSH_RESEND it says them all again.
  *
  * Nothing is lost silently. For every ring, and once it is read empty after KTALLY_IOC_FLUSH:
  *
@@ -145,7 +146,8 @@
  * mount is -EBUSY, where it is mounted in the mount namespace of the process, and the space of a
  * deleted file is not free; so a consumer that opens files should close them soon, too.
  *
- * Times are CLOCK_MONOTONIC in nanoseconds, but for those of a file, which are CLOCK_REALTIME. Process and thread ids are those of the initial pid namespace.
+ * Times are CLOCK_MONOTONIC in nanoseconds, but for those of a file, which are CLOCK_REALTIME.
+ * Process and thread ids are those of the initial pid namespace.
  */
 #ifndef _UAPI_LINUX_KTALLY_H
 #define _UAPI_LINUX_KTALLY_H
@@ -219,7 +221,7 @@ struct ktally_info {
 #define KTALLY_CAPTURE_USER	(1U << 1)
 #define KTALLY_CAPTURE_WAKER	(1U << 2)	/* who ended a wait: offcpu.waker_task_id */
 #define KTALLY_CAPTURE_WAKER_STACK (1U << 3)	/* and from where: offcpu.waker_stack_id; with KTALLY_CAPTURE_WAKER */
-#define KTALLY_CAPTURE_FILES	(1U << 4)	/* user frames as offsets in files, see "Files"; with KTALLY_CAPTURE_USER */
+#define KTALLY_CAPTURE_FILES	(1U << 4)	/* user frames as "Files" has them; with KTALLY_CAPTURE_USER */
 
 /* setup.filter */
 #define KTALLY_FILTER_CHILDREN	(1U << 0)	/* and whom they fork from SETUP on, recursively */
@@ -363,8 +365,9 @@ struct ktally_flush {
  * @file: in: its number
  * @flags: in: zero
  * @fd: out: a new descriptor of the file, read-only, closed on exec
- * @path: in: address of a buffer for the file's path, zero-terminated; 0: it is not wanted. As seen from the caller's root
- *	where the file lies below that, else from the root of its own tree of mounts. Empty if it cannot be told.
+ * @path: in: address of a buffer for the file's path, zero-terminated; 0: it is not wanted. As
+ *	seen from the caller's root where the file lies below that, else from the root of its own
+ *	tree of mounts. Empty if it cannot be told.
  * @path_bytes: in: bytes there; KTALLY_PATH_BYTES_MAX always suffice; out: bytes of the path, its zero included
  * @status: out: KTALLY_FILE_*
  *
