@@ -8,7 +8,6 @@
 #define KTALLY_STRETCH_H
 
 #ifdef __KERNEL__
-#include <linux/errno.h>
 #include <linux/types.h>
 #else
 #include "kernel.h"
@@ -33,25 +32,10 @@ struct ktally_stretch {
 	struct ktally_table *table;
 };
 
-#ifdef __KERNEL__
 /*
  * Any context but NMI, under rcu_read_lock(), user memory not open. The stretch that has this user
  * address; false: it is no file's, as far as is known.
- *
- * There are no views of address spaces yet, so nobody has one to ask.
  */
-static inline bool ktally_stretch_find(struct ktally_view *view, u64 address, struct ktally_stretch *stretch)
-{
-	return false;
-}
-
-/* Process context. Whether it is a file's number: 0, -ENOENT for one that no file was given, -ESTALE for a forgotten file's. */
-static inline int ktally_stretch_check_file(u32 number)
-{
-	return -ENOENT;
-}
-#else
 bool ktally_stretch_find(struct ktally_view *view, u64 address, struct ktally_stretch *stretch);
-#endif
 
 #endif /* KTALLY_STRETCH_H */

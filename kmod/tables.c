@@ -14,8 +14,8 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
+#include "files.h"
 #include "gate.h"
-#include "stretch.h"
 #include "table.h"
 
 static unsigned int tables_limit_mb = 128;
@@ -273,7 +273,7 @@ static int check_request(const struct ktally_gate *gate, const struct ktally_loa
 	if (request->flags & ~KTALLY_LOAD_TABLE_REPLACE || request->evicted || !request->rule_count ||
 	    request->rule_count > KTALLY_UNWIND_RULES_MAX || request->chunk_count > KTALLY_UNWIND_CHUNKS_MAX)
 		return -EINVAL;
-	return ktally_stretch_check_file(request->file);
+	return ktally_file_check(request->file);
 }
 
 static u64 bytes_of(const struct ktally_load_table *request)

@@ -82,9 +82,10 @@
  * 4. Records
  *
  * Every record begins with struct ktally_record. The order within a ring is: a TASK before the
- * first sample that names its task_id, a STACK before the first sample that names its stack_id.
- * Both ids are stable and mean the same in all rings of a session, but each ring says them for
- * itself, and may say them again. After KTALLY_FLUSH_RESEND it says them all again.
+ * first sample that names its task_id, a STACK before the first sample that names its stack_id, a
+ * FILE before the first STACK that has a frame in that file. Ids and numbers are stable and mean
+ * the same in all rings of a session, but each ring says them for itself, and may say them again.
+ * After KTALLY_FLUSH_RESEND it says them all again.
  *
  * Nothing is lost silently. For every ring, and once it is read empty after KTALLY_IOC_FLUSH:
  *
@@ -115,10 +116,38 @@
  * Waits of tasks that waited already at ENABLE count from there; a session that may not see every
  * process does not see those.
  *
- * Times are CLOCK_MONOTONIC in nanoseconds. Process and thread ids are those of the initial pid namespace.
+ *
+ * 6. Files
+ *
+ * With KTALLY_CAPTURE_FILES, a user frame in code that is mapped from a file is the number of the
+ * file and the offset in it (KTALLY_FRAME_FILE): the same in every process that runs it, wherever
+ * it is mapped there. Code of no file (compiled at run time, the vdso) stays KTALLY_FRAME_USER, an
+ * address in the address space stack.mm_id; so does a frame whose mapping could not be looked at
+ * when it was sampled, because the process was changing its mappings at that moment.
+ *
+ * The offset is one in the file, not an address of the ELF file's own: the two differ by p_offset
+ * and p_vaddr of the segment.
+ *
+ * A file is what its inode was when it was first sampled: device, inode number, generation, time
+ * of the last change of the inode, and size. Written anew, it is another file with another number.
+ * Numbers are the same for all sessions, begin with 1 and are never used again while the module is
+ * loaded; a file that was not sampled for long may get another. After 16777215 of them new files
+ * get none, and their frames stay addresses.
+ *
+ * Of a union file system (overlay), device and inode are of the layer that has the content: the
+ * same file of the same image in a hundred containers is one file.
+ *
+ * For a while the module holds every file that was sampled, so that KTALLY_IOC_OPEN_FILE can give
+ * a descriptor of exactly that file, when it was deleted, when it lies in a mount namespace that
+ * the caller cannot reach, and when its last process has ended, which need not have lived for longer
+ * than its only sample. It lets go of a file when it was not sampled for 30 seconds, or, after the
+ * end of the last process that was sampled in it, for as long as the module's parameter
+ * file_hold_ms says (5000); and sooner when there are very many (4096). Until then umount of its
+ * mount is -EBUSY, where it is mounted in the mount namespace of the process, and the space of a
+ * deleted file is not free; so a consumer that opens files should close them soon, too.
  *
  *
- * 6. User stacks and unwind tables
+ * 7. User stacks and unwind tables
  *
  * Most programs keep no frame pointer. How to get from a function's frame to its caller's then stands in the
  * file that the code is from (.eh_frame, .debug_frame, .sframe), in forms that are too slow and too intricate
@@ -175,6 +204,9 @@
  *
  * A stack grows down, so every step must lead further up, by at most KTALLY_UNWIND_FRAME_BYTES. Only a signal
  * frame may once lead elsewhere: out of the handler's alternate stack. How a stack ended is in stack.user_end.
+ *
+ * Times are CLOCK_MONOTONIC in nanoseconds, but for those of a file, which are CLOCK_REALTIME.
+ * Process and thread ids are those of the initial pid namespace.
  */
 #ifndef _UAPI_LINUX_KTALLY_H
 #define _UAPI_LINUX_KTALLY_H
@@ -249,6 +281,7 @@ struct ktally_info {
 #define KTALLY_CAPTURE_USER	(1U << 1)
 #define KTALLY_CAPTURE_WAKER	(1U << 2)	/* who ended a wait: offcpu.waker_task_id */
 #define KTALLY_CAPTURE_WAKER_STACK (1U << 3)	/* and from where: offcpu.waker_stack_id; with KTALLY_CAPTURE_WAKER */
+#define KTALLY_CAPTURE_FILES	(1U << 4)	/* user frames as "Files" has them; with KTALLY_CAPTURE_USER */
 
 /* setup.filter */
 #define KTALLY_FILTER_CHILDREN	(1U << 0)	/* and whom they fork from SETUP on, recursively */
@@ -381,6 +414,40 @@ struct ktally_flush {
 
 #define KTALLY_FLUSH_SIZE_V1	8
 
+/* open_file.status */
+#define KTALLY_FILE_DELETED	(1U << 0)	/* nothing has this path any more, or something else */
+
+#define KTALLY_PATH_BYTES_MAX	4096
+
+/**
+ * struct ktally_open_file - KTALLY_IOC_OPEN_FILE: a descriptor of a file that frames name, see "Files"
+ * @size: in: size of this structure as the caller knows it, at least KTALLY_OPEN_FILE_SIZE_V1
+ * @file: in: its number
+ * @flags: in: zero
+ * @fd: out: a new descriptor of the file, read-only, closed on exec
+ * @path: in: address of a buffer for the file's path, zero-terminated; 0: it is not wanted. As
+ *	seen from the caller's root where the file lies below that, else from the root of its own
+ *	tree of mounts. Empty if it cannot be told.
+ * @path_bytes: in: bytes there; KTALLY_PATH_BYTES_MAX always suffice; out: bytes of the path, its zero included
+ * @status: out: KTALLY_FILE_*
+ *
+ * Works in a session of which info.allowed has KTALLY_ALLOWED_ALL_PROCESSES, for a caller with CAP_SYS_PTRACE in the
+ * initial user namespace, who must be allowed to read the file: else -EPERM, and -EACCES.
+ *
+ * Errors: -ENOENT: no file has had this number; -ESTALE: the module does not hold the file, or not any more;
+ * -ENAMETOOLONG: @path_bytes is too small; and those of open().
+ */
+struct ktally_open_file {
+	__u32 size;
+	__u32 file;
+	__u32 flags;
+	__s32 fd;
+	__u64 path;
+	__u32 path_bytes;
+	__u32 status;
+};
+
+#define KTALLY_OPEN_FILE_SIZE_V1	32
 /**
  * struct ktally_unwind_row - where a rule begins to hold
  * @offset: lower 16 bits of the offset in the file
@@ -495,6 +562,7 @@ struct ktally_load_table {
 #define KTALLY_IOC_SET_RATE	_IOC(_IOC_WRITE, KTALLY_IOC_TYPE, 4, 0)
 #define KTALLY_IOC_FLUSH	_IOC(_IOC_WRITE, KTALLY_IOC_TYPE, 5, 0)
 #define KTALLY_IOC_SET_KEEP	_IOC(_IOC_WRITE, KTALLY_IOC_TYPE, 6, 0)
+#define KTALLY_IOC_OPEN_FILE	_IOC(_IOC_READ | _IOC_WRITE, KTALLY_IOC_TYPE, 7, 0)
 #define KTALLY_IOC_LOAD_TABLE	_IOC(_IOC_READ | _IOC_WRITE, KTALLY_IOC_TYPE, 8, 0)
 
 /* ------------------------------------------------------------------------------------------------ the ring's pages */
@@ -592,6 +660,7 @@ struct ktally_ring_producer {
 #define KTALLY_RECORD_LOST	5	/* struct ktally_lost */
 #define KTALLY_RECORD_THROTTLE	6	/* struct ktally_throttle */
 #define KTALLY_RECORD_OFFCPU	7	/* struct ktally_offcpu; only with KTALLY_FEATURE_OFFCPU */
+#define KTALLY_RECORD_FILE	8	/* struct ktally_file; only with KTALLY_CAPTURE_FILES */
 
 /* No record is larger, of any type. */
 #define KTALLY_RECORD_BYTES_MAX	8192
@@ -673,7 +742,9 @@ struct ktally_exit {
 #define KTALLY_FRAME_VALUE_MASK	((1ULL << KTALLY_FRAME_TYPE_SHIFT) - 1)
 #define KTALLY_FRAME_KERNEL	1ULL	/* the kernel address is the value with the upper four bits set */
 #define KTALLY_FRAME_USER	2ULL	/* the value is an address in the address space stack.mm_id */
-#define KTALLY_FRAME_FILE	3ULL	/* bits 36..59: file, 0..35: offset; needs KTALLY_FEATURE_FILES */
+#define KTALLY_FRAME_FILE	3ULL	/* bits 36..59: number of a file, 0..35: offset in it; see "Files" */
+#define KTALLY_FRAME_FILE_SHIFT	36
+#define KTALLY_FRAME_OFFSET_MASK ((1ULL << KTALLY_FRAME_FILE_SHIFT) - 1)
 
 /* stack.kernel_end, stack.user_end: how complete that part is. */
 #define KTALLY_END_NONE		0	/* the part is empty: not asked for, or the task has none */
@@ -817,6 +888,32 @@ struct ktally_offcpu {
 	__u64 waker_stack_id;
 	__u32 state;
 	__s32 syscall;
+};
+
+/**
+ * struct ktally_file - a file that frames name, see "Files"
+ * @header: type KTALLY_RECORD_FILE
+ * @time: when this was written
+ * @file: its number
+ * @generation: of its inode, 0 where the file system has none
+ * @inode: inode number
+ * @device_major: of its file system
+ * @device_minor: of its file system; stat() may tell another, of a part (btrfs) or a union (overlay)
+ * @bytes: size
+ * @changed: when its inode was last changed (st_ctime), in nanoseconds
+ * @modified: when its content was last changed, or is said to have been (st_mtime), in nanoseconds
+ */
+struct ktally_file {
+	struct ktally_record header;
+	__u64 time;
+	__u32 file;
+	__u32 generation;
+	__u64 inode;
+	__u32 device_major;
+	__u32 device_minor;
+	__u64 bytes;
+	__s64 changed;
+	__s64 modified;
 };
 
 #endif /* _UAPI_LINUX_KTALLY_H */
