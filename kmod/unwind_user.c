@@ -160,13 +160,13 @@ static __always_inline u8 step_frame_pointer(struct frame *frame)
  */
 static __always_inline u8 step_signal(struct frame *frame)
 {
-	/* As in struct sigcontext. */
+	/* As in struct sigcontext. Not by an index: where the compiler checks bounds, it would call to complain. */
 	static const u8 order[REGISTERS] = { 8, 9, 10, 11, 12, 13, 14, 15, 5, 4, 6, 3, 1, 0, 2, 7 };
 	u64 from = frame->registers[RSP], at = from + SIGCONTEXT_OFFSET, ip;
-	unsigned int i;
+	const u8 *number;
 
-	for (i = 0; i < REGISTERS; i++, at += sizeof(u64))
-		if (!read_word(at, &frame->registers[order[i]]))
+	for (number = order; number < order + REGISTERS; number++, at += sizeof(u64))
+		if (!read_word(at, &frame->registers[*number % REGISTERS]))
 			return KTALLY_END_HOLE;
 	if (!read_word(at, &ip))
 		return KTALLY_END_HOLE;
