@@ -225,6 +225,18 @@ bool ktally_files_want_supply(void)
 
 /* ------------------------------------------------------------------------------------------------ in process context */
 
+/*
+ * Whether the content is still what it was. Other changes of the inode do not matter to that, such
+ * as its deletion.
+ */
+static bool is_unwritten(const struct ktally_known_file *known)
+{
+	struct ktally_file record;
+
+	identify(known->held, &record);
+	return record.bytes == known->record.bytes && record.modified == known->record.modified;
+}
+
 struct file *ktally_file_borrow(u32 number)
 {
 	struct file *file = ERR_PTR(-ESTALE);
@@ -234,7 +246,7 @@ struct file *ktally_file_borrow(u32 number)
 		return ERR_PTR(-ENOENT);
 	raw_spin_lock_irq(&lock);
 	known = find_number(number);
-	if (known && known->held) {
+	if (known && known->held && is_unwritten(known)) {
 		file = get_file(known->held);
 		WRITE_ONCE(known->used, jiffies);
 	}
