@@ -95,6 +95,12 @@ static bool is_unused_for(const struct ktally_known_file *known, unsigned int ms
 	return time_after(jiffies, READ_ONCE(known->used) + msecs_to_jiffies(ms));
 }
 
+/* Whoever found it before may still be at it, but it is not to come back. */
+static bool is_forgotten(const struct ktally_known_file *known)
+{
+	return hlist_unhashed(&known->by_identity);
+}
+
 /* ------------------------------------------------------------------------------------------------ in interrupts */
 
 static struct ktally_known_file *find(const struct ktally_file *record)
@@ -165,7 +171,7 @@ void ktally_file_hold(struct ktally_known_file *known, struct file *file)
 	if (READ_ONCE(known->held))
 		return;
 	raw_spin_lock(&lock);
-	if (!known->held && held_count < HELD_MAX) {
+	if (!known->held && held_count < HELD_MAX && !is_forgotten(known)) {
 		WRITE_ONCE(known->held, get_file(file));
 		WRITE_ONCE(known->used, jiffies);
 		list_add_tail(&known->holding, &holding);
@@ -177,7 +183,7 @@ void ktally_file_hold(struct ktally_known_file *known, struct file *file)
 static void give_number(struct ktally_known_file *known)
 {
 	raw_spin_lock(&lock);
-	if (!known->record.file && last_number < NUMBER_MAX) {
+	if (!known->record.file && last_number < NUMBER_MAX && !is_forgotten(known)) {
 		WRITE_ONCE(known->record.file, last_number + 1);
 		WRITE_ONCE(last_number, last_number + 1);
 		hlist_add_head_rcu(&known->by_number, number_bucket(last_number));
@@ -237,6 +243,18 @@ int ktally_file_check(u32 number)
 	return known ? 0 : -ESTALE;
 }
 
+/*
+ * Whether the content is still what it was. Other changes of the inode do not matter to that, such
+ * as its deletion.
+ */
+static bool is_unwritten(const struct ktally_known_file *known)
+{
+	struct ktally_file record;
+
+	identify(known->held, &record);
+	return record.bytes == known->record.bytes && record.modified == known->record.modified;
+}
+
 struct file *ktally_file_borrow(u32 number)
 {
 	struct file *file = ERR_PTR(-ESTALE);
@@ -246,7 +264,7 @@ struct file *ktally_file_borrow(u32 number)
 		return ERR_PTR(-ENOENT);
 	raw_spin_lock_irq(&lock);
 	known = find_number(number);
-	if (known && known->held) {
+	if (known && known->held && is_unwritten(known)) {
 		file = get_file(known->held);
 		WRITE_ONCE(known->used, jiffies);
 	}
@@ -306,30 +324,42 @@ static void release_references(void)
 	}
 }
 
-static void forget(struct ktally_known_file *known)
+/* It has no reference, so its place in the list of those that have is free for another. */
+static void forget(struct ktally_known_file *known, struct list_head *forgotten)
 {
 	lockdep_assert_held(&lock);
-	hlist_del_rcu(&known->by_identity);
+	hlist_del_init_rcu(&known->by_identity);
 	if (known->record.file)
 		hlist_del_rcu(&known->by_number);
 	known_count--;
-	kfree_rcu(known, rcu);
-	ktally_stock_discharge(&stock);
+	list_add(&known->holding, forgotten);
+}
+
+static void free_forgotten(struct list_head *forgotten)
+{
+	struct ktally_known_file *known, *next;
+
+	list_for_each_entry_safe(known, next, forgotten, holding) {
+		kfree_rcu(known, rcu);
+		ktally_stock_discharge(&stock);
+	}
 }
 
 static void forget_unused(unsigned int ms)
 {
 	struct ktally_known_file *known;
 	struct hlist_node *next;
+	LIST_HEAD(forgotten);
 	u32 i;
 
 	for (i = 0; i < 1U << TABLE_BITS; i++) {
 		raw_spin_lock_irq(&lock);
 		hlist_for_each_entry_safe(known, next, &by_identity[i], by_identity)
 			if (!known->mappings && !known->held && is_unused_for(known, ms))
-				forget(known);
+				forget(known, &forgotten);
 		raw_spin_unlock_irq(&lock);
 	}
+	free_forgotten(&forgotten);
 }
 
 /*
@@ -388,6 +418,7 @@ void ktally_files_stop(void)
 	struct hlist_head *identities = by_identity, *numbers = by_number;
 	struct ktally_known_file *known;
 	struct hlist_node *next;
+	LIST_HEAD(forgotten);
 	u32 i;
 
 	for (i = 0; i < 1U << TABLE_BITS; i++) {
@@ -397,12 +428,13 @@ void ktally_files_stop(void)
 			raw_spin_lock_irq(&lock);
 			if (held)
 				let_go(known);
-			forget(known);
+			forget(known, &forgotten);
 			raw_spin_unlock_irq(&lock);
 			if (held)
 				fput(held);
 		}
 	}
+	free_forgotten(&forgotten);
 	raw_spin_lock_irq(&lock);
 	by_identity = NULL;
 	by_number = NULL;

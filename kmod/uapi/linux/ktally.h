@@ -434,7 +434,8 @@ struct ktally_flush {
  * Works in a session of which info.allowed has KTALLY_ALLOWED_ALL_PROCESSES, for a caller with CAP_SYS_PTRACE in the
  * initial user namespace, who must be allowed to read the file: else -EPERM, and -EACCES.
  *
- * Errors: -ENOENT: no file has had this number; -ESTALE: the module does not hold the file, or not any more;
+ * Errors: -ENOENT: no file has had this number; -ESTALE: the module does not hold the file, or not
+ * any more, or it was written to since;
  * -ENAMETOOLONG: @path_bytes is too small; and those of open().
  */
 struct ktally_open_file {
