@@ -21,7 +21,7 @@
 
 #include "device.h"
 #include "fuzz_calls.h"
-#include "fuzz_values.h"
+#include "fuzz_table.h"
 #include "workload.h"
 
 #define FILES 6
@@ -218,10 +218,10 @@ static void call_ioctl(struct file *file)
 	struct ktally_info info = { .size = any_size(sizeof(info)) };
 	struct ktally_rate rate = { .size = any_size(sizeof(rate)), .rate = (uint32_t)below(3000) };
 	struct ktally_flush flush = { .size = any_size(sizeof(flush)), .flags = (uint32_t)below(3) };
-
 	struct ktally_keep keep = { .size = any_size(sizeof(keep)), .keep_ns = below(10000000) };
+	struct ktally_load_table table;
 
-	switch (below(8)) {
+	switch (below(9)) {
 	case 0:
 		ioctl(file->fd, KTALLY_IOC_INFO, put(&info, sizeof(info)));
 		break;
@@ -243,7 +243,11 @@ static void call_ioctl(struct file *file)
 		call_open_file(file);
 		break;
 	case 6:
-		ioctl(file->fd, _IOC(below(4), KTALLY_IOC_TYPE, below(9), one_in(2) ? 0 : below(200)), place(80));
+		table = any_table();
+		ioctl(file->fd, KTALLY_IOC_LOAD_TABLE, put(&table, sizeof(table)));
+		break;
+	case 7:
+		ioctl(file->fd, _IOC(below(4), KTALLY_IOC_TYPE, below(10), one_in(2) ? 0 : below(200)), place(80));
 		break;
 	default:
 		ioctl(file->fd, tricky(), tricky());
