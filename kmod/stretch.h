@@ -45,7 +45,7 @@ static inline bool ktally_stretch_find(struct ktally_view *view, u64 address, st
 	return false;
 }
 
-/* Process context. Whether it is a file's number: 0, -ENOENT for one that no file was given, -ESTALE for a forgotten file's. */
+/* Process context. Whether a file has the number: 0, -ENOENT: none ever had; -ESTALE: the file is forgotten. */
 static inline int ktally_stretch_check_file(u32 number)
 {
 	return -ENOENT;
