@@ -46,7 +46,8 @@ int ktally_table_check(const struct ktally_table *table);
  * Any context, also while user memory is open: no calls. What holds at this offset, rule 0 included;
  * NULL where the table has no chunk.
  */
-static __always_inline const struct ktally_unwind_rule *ktally_table_find(const struct ktally_table *table, u64 offset)
+static __always_inline
+const struct ktally_unwind_rule *ktally_table_find(const struct ktally_table *table, u64 offset)
 {
 	u64 chunk = (offset >> KTALLY_UNWIND_CHUNK_SHIFT) - table->first_chunk;
 	u32 low = (u16)offset, count, half;
@@ -57,7 +58,10 @@ static __always_inline const struct ktally_unwind_rule *ktally_table_find(const 
 	row = &table->rows[table->first_rows[chunk]];
 	count = table->first_rows[chunk + 1] - table->first_rows[chunk];
 
-	/* The row lies among `count`, and the first of them is not after the offset. No branch for processors to guess. */
+	/*
+	 * The row is among `count`, the first of which is not after the offset. No branch for the
+	 * processor to guess.
+	 */
 	while (count > 1) {
 		half = count / 2;
 		row += row[half].offset <= low ? half : 0;

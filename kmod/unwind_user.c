@@ -13,6 +13,7 @@
  */
 #ifdef __KERNEL__
 #include <linux/bits.h>
+#include <linux/compiler.h>
 #include <linux/jiffies.h>
 #include <linux/ktally.h>
 #include <linux/nospec.h>
@@ -68,7 +69,11 @@ static __always_inline bool is_user_range(u64 address, u64 bytes)
  */
 static __always_inline u64 user_address(u64 address, u64 bytes)
 {
-	return address & array_index_mask_nospec(address, TASK_SIZE_MAX - bytes + 1);
+	unsigned long size = TASK_SIZE_MAX - bytes + 1;
+
+	/* In older kernels the function below takes no large constant. */
+	OPTIMIZER_HIDE_VAR(size);
+	return address & array_index_mask_nospec(address, size);
 }
 
 static __always_inline bool read_word(u64 address, u64 *word)

@@ -30,6 +30,7 @@ typedef __s64 s64;
 #define BIT(n)			(1UL << (n))
 #define READ_ONCE(x)		(*(const volatile __typeof__(x) *)&(x))
 #define WRITE_ONCE(x, v)	((void)(*(volatile __typeof__(x) *)&(x) = (v)))
+#define OPTIMIZER_HIDE_VAR(x)	__asm__("" : "+r"(x))
 #define cond_resched()		((void)0)
 
 /* As with four levels of page tables. */

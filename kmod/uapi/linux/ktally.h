@@ -496,7 +496,7 @@ struct ktally_unwind_rule {
 };
 
 #define KTALLY_UNWIND_CHUNK_SHIFT	16
-#define KTALLY_UNWIND_CHUNKS_MAX	(1U << 20)	/* first_chunk + chunk_count: of the largest offset a frame can have */
+#define KTALLY_UNWIND_CHUNKS_MAX	(1U << 20)	/* first_chunk + chunk_count: of the largest offset in a frame */
 #define KTALLY_UNWIND_RULES_MAX		65535U
 #define KTALLY_UNWIND_BYTES_MAX		(64U << 20)	/* of the three arrays together */
 #define KTALLY_UNWIND_FRAME_BYTES	(64U << 20)	/* of a frame on a stack */
