@@ -212,13 +212,14 @@ static void signals(void)
 		char name[64];
 
 		scene_begin();
-		FUNCTIONS(RULE(KTALLY_UNWIND_SIGNAL), RULE(KTALLY_UNWIND_REGISTER, order[i].number), IS_END);
+		FUNCTIONS(BY_RSP(8), RULE(KTALLY_UNWIND_SIGNAL), RULE(KTALLY_UNWIND_REGISTER, order[i].number), IS_END);
 		scene.registers.ip = FUNCTION(0);
-		put_context(SP, FUNCTION(1), SP + 0x400);
-		scene_word(SP + 40 + 8 * order[i].place, SP + 0x500);
-		scene_word(SP + 0x4f8, FUNCTION(2) + 8);
+		scene_word(SP, FUNCTION(1) + 1);
+		put_context(SP + 8, FUNCTION(2), SP + 0x400);
+		scene_word(SP + 8 + 40 + 8 * order[i].place, SP + 0x500);
+		scene_word(SP + 0x4f8, FUNCTION(3) + 8);
 		snprintf(name, sizeof(name), "a signal frame has register %u", order[i].number);
-		expect(name, KTALLY_END_COMPLETE, FUNCTION(0), FUNCTION(1), FUNCTION(2) + 7);
+		expect(name, KTALLY_END_COMPLETE, FUNCTION(0), FUNCTION(1) + 1, FUNCTION(2), FUNCTION(3) + 7);
 	}
 
 	scene_begin();
@@ -309,6 +310,25 @@ static void frame_pointers(void)
 	scene.registers.bp = UINT64_MAX - 7;
 	expect("a frame pointer at the end of all addresses", KTALLY_END_NO_TABLE, nowhere);
 
+	scene_begin();
+	FUNCTIONS(RULE(KTALLY_UNWIND_REGISTER, 12), IS_END);
+	scene.registers.ip = bare;
+	scene.registers.bp = SP + 0x40;
+	scene.registers.r12 = SP + 0x100;
+	scene_word(SP + 0x48, FUNCTION(0) + 8);
+	scene_word(SP + 0xf8, FUNCTION(1) + 8);
+	expect("what it has saved is not known", KTALLY_END_NO_TABLE, bare, FUNCTION(0) + 7);
+
+	scene_begin();
+	FUNCTIONS(RULE(KTALLY_UNWIND_SIGNAL));
+	scene.registers.ip = bare;
+	scene.registers.bp = SP + 0x40;
+	scene_word(SP + 0x40, SP + 0x100);
+	scene_word(SP + 0x48, FUNCTION(0) + 1);
+	put_context(SP + 0x50, bare + 0x10, SP + 0x400);
+	scene_word(SP + 0x50 + 40 + 8 * 10, 0);
+	expect("a zero that came with a signal is no end", KTALLY_END_NO_TABLE, bare, FUNCTION(0) + 1, bare + 0x10);
+
 	/* rbp, as a function without a table left it, was saved by one with a table: it need not be a frame pointer. */
 	scene_begin();
 	FUNCTIONS(RULE(KTALLY_UNWIND_REGISTER, 7, 1, 24, .saved_at = { -2 }));
@@ -329,6 +349,9 @@ static void compat(void)
 	expect("the return address of a 32-bit program", KTALLY_END_COMPLETE, FUNCTION(0), 0x8047fff);
 	scene_word(SP + 0x44, 0x80480000000beef);
 	expect("a link of a 32-bit program", KTALLY_END_NO_TABLE, FUNCTION(0), 0x8047fff);
+	scene.registers.sp = TASK_SIZE_MAX - 64;
+	scene.registers.bp = TASK_SIZE_MAX - 4;
+	expect("a link that reaches beyond the user's addresses", KTALLY_END_NO_TABLE, FUNCTION(0));
 }
 
 /* As for a session that did not ask for files. */
