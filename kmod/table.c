@@ -7,7 +7,6 @@
 #include "table.h"
 
 #define SAVED_ALL ((1U << KTALLY_UNWIND_SAVED) - 1)
-#define SAVED_BITS (SAVED_ALL | KTALLY_UNWIND_FROM_RBP)
 
 static bool is_blank(const struct ktally_unwind_rule *rule)
 {
@@ -21,7 +20,7 @@ static bool is_blank(const struct ktally_unwind_rule *rule)
 
 static bool is_rule(const struct ktally_unwind_rule *rule)
 {
-	unsigned int i;
+	unsigned int i, saved = rule->saved & SAVED_ALL;
 
 	switch (rule->kind) {
 	case KTALLY_UNWIND_NONE:
@@ -39,10 +38,10 @@ static bool is_rule(const struct ktally_unwind_rule *rule)
 		return false;
 	}
 
-	if (rule->cfa_register >= 16 || rule->saved & ~SAVED_BITS || rule->saved == KTALLY_UNWIND_FROM_RBP)
+	if (rule->cfa_register >= 16 || rule->saved & ~(saved | saved << KTALLY_UNWIND_SAVED_FROM_RBP))
 		return false;
 	for (i = 0; i < KTALLY_UNWIND_SAVED; i++)
-		if (rule->saved_at[i] && !(rule->saved & 1U << i))
+		if (rule->saved_at[i] && !(saved & 1U << i))
 			return false;
 	return true;
 }

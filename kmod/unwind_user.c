@@ -190,10 +190,12 @@ static __always_inline u8 step_signal(struct frame *frame)
 	return KTALLY_END_NONE;
 }
 
-/* The @number'th of those that can be saved, if it is; @base is where they are counted from. */
-static __always_inline bool restore(struct frame *frame, const struct ktally_unwind_rule *rule, u64 base,
+/* The @number'th of those that can be saved, if it is. */
+static __always_inline bool restore(struct frame *frame, const struct ktally_unwind_rule *rule, u64 cfa,
 				    unsigned int number, unsigned int reg)
 {
+	u64 base = rule->saved & BIT(KTALLY_UNWIND_SAVED_FROM_RBP + number) ? frame->registers[RBP] : cfa;
+
 	if (!(rule->saved & BIT(number)))
 		return true;
 	frame->known |= BIT(reg);
@@ -203,16 +205,19 @@ static __always_inline bool restore(struct frame *frame, const struct ktally_unw
 /* Those that the function has saved; the others it has not touched. rbp may be the base: it comes last. */
 static __always_inline bool restore_saved(struct frame *frame, const struct ktally_unwind_rule *rule, u64 cfa)
 {
-	u64 base = rule->saved & KTALLY_UNWIND_FROM_RBP ? frame->registers[RBP] : cfa;
-
 	if (rule->saved & BIT(KTALLY_UNWIND_RBP))
 		frame->linked = false;
-	return restore(frame, rule, base, KTALLY_UNWIND_RBX, RBX) &&
-	       restore(frame, rule, base, KTALLY_UNWIND_R12, R12) &&
-	       restore(frame, rule, base, KTALLY_UNWIND_R13, R13) &&
-	       restore(frame, rule, base, KTALLY_UNWIND_R14, R14) &&
-	       restore(frame, rule, base, KTALLY_UNWIND_R15, R15) &&
-	       restore(frame, rule, base, KTALLY_UNWIND_RBP, RBP);
+	return restore(frame, rule, cfa, KTALLY_UNWIND_RBX, RBX) &&
+	       restore(frame, rule, cfa, KTALLY_UNWIND_R12, R12) &&
+	       restore(frame, rule, cfa, KTALLY_UNWIND_R13, R13) &&
+	       restore(frame, rule, cfa, KTALLY_UNWIND_R14, R14) &&
+	       restore(frame, rule, cfa, KTALLY_UNWIND_R15, R15) &&
+	       restore(frame, rule, cfa, KTALLY_UNWIND_RBP, RBP);
+}
+
+static __always_inline bool needs_rbp(const struct ktally_unwind_rule *rule)
+{
+	return rule->saved >> KTALLY_UNWIND_SAVED_FROM_RBP;
 }
 
 static __always_inline u8 step_rule(struct frame *frame, const struct ktally_unwind_rule *rule)
@@ -220,7 +225,7 @@ static __always_inline u8 step_rule(struct frame *frame, const struct ktally_unw
 	unsigned int base = rule->kind == KTALLY_UNWIND_PLT ? RSP : rule->cfa_register % REGISTERS;
 	u64 cfa = frame->registers[base] + (s64)rule->cfa_offset, ip;
 
-	if (!(frame->known & BIT(base)) || (rule->saved & KTALLY_UNWIND_FROM_RBP && !(frame->known & BIT(RBP))))
+	if (!(frame->known & BIT(base)) || (needs_rbp(rule) && !(frame->known & BIT(RBP))))
 		return KTALLY_END_NO_TABLE;
 	if (rule->kind == KTALLY_UNWIND_DEREF) {
 		if (!read_word(cfa, &cfa))

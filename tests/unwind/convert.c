@@ -82,7 +82,6 @@ static bool take_rule(Dwarf_Frame *frame, bool is_signal, struct ktally_unwind_r
 {
 	static const int numbers[KTALLY_UNWIND_SAVED] = { 6, 3, 12, 13, 14, 15 };
 	Dwarf_Op memory[3], *ops;
-	unsigned int saved = 0, from_rbp = 0;
 	size_t count;
 	s64 offset;
 
@@ -103,14 +102,12 @@ static bool take_rule(Dwarf_Frame *frame, bool is_signal, struct ktally_unwind_r
 			continue;
 		if (place == LOST || offset % 8 || offset / 8 != (s16)(offset / 8))
 			return false;
-		from_rbp += place == SAVED_FROM_RBP;
-		saved++;
 		rule->saved |= (u16)(1 << i);
+		if (place == SAVED_FROM_RBP)
+			rule->saved |= (u16)(1 << (KTALLY_UNWIND_SAVED_FROM_RBP + i));
 		rule->saved_at[i] = (s16)(offset / 8);
 	}
-	if (from_rbp)
-		rule->saved |= KTALLY_UNWIND_FROM_RBP;
-	return !from_rbp || from_rbp == saved;
+	return true;
 }
 
 static void convert_segment(struct converted *converted, Dwarf_CFI *cfi, const GElf_Phdr *segment)

@@ -105,9 +105,8 @@ static void mend_rule(struct ktally_unwind_rule *rule)
 		rule->cfa_offset = (rule->cfa_offset >> 8 & 15) * 8;
 	if (rule->deref_offset & 7 << 20)
 		rule->deref_offset %= 16;
-	rule->saved &= KTALLY_UNWIND_FROM_RBP | ((1 << KTALLY_UNWIND_SAVED) - 1);
-	if (rule->saved == KTALLY_UNWIND_FROM_RBP)
-		rule->saved = 0;
+	rule->saved &= ((1 << KTALLY_UNWIND_SAVED) - 1) * (1 | 1 << KTALLY_UNWIND_SAVED_FROM_RBP);
+	rule->saved &= (u16)(~(~0U << KTALLY_UNWIND_SAVED_FROM_RBP) | rule->saved << KTALLY_UNWIND_SAVED_FROM_RBP);
 	for (unsigned int i = 0; i < KTALLY_UNWIND_SAVED; i++) {
 		if (rule->saved_at[i] & 7 << 8)
 			rule->saved_at[i] %= 32;

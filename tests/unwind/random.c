@@ -48,7 +48,7 @@ int main(int count, char **arguments)
 		}
 	}
 	printf("# %llu walks, %llu frames, %llu tables refused\n", hostile.walks, hostile.frames, hostile.refused);
-	check(hostile.refused && hostile.walks > 1000 * seconds && hostile.frames > hostile.walks,
+	check(hostile.refused && hostile.walks > 100 * seconds && hostile.frames > hostile.walks,
 	      "random tables and stacks");
 	for (unsigned int i = KTALLY_END_COMPLETE; i <= KTALLY_END_FOREIGN; i++)
 		check(hostile.ends[i], "%llu of them ended as: %s", hostile.ends[i], names[i]);

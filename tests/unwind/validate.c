@@ -103,9 +103,9 @@ static void rules(void)
 	REFUSED("register 16", a.rules[1].cfa_register = 16);
 	REFUSED("register 255", a.rules[2].cfa_register = 255);
 	REFUSED("a seventh saved register", a.rules[1].saved = 0x7f);
-	REFUSED("a fifteenth", a.rules[1].saved |= 0x4000);
-	ACCEPTED("places from rbp", a.rules[1].saved |= KTALLY_UNWIND_FROM_RBP);
-	REFUSED("places from rbp, and none there", a.rules[2].saved = KTALLY_UNWIND_FROM_RBP; a.rules[2].saved_at[0] = 0);
+	REFUSED("a sixteenth", a.rules[1].saved |= 0x8000);
+	ACCEPTED("places from rbp", a.rules[1].saved |= 0x3f << KTALLY_UNWIND_SAVED_FROM_RBP);
+	REFUSED("places from rbp of what is not saved", a.rules[2].saved |= 2 << KTALLY_UNWIND_SAVED_FROM_RBP);
 	REFUSED("a place for what is not saved", a.rules[1].saved = 0x1f);
 	REFUSED("a second offset where one counts", a.rules[1].deref_offset = 8);
 	for (kind = 0; kind <= KTALLY_UNWIND_SIGNAL; kind++) {

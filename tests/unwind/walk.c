@@ -124,7 +124,7 @@ static void saved_registers(void)
 static void saved_from_rbp(void)
 {
 	scene_begin();
-	FUNCTIONS(RULE(KTALLY_UNWIND_DEREF, 6, 5 | KTALLY_UNWIND_FROM_RBP, -8, 0, { 0, 0, -3 }),
+	FUNCTIONS(RULE(KTALLY_UNWIND_DEREF, 6, 5 | 5 << KTALLY_UNWIND_SAVED_FROM_RBP, -8, 0, { 0, 0, -3 }),
 		  RULE(KTALLY_UNWIND_REGISTER, 6), RULE(KTALLY_UNWIND_REGISTER, 12), IS_END);
 	scene.registers.ip = FUNCTION(0) + 8;
 	scene.registers.bp = SP + 0x40;
@@ -138,7 +138,21 @@ static void saved_from_rbp(void)
 	       FUNCTION(3) + 7);
 
 	scene_begin();
-	FUNCTIONS(RULE(KTALLY_UNWIND_REGISTER, 7, 1 | KTALLY_UNWIND_FROM_RBP, 8), IS_END);
+	FUNCTIONS(RULE(KTALLY_UNWIND_DEREF, 6, 5 | 1 << KTALLY_UNWIND_SAVED_FROM_RBP, -8, 0, { 0, 0, -3 }),
+		  RULE(KTALLY_UNWIND_REGISTER, 6), RULE(KTALLY_UNWIND_REGISTER, 12), IS_END);
+	scene.registers.ip = FUNCTION(0) + 8;
+	scene.registers.bp = SP + 0x40;
+	scene_word(SP + 0x40, SP + 0x100);
+	scene_word(SP + 0x38, SP + 0x60);
+	scene_word(SP + 0x48, SP + 0x200);
+	scene_word(SP + 0x58, FUNCTION(1) + 8);
+	scene_word(SP + 0xf8, FUNCTION(2) + 8);
+	scene_word(SP + 0x1f8, FUNCTION(3) + 8);
+	expect("one from rbp, one from the CFA", KTALLY_END_COMPLETE, FUNCTION(0) + 8, FUNCTION(1) + 7, FUNCTION(2) + 7,
+	       FUNCTION(3) + 7);
+
+	scene_begin();
+	FUNCTIONS(RULE(KTALLY_UNWIND_REGISTER, 7, 1 | 1 << KTALLY_UNWIND_SAVED_FROM_RBP, 8), IS_END);
 	scene.registers.ip = BARE;
 	scene.registers.bp = SP + 0x40;
 	scene_word(SP + 0x40, 0x1000);

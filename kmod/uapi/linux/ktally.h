@@ -191,11 +191,12 @@
  *      The return address is at CFA - 8, always; code of which that is not true has rule 0. It is what rip is in
  *      the caller; zero: this was the outermost frame. The next frame, and the rule for it, are at the return
  *      address less one.
- *   4. Each of rbp, rbx, r12, r13, r14 and r15 whose bit is in `saved` is read from CFA + 8 * saved_at[], or with
- *      KTALLY_UNWIND_FROM_RBP from rbp + 8 * saved_at[], rbp being that of the callee (functions that align their
- *      stack do so). Those whose bit is not keep their values; code that saves one otherwise has rule 0. rsp is
- *      the CFA. All other registers are not known any more: a rule that needs one of them ends the stack. Where
- *      the task was interrupted, and where a signal came, all are known.
+ *   4. Each of rbp, rbx, r12, r13, r14 and r15 whose bit is in `saved` is read from CFA + 8 * saved_at[], or if
+ *      its bit KTALLY_UNWIND_SAVED_FROM_RBP further up is there, too, from rbp + 8 * saved_at[], rbp being what it
+ *      is before this step: a function that aligns its stack does not know how far from the CFA it has saved
+ *      registers. Those whose bit is not there keep their values. rsp is the CFA. All other registers are not
+ *      known any more: a rule that needs one of them ends the stack. Where the task was interrupted, and where a
+ *      signal came, all are known.
  *
  * Where no table covers an address, or its rule is KTALLY_UNWIND_NONE, the frame pointer rbp is tried: it must
  * point further up the stack, to a frame pointer and a return address; one of the two that is zero says that
@@ -475,13 +476,13 @@ struct ktally_unwind_row {
 #define KTALLY_UNWIND_R14	4
 #define KTALLY_UNWIND_R15	5
 #define KTALLY_UNWIND_SAVED	6	/* how many there are */
-#define KTALLY_UNWIND_FROM_RBP	(1U << 15)	/* in rule.saved: saved_at count from rbp, not from the CFA */
+#define KTALLY_UNWIND_SAVED_FROM_RBP	8	/* bit 8 + i with bit i: saved_at[i] counts from rbp, not from the CFA */
 
 /**
  * struct ktally_unwind_rule - how to get from a frame to its caller
  * @kind: KTALLY_UNWIND_NONE and following
  * @cfa_register: DWARF number, below 16
- * @saved: which of @saved_at hold: 1 << KTALLY_UNWIND_RBP and following; and KTALLY_UNWIND_FROM_RBP, not alone
+ * @saved: bits 1 << KTALLY_UNWIND_RBP and following: which of @saved_at hold; and as many further up, see there
  * @cfa_offset: in bytes
  * @deref_offset: in bytes; KTALLY_UNWIND_PLT: see there
  * @saved_at: where the caller's registers are, in units of 8 bytes; 0 for those that are not in @saved
