@@ -34,7 +34,7 @@ static struct ktally_unwind_rule any_rule(void)
 		if (rule.saved & 1 << i)
 			rule.saved_at[i] = one_in(8) ? (int16_t)tricky() : -2 - (int16_t)below(8);
 	if (rule.saved && one_in(8))
-		rule.saved |= KTALLY_UNWIND_FROM_RBP;
+		rule.saved |= (uint16_t)(rule.saved << KTALLY_UNWIND_SAVED_FROM_RBP);
 	return rule;
 }
 
