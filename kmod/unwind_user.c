@@ -39,7 +39,7 @@ enum { RBX = 3, RBP = 6, RSP = 7, R12 = 12, R13 = 13, R14 = 14, R15 = 15, REGIST
 /**
  * struct frame - the one that the walk has come to
  * @registers: by DWARF number
- * @known: bit i: registers[i] is known
+ * @known: bit i: registers[i] is known; rsp and rbp always are
  * @ip: where it executes, or will go on
  * @exact: @ip is that of an instruction that was executing; else the call is before it
  * @linked: rbp was read from where another frame pointer pointed, so a zero one is the end of a chain
@@ -139,8 +139,6 @@ static __always_inline u8 step_frame_pointer(struct frame *frame)
 	u64 pointer = frame->registers[RBP], next, ip;
 	u8 end;
 
-	if (!(frame->known & BIT(RBP)))
-		return KTALLY_END_NO_TABLE;
 	if (!pointer)
 		return frame->linked ? KTALLY_END_COMPLETE : KTALLY_END_NO_TABLE;
 	if (pointer & (word - 1) || !is_further_up(frame->registers[RSP], pointer + 2 * word) ||
@@ -215,17 +213,12 @@ static __always_inline bool restore_saved(struct frame *frame, const struct ktal
 	       restore(frame, rule, cfa, KTALLY_UNWIND_RBP, RBP);
 }
 
-static __always_inline bool needs_rbp(const struct ktally_unwind_rule *rule)
-{
-	return rule->saved >> KTALLY_UNWIND_SAVED_FROM_RBP;
-}
-
 static __always_inline u8 step_rule(struct frame *frame, const struct ktally_unwind_rule *rule)
 {
 	unsigned int base = rule->kind == KTALLY_UNWIND_PLT ? RSP : rule->cfa_register % REGISTERS;
 	u64 cfa = frame->registers[base] + (s64)rule->cfa_offset, ip;
 
-	if (!(frame->known & BIT(base)) || (needs_rbp(rule) && !(frame->known & BIT(RBP))))
+	if (!(frame->known & BIT(base)))
 		return KTALLY_END_NO_TABLE;
 	if (rule->kind == KTALLY_UNWIND_DEREF) {
 		if (!read_word(cfa, &cfa))

@@ -8,7 +8,7 @@
 #define CHUNKS 2
 #define RULES 4
 
-/* Has no room for more than it says, so that whoever looks further is caught. */
+/* Each array has no room for more than its table says, when it is checked, so that who looks further is caught. */
 struct arrays {
 	struct ktally_unwind_row rows[ROWS];
 	u32 first_rows[CHUNKS + 1];
@@ -31,16 +31,18 @@ static const struct arrays good = {
 static int verdict(const struct arrays *arrays)
 {
 	struct ktally_table table = arrays->table;
-	struct arrays *copy = malloc(sizeof(*copy));
+	void *rows = malloc(sizeof(arrays->rows)), *first_rows = malloc(sizeof(arrays->first_rows));
+	void *rules = malloc(sizeof(arrays->rules));
 	int result;
 
-	must(copy);
-	*copy = *arrays;
-	table.rows = copy->rows;
-	table.first_rows = copy->first_rows;
-	table.rules = copy->rules;
+	must(rows && first_rows && rules);
+	table.rows = memcpy(rows, arrays->rows, sizeof(arrays->rows));
+	table.first_rows = memcpy(first_rows, arrays->first_rows, sizeof(arrays->first_rows));
+	table.rules = memcpy(rules, arrays->rules, sizeof(arrays->rules));
 	result = ktally_table_check(&table);
-	free(copy);
+	free(rows);
+	free(first_rows);
+	free(rules);
 	return result;
 }
 
@@ -68,9 +70,17 @@ static void sizes(void)
 	REFUSED("a first chunk that wraps", a.table.first_chunk = UINT32_MAX);
 	REFUSED("more chunks than there can be", a.table.chunk_count = KTALLY_UNWIND_CHUNKS_MAX - 2);
 	REFUSED("no rules", a.table.rule_count = 0);
+	REFUSED("no rules, no rows", a.table.rule_count = 0; a.table.chunk_count = 0; a.table.row_count = 0);
 	REFUSED("too many rules", a.table.rule_count = KTALLY_UNWIND_RULES_MAX + 1);
 	ACCEPTED("no chunk", a.table.chunk_count = 0; a.table.row_count = 0);
 	REFUSED("no chunk but rows", a.table.chunk_count = 0);
+}
+
+/* All rows could be of one chunk. */
+static void increase(struct arrays *arrays)
+{
+	for (u16 i = 0; i < ROWS; i++)
+		arrays->rows[i].offset = i;
 }
 
 static void rows(void)
@@ -78,8 +88,10 @@ static void rows(void)
 	REFUSED("rows before the first chunk's", a.first_rows[0] = 1);
 	REFUSED("rows after the last chunk's", a.first_rows[2] = 4);
 	REFUSED("fewer rows than the last chunk has", a.table.row_count = 4);
-	REFUSED("a chunk without rows", a.first_rows[1] = 5);
-	REFUSED("the first chunk without rows", a.first_rows[1] = 0);
+	REFUSED("the last chunk without rows", increase(&a); a.first_rows[1] = 5);
+	REFUSED("the first chunk without rows", increase(&a); a.first_rows[1] = 0);
+	REFUSED("a row behind the last", increase(&a); a.first_rows[1] = 6);
+	REFUSED("rows that no chunk has", a.first_rows[0] = 3; a.first_rows[1] = 5; a.table.chunk_count = 1);
 	REFUSED("a chunk that goes back", a.first_rows[1] = 6);
 	REFUSED("a chunk with more rows than there are", a.first_rows[1] = UINT32_MAX);
 	REFUSED("a chunk that does not begin at its beginning", a.rows[3].offset = 1; a.rows[4].offset = 2);

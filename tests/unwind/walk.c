@@ -334,6 +334,16 @@ static void frame_pointers(void)
 	expect("what it has saved is not known", KTALLY_END_NO_TABLE, bare, FUNCTION(0) + 7);
 
 	scene_begin();
+	FUNCTIONS(RULE(KTALLY_UNWIND_REGISTER, 7, 4, 16, .saved_at = { 0, 0, -2 }), RULE(KTALLY_UNWIND_REGISTER, 12), IS_END);
+	scene.registers.ip = bare;
+	scene.registers.bp = SP + 0x40;
+	scene_word(SP + 0x48, FUNCTION(0) + 8);
+	scene_word(SP + 0x50, SP + 0x100);
+	scene_word(SP + 0x58, FUNCTION(1) + 8);
+	scene_word(SP + 0xf8, FUNCTION(2) + 8);
+	expect("but what its callers have", KTALLY_END_COMPLETE, bare, FUNCTION(0) + 7, FUNCTION(1) + 7, FUNCTION(2) + 7);
+
+	scene_begin();
 	FUNCTIONS(RULE(KTALLY_UNWIND_SIGNAL));
 	scene.registers.ip = bare;
 	scene.registers.bp = SP + 0x40;
