@@ -2,6 +2,7 @@
 # The tests of the user unwinder in user space: make -f tests/unwind/build.mk check-unwind
 #
 #	validate	what kmod/table.c accepts and refuses
+#	find		the search for a rule
 #	walk		kmod/unwind_user.c on stacks made by hand
 #	random		both on random tables and stacks, for UNWIND_SECONDS
 #	compare		stacks of a real program, against elfutils
@@ -18,13 +19,13 @@ UNWIND_SECONDS ?= 5
 UNWIND_CC = $(CC) -O2 -g -D_GNU_SOURCE -std=gnu11 $(WARNINGS) -Itests/unwind -Itests/user -Ikmod -Ikmod/uapi \
 	    -fsanitize=address,undefined -fno-sanitize-recover=all
 
-UNWIND_TESTS = validate walk random compare
+UNWIND_TESTS = validate find walk random compare
 UNWIND_MODULE = table unwind_user kernel
 UNWIND_HEADERS = $(wildcard tests/unwind/*.h) kmod/table.h kmod/unwind_user.h kmod/stretch.h kmod/uapi/linux/ktally.h \
 		 tests/user/check.h
 
 $(UNWIND_BUILD)/validate.test: $(UNWIND_BUILD)/table.o
-$(UNWIND_BUILD)/walk.test: $(patsubst %,$(UNWIND_BUILD)/%.o,$(UNWIND_MODULE) scene maker)
+$(UNWIND_BUILD)/walk.test $(UNWIND_BUILD)/find.test: $(patsubst %,$(UNWIND_BUILD)/%.o,$(UNWIND_MODULE) scene maker)
 $(UNWIND_BUILD)/random.test: $(patsubst %,$(UNWIND_BUILD)/%.o,$(UNWIND_MODULE) hostile)
 $(UNWIND_BUILD)/compare.test: $(patsubst %,$(UNWIND_BUILD)/%.o,$(UNWIND_MODULE) convert maker)
 $(UNWIND_BUILD)/compare.test: UNWIND_LIBS = -ldw -lelf

@@ -476,7 +476,7 @@ struct ktally_unwind_row {
 #define KTALLY_UNWIND_R14	4
 #define KTALLY_UNWIND_R15	5
 #define KTALLY_UNWIND_SAVED	6	/* how many there are */
-#define KTALLY_UNWIND_SAVED_FROM_RBP	8	/* bit 8 + i with bit i: saved_at[i] counts from rbp, not from the CFA */
+#define KTALLY_UNWIND_SAVED_FROM_RBP	8	/* bit 8 + i with bit i: saved_at[i] counts from rbp, not the CFA */
 
 /**
  * struct ktally_unwind_rule - how to get from a frame to its caller
@@ -497,7 +497,7 @@ struct ktally_unwind_rule {
 };
 
 #define KTALLY_UNWIND_CHUNK_SHIFT	16
-#define KTALLY_UNWIND_CHUNKS_MAX	(1U << 20)	/* first_chunk + chunk_count: of the largest offset in a frame */
+#define KTALLY_UNWIND_CHUNKS_MAX	(1U << 20)	/* first_chunk + chunk_count: as large as offsets get */
 #define KTALLY_UNWIND_RULES_MAX		65535U
 #define KTALLY_UNWIND_BYTES_MAX		(64U << 20)	/* of the three arrays together */
 #define KTALLY_UNWIND_FRAME_BYTES	(64U << 20)	/* of a frame on a stack */
