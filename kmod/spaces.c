@@ -96,7 +96,7 @@ static bool lock_mm(struct ktally_view *view)
 static bool look_up(struct ktally_view *view, unsigned long address, const struct ktally_mapping *known,
 		    struct ktally_mapping *mapping)
 {
-	struct vm_area_struct *vma = ktally_vma_find(view->mm, address);
+	struct vm_area_struct *vma = ktally_vma_at(view->mm, address);
 
 	if (!vma)
 		return false;
@@ -244,11 +244,7 @@ static void walk(struct ktally_space *space)
 	struct vm_area_struct *vma;
 	unsigned long flags;
 
-	KTALLY_VMA_ITERATOR(iterator, space->mm);
-
-	ktally_for_each_vma(iterator, space->mm, vma) {
-		if (!left-- || !room)
-			break;
+	for (vma = ktally_vma_after(space->mm, NULL); vma && left-- && room; vma = ktally_vma_after(space->mm, vma)) {
 		if (!ktally_is_code_of_file(vma))
 			continue;
 		local_irq_save(flags);
