@@ -44,8 +44,9 @@ static bool make_file_relative(u64 *frames, unsigned int count)
 }
 
 /*
- * In the middle of exec the address space is that of the new program already and the registers are still those of the old:
- * there is no user part. The end of its code is one of the last things that the program's loader sets.
+ * In the middle of exec the address space is that of the new program already and the registers are
+ * still those of the old: there is no user part. The end of its code is one of the last things that
+ * the program's loader sets.
  */
 static bool has_program(const struct mm_struct *mm)
 {

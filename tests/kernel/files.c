@@ -44,24 +44,47 @@ static bool is_in(const struct range *range, uint64_t address)
 	return address >= range->begin && address < range->end;
 }
 
-/* Looking at maps takes its time, so each stack is looked at but once. */
-static void check_mix(struct session *from, const struct ktally_record *record)
+static bool is_in_mix(const struct ktally_stack *stack)
 {
-	const struct ktally_stack *stack = (const void *)record;
 	uint64_t address[3];
 	int i, part;
 
-	if (record->type != KTALLY_RECORD_STACK || stack->user_frames < 3)
-		return;
 	for (i = 0; i < 3; i++)
 		address[i] = address_of(stack->frames[i]);
-	if (!address[0])
-		session_fail(from, "frame %jx is not mapped", (uintmax_t)stack->frames[0]);
-	in_user++;
-	in_files += frame_is_file(stack->frames[0]) && frame_is_file(stack->frames[1]) && frame_is_file(stack->frames[2]);
 	for (part = 0; part < PARTS; part++)
-		in_mix += is_in(&parts.inner[part], address[0]) && is_in(&parts.outer[part], address[1]) &&
-			  is_in(&parts.mix, address[2]);
+		if (is_in(&parts.inner[part], address[0]) && is_in(&parts.outer[part], address[1]) &&
+		    is_in(&parts.mix, address[2]))
+			return true;
+	return false;
+}
+
+/* Looking at maps takes its time, so each stack is looked at but once. */
+static void check_mix(struct session *from, const struct ktally_record *record)
+{
+	static struct {
+		uint64_t id;
+		bool in_files, in_mix;
+	} seen[1000];
+	const struct ktally_sample *sample = (const void *)record;
+	const struct ktally_stack *stack;
+	size_t i;
+
+	if (record->type != KTALLY_RECORD_SAMPLE || record->flags & KTALLY_SAMPLE_KERNEL)
+		return;
+	stack = session_stack(from, sample->stack_id);
+	if (stack->user_frames < 3)
+		return;
+	for (i = 0; i < ARRAY_SIZE(seen) - 1 && seen[i].id && seen[i].id != stack->stack_id; i++)
+		continue;
+	if (seen[i].id != stack->stack_id) {
+		seen[i].id = stack->stack_id;
+		seen[i].in_files = frame_is_file(stack->frames[0]) && frame_is_file(stack->frames[1]) &&
+				   frame_is_file(stack->frames[2]);
+		seen[i].in_mix = is_in_mix(stack);
+	}
+	in_user++;
+	in_files += seen[i].in_files;
+	in_mix += seen[i].in_mix;
 }
 
 TEST(frames_are_where_maps_has_them)
@@ -76,10 +99,10 @@ TEST(frames_are_where_maps_has_them)
 	ASSERT_EQ(0, session_run(&session, 3));
 	EXPECT_EQ(0, session_finish(&session));
 	EXPECT_STREQ("", session.error);
-	TH_LOG("%ju stacks, %ju of files, %ju of the mix", (uintmax_t)in_user, (uintmax_t)in_files, (uintmax_t)in_mix);
-	EXPECT_GE(in_mix, PARTS);
-	EXPECT_GT(in_files * 100, in_user * 90);
-	EXPECT_GT(in_mix * 100, in_user * 60);
+	TH_LOG("%ju samples, %ju in files, %ju in the mix", (uintmax_t)in_user, (uintmax_t)in_files, (uintmax_t)in_mix);
+	EXPECT_GT(in_user, 100);
+	EXPECT_GT(in_files * 100, in_user * 99);
+	EXPECT_GT(in_mix * 100, in_user * 90);
 	session_close(&session);
 	stop_child(mixer);
 }
@@ -91,13 +114,13 @@ static uint64_t first_by_first, second_by_second, wrong, unknown;
 static uint64_t first_caller, first_caller_end, second_caller, second_caller_end;
 static char mark_of[64];
 
-static __attribute__((noipa, section(".text.first"))) void call_first(code function)
+static __attribute__((noipa, aligned(64))) void call_first(code function)
 {
 	function(200000);
 	__asm__ volatile("");
 }
 
-static __attribute__((noipa, section(".text.second"))) void call_second(code function)
+static __attribute__((noipa, aligned(64))) void call_second(code function)
 {
 	function(200000);
 	__asm__ volatile("");
@@ -427,15 +450,16 @@ TEST(files_are_told_again)
 	ASSERT_EQ(0, session_open(&session, &setup, true));
 	ASSERT_EQ(0, device_enable(session.fd));
 	ASSERT_EQ(0, session_run(&session, 0.5));
-	ASSERT_EQ(0, session_settle(&session));
-	before = session_total(&session).files;
-	EXPECT_NE(0, before);
+	ASSERT_EQ(0, device_disable(session.fd));
 	ASSERT_EQ(0, device_flush(session.fd, KTALLY_FLUSH_RESEND));
 	ASSERT_LE(0, session_drain(&session));
+	before = session_total(&session).files;
+	EXPECT_NE(0, before);
 	for (i = 0; i < session.files.size; i++)
 		session.files.slots[i].rings = 0;
 	for (i = 0; i < session.stacks.size; i++)
 		session.stacks.slots[i].rings = 0;
+	ASSERT_EQ(0, device_enable(session.fd));
 	ASSERT_EQ(0, session_run(&session, 0.5));
 	EXPECT_EQ(0, session_finish(&session));
 	EXPECT_STREQ("", session.error);
