@@ -161,15 +161,21 @@ static inline bool ktally_never_ran(const struct task_struct *task)
 }
 
 /*
- * Mappings are in a maple tree since 6.1, before in a red-black tree and a list. Not by find_vma() there: it keeps a cache of the
- * current task, in the middle of whose renewal we may be.
+ * Mappings are in a maple tree since 6.1, before in a red-black tree and a list. Not by find_vma()
+ * there: it keeps a cache of the current task, in the middle of whose renewal we may be.
  */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 1, 0)
-#define ktally_vma_find(mm, address) vma_lookup(mm, address)
-#define KTALLY_VMA_ITERATOR(name, mm) VMA_ITERATOR(name, mm, 0)
-#define ktally_for_each_vma(name, mm, vma) for_each_vma(name, vma)
+static inline struct vm_area_struct *ktally_vma_at(struct mm_struct *mm, unsigned long address)
+{
+	return vma_lookup(mm, address);
+}
+
+static inline struct vm_area_struct *ktally_vma_after(struct mm_struct *mm, const struct vm_area_struct *vma)
+{
+	return find_vma(mm, vma ? vma->vm_end : 0);
+}
 #else
-static inline struct vm_area_struct *ktally_vma_find(struct mm_struct *mm, unsigned long address)
+static inline struct vm_area_struct *ktally_vma_at(struct mm_struct *mm, unsigned long address)
 {
 	struct rb_node *node = mm->mm_rb.rb_node;
 
@@ -185,8 +191,11 @@ static inline struct vm_area_struct *ktally_vma_find(struct mm_struct *mm, unsig
 	}
 	return NULL;
 }
-#define KTALLY_VMA_ITERATOR(name, mm) struct vm_area_struct *name = (mm)->mmap
-#define ktally_for_each_vma(name, mm, vma) for (vma = name; vma; vma = vma->vm_next)
+
+static inline struct vm_area_struct *ktally_vma_after(struct mm_struct *mm, const struct vm_area_struct *vma)
+{
+	return vma ? vma->vm_next : mm->mmap;
+}
 #endif
 
 /* An inode's times got accessors in 6.6 and 6.7, of which older stable kernels have some. */
@@ -202,8 +211,8 @@ static inline struct vm_area_struct *ktally_vma_find(struct mm_struct *mm, unsig
 #endif
 
 /*
- * What is mapped of a union file system is a file of one of its layers. Its f_path is that of the layer since 6.7, and the
- * path by which it was opened is elsewhere.
+ * What is mapped of a union file system is a file of one of its layers. Its f_path is that of the
+ * layer since 6.7, and the path by which it was opened is elsewhere.
  */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 7, 0)
 #define ktally_file_user_path(file) file_user_path(file)

@@ -37,7 +37,7 @@ MODULE_PARM_DESC(file_hold_ms,
  */
 #define FORGET_MS 15000
 
-static DEFINE_RAW_SPINLOCK(lock);		/* all that follows but for the stock; mappings, held, numbers of files */
+static DEFINE_RAW_SPINLOCK(lock);		/* what follows, but the stock; of files what changes */
 static struct hlist_head *by_identity, *by_number;
 static LIST_HEAD(holding);
 static u32 known_count, held_count, last_number;
@@ -229,7 +229,7 @@ bool ktally_files_want_supply(void)
 	return ktally_stock_is_low(&stock);
 }
 
-/* ------------------------------------------------------------------------------------------------ in process context */
+/* ------------------------------------------------------------------------------------------------ for processes */
 
 int ktally_file_check(u32 number)
 {

@@ -11,14 +11,17 @@
 #include "session.h"
 
 /*
+ * Files are told rarely. A stack with more that are new may be lost in a nearly full ring; next time
+ * some of them are known.
+ */
+#define FILES_OF_CAPTURE 16
+
+/*
  * A capture is let in only if the largest there can be would fit. Were each record judged by its
  * own size, a nearly full ring would take samples of known stacks and never a new stack, and what
  * is new would vanish from the profile. What is kept free this way also lets losses be announced
  * however full the ring is.
  */
-/* Files are told rarely. A stack with more that are new may be lost in a nearly full ring; next time they are known. */
-#define FILES_OF_CAPTURE 16
-
 static u64 largest_capture(const struct ktally_cpu *cpu)
 {
 	u32 depth = cpu->session->setup.depth;
@@ -26,7 +29,8 @@ static u64 largest_capture(const struct ktally_cpu *cpu)
 
 	if (cpu->session->setup.capture & KTALLY_CAPTURE_FILES)
 		files = FILES_OF_CAPTURE;
-	return sizeof(struct ktally_task) + files * sizeof(struct ktally_file) + sizeof(struct ktally_stack) + frames * sizeof(u64) +
+	return sizeof(struct ktally_task) + files * sizeof(struct ktally_file) +
+	       sizeof(struct ktally_stack) + frames * sizeof(u64) +
 	       max(sizeof(struct ktally_sample), sizeof(struct ktally_offcpu)) +
 	       KTALLY_LOST_CAUSES * sizeof(struct ktally_lost);
 }

@@ -96,7 +96,7 @@ static bool lock_mm(struct ktally_view *view)
 static bool look_up(struct ktally_view *view, unsigned long address, const struct ktally_mapping *known,
 		    struct ktally_mapping *mapping)
 {
-	struct vm_area_struct *vma = ktally_vma_find(view->mm, address);
+	struct vm_area_struct *vma = ktally_vma_at(view->mm, address);
 
 	if (!vma)
 		return false;
@@ -108,8 +108,9 @@ static bool look_up(struct ktally_view *view, unsigned long address, const struc
 /* Of a file without a reference one must be had. */
 static bool is_certain(const struct ktally_view *view, const struct ktally_mapping *mapping)
 {
-	return mapping->generation == view->generation &&
-	       (mapping->file ? READ_ONCE(mapping->file->held) != NULL : mapping->exec_vm == view->exec_vm);
+	if (mapping->generation != view->generation)
+		return false;
+	return mapping->file ? !!READ_ONCE(mapping->file->held) : mapping->exec_vm == view->exec_vm;
 }
 
 static bool find_mapping(struct ktally_view *view, unsigned long address, struct ktally_mapping *mapping)
@@ -188,7 +189,7 @@ static void want_supply(void)
 {
 	static unsigned long wanted;
 
-	if ((!ktally_stock_is_low(&stock) && !ktally_files_want_supply()) || jiffies == READ_ONCE(wanted))
+	if ((!ktally_stock_is_low(&stock) && !ktally_files_want_supply()) || !time_after(jiffies, READ_ONCE(wanted)))
 		return;
 	WRITE_ONCE(wanted, jiffies);
 	kick();
@@ -244,16 +245,14 @@ static void walk(struct ktally_space *space)
 	struct vm_area_struct *vma;
 	unsigned long flags;
 
-	KTALLY_VMA_ITERATOR(iterator, space->mm);
-
-	ktally_for_each_vma(iterator, space->mm, vma) {
-		if (!left-- || !room)
-			break;
+	for (vma = ktally_vma_after(space->mm, NULL); vma && left-- && room; vma = ktally_vma_after(space->mm, vma)) {
 		if (!ktally_is_code_of_file(vma))
 			continue;
 		local_irq_save(flags);
 		ktally_space_recall(space, vma->vm_start, &known);
-		mapping.generation = known.file && ktally_file_is(known.file, vma->vm_file) ? known.generation : NEVER_RAN;
+		mapping.generation = NEVER_RAN;
+		if (known.file && ktally_file_is(known.file, vma->vm_file))
+			mapping.generation = known.generation;
 		ktally_space_learn(space, vma, &known, &mapping);
 		local_irq_restore(flags);
 		room--;

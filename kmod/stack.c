@@ -34,8 +34,9 @@ static bool has_address(const u64 *frames, unsigned int count)
 }
 
 /*
- * In the middle of exec the address space is that of the new program already and the registers are still those of the old:
- * there is no user part. The end of its code is one of the last things that the program's loader sets.
+ * In the middle of exec the address space is that of the new program already and the registers are
+ * still those of the old: there is no user part. The end of its code is one of the last things that
+ * the program's loader sets.
  */
 static bool has_program(const struct mm_struct *mm)
 {

@@ -1,17 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
-/* User frames as offsets in files: the right file and offset, whatever is mapped where and however often that changes. */
-#include <fcntl.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-
+/* User frames as offsets in files: the right file and offset, of samples, waits and wakers, after fork and exec. */
 #include "device.h"
 #include "harness.h"
 #include "mapped.h"
 #include "workload.h"
-
-#define DIRECTORY "/tmp/ktally-files"
-#define ADDRESS ((void *)0x10000000)
-#define SELF "/proc/self/exe"
 
 static struct session session;
 
@@ -44,24 +36,47 @@ static bool is_in(const struct range *range, uint64_t address)
 	return address >= range->begin && address < range->end;
 }
 
-/* Looking at maps takes its time, so each stack is looked at but once. */
-static void check_mix(struct session *from, const struct ktally_record *record)
+static bool is_in_mix(const struct ktally_stack *stack)
 {
-	const struct ktally_stack *stack = (const void *)record;
 	uint64_t address[3];
 	int i, part;
 
-	if (record->type != KTALLY_RECORD_STACK || stack->user_frames < 3)
-		return;
 	for (i = 0; i < 3; i++)
 		address[i] = address_of(stack->frames[i]);
-	if (!address[0])
-		session_fail(from, "frame %jx is not mapped", (uintmax_t)stack->frames[0]);
-	in_user++;
-	in_files += frame_is_file(stack->frames[0]) && frame_is_file(stack->frames[1]) && frame_is_file(stack->frames[2]);
 	for (part = 0; part < PARTS; part++)
-		in_mix += is_in(&parts.inner[part], address[0]) && is_in(&parts.outer[part], address[1]) &&
-			  is_in(&parts.mix, address[2]);
+		if (is_in(&parts.inner[part], address[0]) && is_in(&parts.outer[part], address[1]) &&
+		    is_in(&parts.mix, address[2]))
+			return true;
+	return false;
+}
+
+/* Looking at maps takes its time, so each stack is looked at but once. */
+static void check_mix(struct session *from, const struct ktally_record *record)
+{
+	static struct {
+		uint64_t id;
+		bool in_files, in_mix;
+	} seen[1000];
+	const struct ktally_sample *sample = (const void *)record;
+	const struct ktally_stack *stack;
+	size_t i;
+
+	if (record->type != KTALLY_RECORD_SAMPLE || record->flags & KTALLY_SAMPLE_KERNEL)
+		return;
+	stack = session_stack(from, sample->stack_id);
+	if (stack->user_frames < 3)
+		return;
+	for (i = 0; i < ARRAY_SIZE(seen) - 1 && seen[i].id && seen[i].id != stack->stack_id; i++)
+		continue;
+	if (seen[i].id != stack->stack_id) {
+		seen[i].id = stack->stack_id;
+		seen[i].in_files = frame_is_file(stack->frames[0]) && frame_is_file(stack->frames[1]) &&
+				   frame_is_file(stack->frames[2]);
+		seen[i].in_mix = is_in_mix(stack);
+	}
+	in_user++;
+	in_files += seen[i].in_files;
+	in_mix += seen[i].in_mix;
 }
 
 TEST(frames_are_where_maps_has_them)
@@ -76,128 +91,13 @@ TEST(frames_are_where_maps_has_them)
 	ASSERT_EQ(0, session_run(&session, 3));
 	EXPECT_EQ(0, session_finish(&session));
 	EXPECT_STREQ("", session.error);
-	TH_LOG("%ju stacks, %ju of files, %ju of the mix", (uintmax_t)in_user, (uintmax_t)in_files, (uintmax_t)in_mix);
-	EXPECT_GE(in_mix, PARTS);
-	EXPECT_GT(in_files * 100, in_user * 90);
-	EXPECT_GT(in_mix * 100, in_user * 60);
+	TH_LOG("%ju samples, %ju in files, %ju in the mix", (uintmax_t)in_user, (uintmax_t)in_files, (uintmax_t)in_mix);
+	EXPECT_GT(in_user, 100);
+	/* Now and then the time is asked for, by the vdso, which is no file. */
+	EXPECT_GT(in_files * 100, in_user * 95);
+	EXPECT_GT(in_mix * 100, in_user * 90);
 	session_close(&session);
 	stop_child(mixer);
-}
-
-/* ------------------------------------------------------------------------------------------------ mapping and unmapping */
-
-/* Samples in the code of a file, by who called it; and in code of no known file. */
-static uint64_t first_by_first, second_by_second, wrong, unknown;
-static uint64_t first_caller, first_caller_end, second_caller, second_caller_end;
-static char mark_of[64];
-
-static __attribute__((noipa, section(".text.first"))) void call_first(code function)
-{
-	function(200000);
-	__asm__ volatile("");
-}
-
-static __attribute__((noipa, section(".text.second"))) void call_second(code function)
-{
-	function(200000);
-	__asm__ volatile("");
-}
-
-static int map_by_turns(void *argument)
-{
-	(void)argument;
-	pin_to_cpu(0, 1);
-	for (;;) {
-		code function = map_code(DIRECTORY "/first", ADDRESS);
-
-		call_first(function);
-		unmap_code(function);
-		function = map_code(DIRECTORY "/second", ADDRESS);
-		call_second(function);
-		unmap_code(function);
-	}
-	return 0;
-}
-
-/* The file's content tells which it is. */
-static char mark_of_file(uint32_t number)
-{
-	static char path[KTALLY_PATH_BYTES_MAX];
-	struct stat status;
-	uint32_t flags;
-	int fd;
-
-	if (number >= sizeof(mark_of))
-		return '?';
-	if (mark_of[number])
-		return mark_of[number];
-	fd = device_open_file(session.fd, number, path, &flags);
-	if (fd < 0 || fstat(fd, &status) || status.st_size != CODE_BYTES ||
-	    pread(fd, &mark_of[number], 1, CODE_BYTES - 1) != 1)
-		mark_of[number] = '?';
-	close(fd);
-	return mark_of[number];
-}
-
-static void check_callers(struct session *from, const struct ktally_record *record)
-{
-	const struct ktally_sample *sample = (const void *)record;
-	const struct ktally_stack *stack;
-	uint64_t leaf, caller;
-	char mark;
-
-	if (record->type != KTALLY_RECORD_SAMPLE || record->flags & KTALLY_SAMPLE_KERNEL)
-		return;
-	stack = session_stack(from, sample->stack_id);
-	if (stack->user_frames < 2)
-		return;
-	leaf = stack->frames[0];
-	caller = stack->frames[1];
-	if ((leaf & KTALLY_FRAME_VALUE_MASK) >> 12 == (uint64_t)ADDRESS >> 12)
-		unknown++;
-	if (!frame_is_file(leaf) || !frame_is_file(caller) || frame_offset(leaf) < CODE_OFFSET || frame_offset(leaf) >= CODE_END)
-		return;
-	mark = mark_of_file(frame_file(leaf));
-	if (frame_offset(caller) >= first_caller && frame_offset(caller) < first_caller_end) {
-		first_by_first += mark == '1';
-		wrong += mark != '1';
-	} else if (frame_offset(caller) >= second_caller && frame_offset(caller) < second_caller_end) {
-		second_by_second += mark == '2';
-		wrong += mark != '2';
-	}
-}
-
-/* As by dlopen() and dlclose(), but always at one address, and one size. */
-TEST(another_file_at_the_same_address)
-{
-	struct ktally_setup setup;
-	pid_t child;
-
-	mount_memory(DIRECTORY);
-	write_code(DIRECTORY "/first", '1');
-	write_code(DIRECTORY "/second", '2');
-	first_caller = offset_of(call_first);
-	first_caller_end = first_caller + 64;
-	second_caller = offset_of(call_second);
-	second_caller_end = second_caller + 64;
-	ASSERT_TRUE(first_caller_end <= second_caller || second_caller_end <= first_caller);
-	child = start_child(map_by_turns, NULL);
-	setup = files_setup(&child, 1);
-	ASSERT_EQ(0, session_open(&session, &setup, true));
-	session.on_record = check_callers;
-	ASSERT_EQ(0, device_enable(session.fd));
-	ASSERT_EQ(0, session_run(&session, 4));
-	EXPECT_EQ(0, session_finish(&session));
-	EXPECT_STREQ("", session.error);
-	TH_LOG("first %ju, second %ju, wrong %ju, unknown %ju", (uintmax_t)first_by_first, (uintmax_t)second_by_second,
-	       (uintmax_t)wrong, (uintmax_t)unknown);
-	EXPECT_GT(first_by_first, 100);
-	EXPECT_GT(second_by_second, 100);
-	EXPECT_EQ(0, wrong);
-	EXPECT_LT(unknown * 100, first_by_first + second_by_second);
-	session_close(&session);
-	stop_child(child);
-	EXPECT_LE(0, unmount(DIRECTORY, 10));
 }
 
 /* ------------------------------------------------------------------------------------------------ exec and fork */
@@ -344,77 +244,59 @@ TEST(fork_without_exec)
 	stop_child(child);
 }
 
-/* ------------------------------------------------------------------------------------------------ being told */
+/* ------------------------------------------------------------------------------------------------ waits */
 
-static int write_and_map(void *argument)
+static uint64_t waits, waits_in_files, wakers, wakers_in_files;
+
+static bool leaf_is_file(const struct ktally_stack *stack)
 {
-	int *turns = argument;
-	code function;
-
-	for (; wait_for_go(); (*turns)++) {
-		write_code(DIRECTORY "/first", (char)('1' + *turns));
-		function = map_code(DIRECTORY "/first", ADDRESS);
-		function(300000000);
-		unmap_code(function);
-	}
-	return 0;
+	return stack->user_frames && frame_is_file(stack->frames[stack->kernel_frames]);
 }
 
-static uint32_t code_file;
-
-static void note_code(struct session *from, const struct ktally_record *record)
+static void check_waits(struct session *from, const struct ktally_record *record)
 {
-	const struct ktally_sample *sample = (const void *)record;
-	const struct ktally_stack *stack;
+	const struct ktally_offcpu *wait = (const void *)record;
+	const struct ktally_stack *waker;
 
-	if (record->type != KTALLY_RECORD_SAMPLE)
+	if (record->type != KTALLY_RECORD_OFFCPU || wait->state != KTALLY_OFFCPU_SLEEP)
 		return;
-	stack = session_stack(from, sample->stack_id);
-	if (stack->user_frames && frame_is_file(stack->frames[0]) && frame_offset(stack->frames[0]) >= CODE_OFFSET &&
-	    frame_offset(stack->frames[0]) < CODE_END && session_file(from, frame_file(stack->frames[0]))->bytes == CODE_BYTES)
-		code_file = frame_file(stack->frames[0]);
+	waits++;
+	waits_in_files += leaf_is_file(session_stack(from, wait->stack_id));
+	/* It may be told in a ring that is yet to be read. */
+	waker = wait->waker_stack_id ? session_stack(from, wait->waker_stack_id) : NULL;
+	if (!waker)
+		return;
+	wakers++;
+	wakers_in_files += leaf_is_file(waker);
 }
 
-/* Written anew, in place: the same name, inode and size. What it was cannot be had any more. */
-TEST(a_rewritten_file_is_another)
+/* Where a waker is looked at the kernel cannot be asked about its mappings; a worker does that soon after. */
+TEST(waits_and_wakers)
 {
-	static char path[KTALLY_PATH_BYTES_MAX];
 	struct ktally_setup setup;
-	uint32_t first, status;
-	pid_t child;
-	int fd, *turns = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	pid_t child = start_ping_pong();
 
-	mount_memory(DIRECTORY);
-	ASSERT_EQ(0, pipe(go));
-	child = start_child(write_and_map, turns);
 	setup = files_setup(&child, 1);
+	setup.filter = KTALLY_FILTER_CHILDREN;
+	setup.sources = KTALLY_SOURCE_OFFCPU;
+	setup.capture |= KTALLY_CAPTURE_WAKER | KTALLY_CAPTURE_WAKER_STACK;
 	ASSERT_EQ(0, session_open(&session, &setup, true));
-	session.on_record = note_code;
+	session.on_record = check_waits;
 	ASSERT_EQ(0, device_enable(session.fd));
-	ASSERT_EQ(1, write(go[1], "", 1));
-	while (*(volatile int *)turns < 1)
-		ASSERT_EQ(0, session_run(&session, 0.2));
-	first = code_file;
-	EXPECT_NE(0, first);
-	fd = device_open_file(session.fd, first, path, &status);
-	EXPECT_LE(0, fd);
-	EXPECT_STREQ(DIRECTORY "/first", path);
-	EXPECT_EQ(0, status);
-	EXPECT_EQ(0, close(fd));
-
-	ASSERT_EQ(1, write(go[1], "", 1));
-	while (*(volatile int *)turns < 2)
-		ASSERT_EQ(0, session_run(&session, 0.2));
+	ASSERT_EQ(0, session_run(&session, 2));
 	EXPECT_EQ(0, session_finish(&session));
 	EXPECT_STREQ("", session.error);
-	EXPECT_NE(first, code_file);
-	EXPECT_EQ(session_file(&session, first)->inode, session_file(&session, code_file)->inode);
-	EXPECT_EQ(-ESTALE, device_open_file(session.fd, first, path, &status));
-	EXPECT_EQ('2', mark_of_file(code_file));
+	TH_LOG("%ju waits, %ju of them in files; %ju wakers, %ju", (uintmax_t)waits, (uintmax_t)waits_in_files,
+	       (uintmax_t)wakers, (uintmax_t)wakers_in_files);
+	EXPECT_GT(waits, 100);
+	EXPECT_GT(wakers, 50);
+	EXPECT_GT(waits_in_files * 100, waits * 98);
+	EXPECT_GT(wakers_in_files * 100, wakers * 90);
 	session_close(&session);
 	stop_child(child);
-	EXPECT_LE(0, unmount(DIRECTORY, 10));
 }
+
+/* ------------------------------------------------------------------------------------------------ being told */
 
 /* After RESEND all files are told again, before the stacks that name them: that is checked with every record. */
 TEST(files_are_told_again)
@@ -427,15 +309,16 @@ TEST(files_are_told_again)
 	ASSERT_EQ(0, session_open(&session, &setup, true));
 	ASSERT_EQ(0, device_enable(session.fd));
 	ASSERT_EQ(0, session_run(&session, 0.5));
-	ASSERT_EQ(0, session_settle(&session));
-	before = session_total(&session).files;
-	EXPECT_NE(0, before);
+	ASSERT_EQ(0, device_disable(session.fd));
 	ASSERT_EQ(0, device_flush(session.fd, KTALLY_FLUSH_RESEND));
 	ASSERT_LE(0, session_drain(&session));
+	before = session_total(&session).files;
+	EXPECT_NE(0, before);
 	for (i = 0; i < session.files.size; i++)
 		session.files.slots[i].rings = 0;
 	for (i = 0; i < session.stacks.size; i++)
 		session.stacks.slots[i].rings = 0;
+	ASSERT_EQ(0, device_enable(session.fd));
 	ASSERT_EQ(0, session_run(&session, 0.5));
 	EXPECT_EQ(0, session_finish(&session));
 	EXPECT_STREQ("", session.error);
