@@ -13,7 +13,7 @@
 
 static unsigned int memory_limit_mb = 256;
 module_param(memory_limit_mb, uint, 0644);
-MODULE_PARM_DESC(memory_limit_mb, "Most memory for the rings of all sessions together, in MiB (default 256)");
+MODULE_PARM_DESC(memory_limit_mb, "Most memory for all sessions together, in MiB (default 256)");
 
 static atomic64_t memory_used;
 
@@ -28,6 +28,11 @@ int ktally_memory_charge(u64 bytes)
 void ktally_memory_uncharge(u64 bytes)
 {
 	atomic64_sub(bytes, &memory_used);
+}
+
+u64 ktally_memory_used(void)
+{
+	return atomic64_read(&memory_used);
 }
 
 /* The consumer's page, the producer's, and the data. */

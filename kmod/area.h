@@ -32,5 +32,6 @@ int ktally_area_mmap(struct ktally_area *area, struct vm_area_struct *vma, unsig
 /* The module's memory limit: -ENOMEM past it. */
 int ktally_memory_charge(u64 bytes);
 void ktally_memory_uncharge(u64 bytes);
+u64 ktally_memory_used(void);
 
 #endif /* KTALLY_AREA_H */

@@ -20,6 +20,7 @@
 #endif
 
 #include <linux/cgroup.h>
+#include <linux/fs.h>
 #include <linux/gfp.h>
 #include <linux/irq_work.h>
 #include <linux/mm.h>
@@ -158,5 +159,65 @@ static inline bool ktally_never_ran(const struct task_struct *task)
 	return false;
 #endif
 }
+
+/*
+ * Mappings are in a maple tree since 6.1, before in a red-black tree and a list. Not by find_vma()
+ * there: it keeps a cache of the current task, in the middle of whose renewal we may be.
+ */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 1, 0)
+static inline struct vm_area_struct *ktally_vma_at(struct mm_struct *mm, unsigned long address)
+{
+	return vma_lookup(mm, address);
+}
+
+static inline struct vm_area_struct *ktally_vma_after(struct mm_struct *mm, const struct vm_area_struct *vma)
+{
+	return find_vma(mm, vma ? vma->vm_end : 0);
+}
+#else
+static inline struct vm_area_struct *ktally_vma_at(struct mm_struct *mm, unsigned long address)
+{
+	struct rb_node *node = mm->mm_rb.rb_node;
+
+	while (node) {
+		struct vm_area_struct *vma = rb_entry(node, struct vm_area_struct, vm_rb);
+
+		if (address < vma->vm_start)
+			node = node->rb_left;
+		else if (address >= vma->vm_end)
+			node = node->rb_right;
+		else
+			return vma;
+	}
+	return NULL;
+}
+
+static inline struct vm_area_struct *ktally_vma_after(struct mm_struct *mm, const struct vm_area_struct *vma)
+{
+	return vma ? vma->vm_next : mm->mmap;
+}
+#endif
+
+/* An inode's times got accessors in 6.6 and 6.7, of which older stable kernels have some. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 6, 0)
+#define ktally_inode_ctime(inode) inode_get_ctime(inode)
+#else
+#define ktally_inode_ctime(inode) ((inode)->i_ctime)
+#endif
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 7, 0)
+#define ktally_inode_mtime(inode) inode_get_mtime(inode)
+#else
+#define ktally_inode_mtime(inode) ((inode)->i_mtime)
+#endif
+
+/*
+ * What is mapped of a union file system is a file of one of its layers. Its f_path is that of the
+ * layer since 6.7, and the path by which it was opened is elsewhere.
+ */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 7, 0)
+#define ktally_file_user_path(file) file_user_path(file)
+#else
+#define ktally_file_user_path(file) (&(file)->f_path)
+#endif
 
 #endif /* KTALLY_COMPAT_H */

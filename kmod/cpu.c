@@ -13,12 +13,13 @@
 /* Ids that a ring remembers having sent. */
 #define STACK_SET_LINES 512
 #define TASK_SET_LINES 64
+#define FILE_SET_LINES 64
 
 /* What a part takes besides the area of its ring. */
 static u64 cpu_bytes(void)
 {
 	return sizeof(struct ktally_cpu) +
-	       (STACK_SET_LINES + TASK_SET_LINES) * KTALLY_SET_WAYS * sizeof(u64);
+	       (STACK_SET_LINES + TASK_SET_LINES + FILE_SET_LINES) * KTALLY_SET_WAYS * sizeof(u64);
 }
 
 static void wake_reader(struct irq_work *work)
@@ -31,6 +32,7 @@ static void wake_reader(struct irq_work *work)
 void ktally_cpu_destroy(struct ktally_cpu *cpu)
 {
 	irq_work_sync(&cpu->wake);
+	ktally_set_destroy(&cpu->files);
 	ktally_set_destroy(&cpu->tasks);
 	ktally_set_destroy(&cpu->stacks);
 	ktally_area_destroy(&cpu->area);
@@ -61,6 +63,8 @@ struct ktally_cpu *ktally_cpu_create(struct ktally_session *session, unsigned in
 	err = ktally_set_init(&cpu->stacks, STACK_SET_LINES, node);
 	if (!err)
 		err = ktally_set_init(&cpu->tasks, TASK_SET_LINES, node);
+	if (!err)
+		err = ktally_set_init(&cpu->files, FILE_SET_LINES, node);
 	if (!err)
 		err = ktally_area_init(&cpu->area, setup->ring_bytes, node);
 	if (err) {

@@ -24,6 +24,7 @@ struct perf_event;
  * @ring: what the reader sees
  * @stacks: stacks that the reader was sent
  * @tasks: tasks that the reader was sent
+ * @files: files that the reader was sent, by number
  * @budget: time spent
  * @event: the counter that paces on-CPU samples; NULL while the CPU is offline or the session not enabled
  * @clock: KTALLY_CLOCK_* of @event
@@ -46,6 +47,7 @@ struct ktally_cpu {
 	struct ktally_ring ring;
 	struct ktally_set stacks;
 	struct ktally_set tasks;
+	struct ktally_set files;
 	struct ktally_budget budget;
 	struct perf_event *event;
 	u32 clock;

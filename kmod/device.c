@@ -8,9 +8,13 @@
 #include <linux/seq_file.h>
 #include <linux/uaccess.h>
 
+#include "files.h"
 #include "oncpu.h"
+#include "openfile.h"
 #include "reader.h"
 #include "session.h"
+#include "spaces.h"
+#include "tables.h"
 
 static int device_open(struct inode *inode, struct file *file)
 {
@@ -58,7 +62,8 @@ static int do_info(struct ktally_session *session, void __user *argument)
 	info = (struct ktally_info) {
 		.size		= size,
 		.abi_version	= KTALLY_ABI_VERSION,
-		.features	= KTALLY_FEATURE_ONCPU | KTALLY_FEATURE_OFFCPU |
+		.features	= KTALLY_FEATURE_ONCPU | KTALLY_FEATURE_OFFCPU | KTALLY_FEATURE_FILES |
+				  KTALLY_FEATURE_TABLES |
 				  (IS_ENABLED(CONFIG_SCHED_INFO) ? KTALLY_FEATURE_RUN_QUEUE : 0),
 		.allowed	= ktally_gate_allowed(&session->gate),
 		.clock		= ktally_oncpu_clock(),
@@ -128,6 +133,46 @@ static int do_set_keep(struct ktally_session *session, void __user *argument)
 	return ktally_session_set_keep(session, &keep);
 }
 
+/* Takes as long as its memory takes to come, so the session is not locked; nor is it changed. */
+static int do_load_table(const struct ktally_session *session, void __user *argument)
+{
+	struct ktally_load_table request;
+	u32 size;
+	int err;
+
+	BUILD_BUG_ON(sizeof(request) != KTALLY_LOAD_TABLE_SIZE_V1);
+	err = copy_in(&request, sizeof(request), KTALLY_LOAD_TABLE_SIZE_V1, argument, &size);
+	if (err)
+		return err;
+	err = ktally_tables_load(&session->gate, &request);
+	if (err)
+		return err;
+	return copy_out(argument, &request, sizeof(request), size);
+}
+
+/* Opening can take as long as a remote file system takes to answer, so the session is not locked; nor is it touched. */
+static int do_open_file(const struct ktally_session *session, void __user *argument)
+{
+	struct ktally_open_file request;
+	struct ktally_opened opened;
+	u32 size;
+	int err;
+
+	BUILD_BUG_ON(sizeof(request) != KTALLY_OPEN_FILE_SIZE_V1);
+	err = copy_in(&request, sizeof(request), KTALLY_OPEN_FILE_SIZE_V1, argument, &size);
+	if (err)
+		return err;
+	err = ktally_file_open(&session->gate, &request, &opened);
+	if (err)
+		return err;
+	err = copy_out(argument, &request, sizeof(request), size);
+	if (err)
+		ktally_file_give_up(&opened);
+	else
+		ktally_file_give(&opened);
+	return err;
+}
+
 static long locked_ioctl(struct ktally_session *session, unsigned int command, void __user *argument)
 {
 	lockdep_assert_held(&session->lock);
@@ -160,6 +205,10 @@ static long device_ioctl(struct file *file, unsigned int command, unsigned long 
 	struct ktally_session *session = file->private_data;
 	long result;
 
+	if (command == KTALLY_IOC_LOAD_TABLE)
+		return do_load_table(session, (void __user *)argument);
+	if (command == KTALLY_IOC_OPEN_FILE)
+		return do_open_file(session, (void __user *)argument);
 	result = mutex_lock_interruptible(&session->lock);
 	if (result)
 		return result;
@@ -190,6 +239,7 @@ static const char *state_name(u32 state)
 static void device_show_fdinfo(struct seq_file *seq, struct file *file)
 {
 	const struct ktally_session *session = file->private_data;
+	struct ktally_tables_usage tables = ktally_tables_used();
 	struct ktally_loss lost[KTALLY_LOST_CAUSES] = {};
 	u64 samples = 0, stacks = 0, throttles = 0, unread = 0, waits = 0;
 	u32 state = ktally_session_state(session), thin = 1;
@@ -197,6 +247,8 @@ static void device_show_fdinfo(struct seq_file *seq, struct file *file)
 
 	seq_printf(seq, "state:\t%s\n", state_name(state));
 	seq_printf(seq, "privileged:\t%d\n", session->gate.privileged);
+	seq_printf(seq, "tables:\t%u\n", tables.count);
+	seq_printf(seq, "tables_bytes:\t%llu\n", tables.bytes);
 	if (!state)
 		return;
 
@@ -230,6 +282,12 @@ static void device_show_fdinfo(struct seq_file *seq, struct file *file)
 	seq_printf(seq, "keep_ns:\t%llu\n", READ_ONCE(session->offcpu.keep_ns));
 	seq_printf(seq, "throttles:\t%llu\n", throttles);
 	seq_printf(seq, "thin:\t%u\n", thin);
+	seq_printf(seq, "module_bytes:\t%llu\n", ktally_memory_used());
+	if (session->setup.capture & KTALLY_CAPTURE_FILES) {
+		seq_printf(seq, "spaces:\t%u\n", ktally_spaces_count());
+		seq_printf(seq, "files_known:\t%u\n", ktally_files_known());
+		seq_printf(seq, "files_held:\t%u\n", ktally_files_held());
+	}
 }
 
 /* ------------------------------------------------------------------------------------------------ registration */

@@ -10,6 +10,7 @@
 #include "oncpu.h"
 #include "openwaits.h"
 #include "session.h"
+#include "spaces.h"
 #include "version.h"
 
 static int __init ktally_init(void)
@@ -26,6 +27,9 @@ static int __init ktally_init(void)
 	err = ktally_openwaits_init();
 	if (err)
 		return err;
+	err = ktally_spaces_init();
+	if (err)
+		goto err_spaces;
 	err = ktally_session_init();
 	if (err)
 		goto err_session;
@@ -37,6 +41,8 @@ static int __init ktally_init(void)
 err_device:
 	ktally_session_exit();
 err_session:
+	ktally_spaces_exit();
+err_spaces:
 	ktally_openwaits_exit();
 	return err;
 }
@@ -45,6 +51,7 @@ static void __exit ktally_exit(void)
 {
 	ktally_device_exit();
 	ktally_session_exit();
+	ktally_spaces_exit();
 	ktally_openwaits_exit();
 }
 

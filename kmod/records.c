@@ -6,8 +6,15 @@
 #include <linux/string.h>
 #include <linux/timekeeping.h>
 
+#include "files.h"
 #include "identity.h"
 #include "session.h"
+
+/*
+ * Files are told rarely. A stack with more that are new may be lost in a nearly full ring; next time
+ * some of them are known.
+ */
+#define FILES_OF_CAPTURE 16
 
 /*
  * A capture is let in only if the largest there can be would fit. Were each record judged by its
@@ -18,9 +25,12 @@
 static u64 largest_capture(const struct ktally_cpu *cpu)
 {
 	u32 depth = cpu->session->setup.depth;
-	u32 frames = depth + min_t(u32, depth, KTALLY_DEPTH_KERNEL_MAX);
+	u32 frames = depth + min_t(u32, depth, KTALLY_DEPTH_KERNEL_MAX), files = 0;
 
-	return sizeof(struct ktally_task) + sizeof(struct ktally_stack) + frames * sizeof(u64) +
+	if (cpu->session->setup.capture & KTALLY_CAPTURE_FILES)
+		files = FILES_OF_CAPTURE;
+	return sizeof(struct ktally_task) + files * sizeof(struct ktally_file) +
+	       sizeof(struct ktally_stack) + frames * sizeof(u64) +
 	       max(sizeof(struct ktally_sample), sizeof(struct ktally_offcpu)) +
 	       KTALLY_LOST_CAUSES * sizeof(struct ktally_lost);
 }
@@ -118,6 +128,39 @@ bool ktally_write_task(struct ktally_cpu *cpu, struct ktally_task *task, bool ag
 	return true;
 }
 
+static bool write_file(struct ktally_cpu *cpu, u32 number)
+{
+	struct ktally_file *record, file;
+
+	if (ktally_set_contains(&cpu->files, number))
+		return true;
+	if (!ktally_file_describe(number, &file))
+		return false;
+	record = ktally_ring_reserve(&cpu->ring, sizeof(*record));
+	if (!record)
+		return false;
+	file.header = header(cpu, KTALLY_RECORD_FILE, 0, sizeof(*record));
+	file.time = ktime_get_mono_fast_ns();
+	*record = file;
+	ktally_set_add(&cpu->files, number);
+	return true;
+}
+
+static bool write_files(struct ktally_cpu *cpu, const struct ktally_stack *stack)
+{
+	u32 i, number, last = 0;
+
+	for (i = stack->kernel_frames; i < stack->kernel_frames + stack->user_frames; i++) {
+		if (stack->frames[i] >> KTALLY_FRAME_TYPE_SHIFT != KTALLY_FRAME_FILE)
+			continue;
+		number = (stack->frames[i] & KTALLY_FRAME_VALUE_MASK) >> KTALLY_FRAME_FILE_SHIFT;
+		if (number != last && !write_file(cpu, number))
+			return false;
+		last = number;
+	}
+	return true;
+}
+
 bool ktally_write_stack(struct ktally_cpu *cpu, struct ktally_stack *stack)
 {
 	u32 size = sizeof(*stack) + (stack->kernel_frames + stack->user_frames) * sizeof(stack->frames[0]);
@@ -125,6 +168,8 @@ bool ktally_write_stack(struct ktally_cpu *cpu, struct ktally_stack *stack)
 
 	if (ktally_set_contains(&cpu->stacks, stack->stack_id))
 		return true;
+	if (!write_files(cpu, stack))
+		return false;
 	record = ktally_ring_reserve(&cpu->ring, size);
 	if (!record)
 		return false;

@@ -26,6 +26,7 @@ void ktally_records_flush(struct ktally_cpu *cpu);
 
 /* What a reader was told already is not told again: these write only what is new, but for tasks when `again`. */
 bool ktally_write_task(struct ktally_cpu *cpu, struct ktally_task *task, bool again);
+/* And the files it names, before it. */
 bool ktally_write_stack(struct ktally_cpu *cpu, struct ktally_stack *stack);
 
 /* All but the header filled in by the caller. */

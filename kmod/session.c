@@ -17,6 +17,8 @@
 #include "oncpu.h"
 #include "openwaits.h"
 #include "records.h"
+#include "spaces.h"
+#include "tables.h"
 
 bool ktally_disabled;
 module_param_named(disabled, ktally_disabled, bool, 0644);
@@ -179,6 +181,8 @@ struct ktally_session *ktally_session_create(void)
 	init_waitqueue_head(&session->wait);
 	timer_setup(&session->latency, on_latency, 0);
 	ktally_gate_open(&session->gate);
+	if (session->gate.privileged)
+		ktally_tables_open();
 	get_random_bytes(&session->key, sizeof(session->key));
 	session->key.step |= 1;
 	return session;
@@ -196,10 +200,14 @@ void ktally_session_destroy(struct ktally_session *session)
 				ktally_cpu_destroy(session->cpus[i]);
 		ktally_filter_destroy(&session->filter);
 		ktally_offcpu_release(session);
+		if (session->setup.capture & KTALLY_CAPTURE_FILES)
+			ktally_spaces_stop();
 		bitmap_free(session->announced);
 		kvfree(session->cpus);
 		dismiss(session->gate.privileged);
 	}
+	if (session->gate.privileged)
+		ktally_tables_close();
 	ktally_gate_close(&session->gate);
 	kfree_sensitive(session);
 }
@@ -219,7 +227,8 @@ static u32 threads_max(const struct ktally_session *session)
 }
 
 #define CAPTURE_ALL_WAKER (KTALLY_CAPTURE_WAKER | KTALLY_CAPTURE_WAKER_STACK)
-#define CAPTURE_ALL (KTALLY_CAPTURE_KERNEL | KTALLY_CAPTURE_USER | CAPTURE_ALL_WAKER)
+#define CAPTURE_ALL_USER (KTALLY_CAPTURE_USER | KTALLY_CAPTURE_FILES)
+#define CAPTURE_ALL (KTALLY_CAPTURE_KERNEL | CAPTURE_ALL_USER | CAPTURE_ALL_WAKER)
 
 static int check_setup(const struct ktally_session *session, struct ktally_setup *setup)
 {
@@ -233,6 +242,7 @@ static int check_setup(const struct ktally_session *session, struct ktally_setup
 
 	if (!setup->sources || setup->sources & ~(KTALLY_SOURCE_ONCPU | KTALLY_SOURCE_OFFCPU) ||
 	    setup->capture & ~CAPTURE_ALL || (setup->capture & CAPTURE_ALL_WAKER) == KTALLY_CAPTURE_WAKER_STACK ||
+	    (setup->capture & CAPTURE_ALL_USER) == KTALLY_CAPTURE_FILES ||
 	    setup->filter & ~KTALLY_FILTER_CHILDREN || setup->reserved || setup->reserved2 ||
 	    setup->keep_ns > KTALLY_KEEP_NS_MAX || setup->wait_min_ns > KTALLY_KEEP_NS_MAX ||
 	    setup->threads > threads_max(session) ||
@@ -303,6 +313,10 @@ int ktally_session_set_up(struct ktally_session *session, struct ktally_setup *s
 	if (err)
 		goto err_lifecycle;
 	err = ktally_filter_init(&session->filter, setup);
+	if (err)
+		goto err_filter;
+	if (setup->capture & KTALLY_CAPTURE_FILES)
+		err = ktally_spaces_start();
 	if (err)
 		goto err_filter;
 
@@ -421,6 +435,7 @@ static void resend_this_cpu(void *argument)
 
 	ktally_set_clear(&cpu->stacks);
 	ktally_set_clear(&cpu->tasks);
+	ktally_set_clear(&cpu->files);
 }
 
 /* On each CPU itself, or for it when it is offline. */

@@ -3,11 +3,13 @@
 
 #include <linux/build_bug.h>
 #include <linux/minmax.h>
+#include <linux/sched.h>
 #include <linux/string.h>
 
 #include "hash.h"
 #include "session.h"
-#include "unwind.h"
+#include "spaces.h"
+#include "unwind_user.h"
 
 void ktally_stack_begin(struct ktally_stack *stack)
 {
@@ -21,14 +23,43 @@ u32 ktally_stack_kernel_depth(const struct ktally_session *session)
 	return min_t(u32, session->setup.depth, KTALLY_DEPTH_KERNEL_MAX);
 }
 
+static bool has_address(const u64 *frames, unsigned int count)
+{
+	unsigned int i;
+
+	for (i = 0; i < count; i++)
+		if (frames[i] >> KTALLY_FRAME_TYPE_SHIFT == KTALLY_FRAME_USER)
+			return true;
+	return false;
+}
+
+/*
+ * In the middle of exec the address space is that of the new program already and the registers are
+ * still those of the old: there is no user part. The end of its code is one of the last things that
+ * the program's loader sets.
+ */
+static bool has_program(const struct mm_struct *mm)
+{
+	return READ_ONCE(mm->end_code);
+}
+
 void ktally_stack_add_user(struct ktally_stack *stack, const struct ktally_session *session,
 			   const struct ktally_task *who, const struct pt_regs *regs)
 {
-	if (!(session->setup.capture & KTALLY_CAPTURE_USER))
+	u64 *frames = stack->frames + stack->kernel_frames;
+	u32 capture = session->setup.capture, depth = session->setup.depth;
+	struct ktally_view view;
+
+	if (!(capture & KTALLY_CAPTURE_USER) || !has_program(current->mm))
 		return;
-	stack->user_frames = ktally_unwind_user(regs, stack->frames + stack->kernel_frames, session->setup.depth,
-						&stack->user_end);
-	if (stack->user_frames)
+	if (capture & KTALLY_CAPTURE_FILES) {
+		ktally_view_begin(&view, current->mm);
+		stack->user_frames = ktally_unwind_user(regs, &view, frames, depth, &stack->user_end);
+		ktally_view_end(&view);
+	} else {
+		stack->user_frames = ktally_unwind_user(regs, NULL, frames, depth, &stack->user_end);
+	}
+	if (has_address(frames, stack->user_frames))
 		stack->mm_id = who->mm_id;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * From registers to frames. All functions fill in typed frames as the ABI has them: each address lies inside the
- * instruction that was executing, so a return address is taken back by one.
+ * Kernel stacks: from registers to frames. All functions fill in typed frames as the ABI has them: each address lies
+ * inside the instruction that was executing, so a return address is taken back by one.
  */
 #ifndef KTALLY_UNWIND_H
 #define KTALLY_UNWIND_H
@@ -11,7 +11,7 @@
 struct pt_regs;
 struct task_struct;
 
-/* Kernel frames; they return their number, at most `depth`, and how the stack ended. */
+/* They return the number of frames, at most `depth`, and how the stack ended. */
 
 /* Of the current task, any context, also NMI. */
 unsigned int ktally_unwind_kernel(struct pt_regs *regs, u64 *frames, unsigned int depth, u8 *end);
@@ -28,8 +28,5 @@ unsigned int ktally_unwind_sleeping(struct task_struct *task, u64 *frames, unsig
 
 /* Of the current task: the callers of the function with that __builtin_frame_address(). */
 unsigned int ktally_unwind_from(unsigned long *frame, u64 *frames, unsigned int depth, u8 *end);
-
-/* Current task, hard interrupt or task context, never NMI: reads user memory, does not fault it in. */
-unsigned int ktally_unwind_user(const struct pt_regs *regs, u64 *frames, unsigned int depth, u8 *end);
 
 #endif /* KTALLY_UNWIND_H */

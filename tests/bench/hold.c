@@ -4,7 +4,7 @@
  * standard error. The records are read only when the command has ended: what the module costs, without a reader. Or meanwhile, with
  * --drain, as a daemon would that did nothing else with them.
  *
- * usage: hold [--drain] (--rate HZ | --keep NANOSECONDS [--min NANOSECONDS]) COMMAND...
+ * usage: hold [--drain] [--files] (--rate HZ | --keep NANOSECONDS [--min NANOSECONDS]) COMMAND...
  */
 #include <getopt.h>
 #include <signal.h>
@@ -37,6 +37,7 @@ int main(int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "drain", no_argument, NULL, 'd' },
+		{ "files", no_argument, NULL, 'f' },
 		{ "rate", required_argument, NULL, 'r' },
 		{ "keep", required_argument, NULL, 'k' },
 		{ "min", required_argument, NULL, 'm' },
@@ -58,6 +59,9 @@ int main(int argc, char **argv)
 			draining = 1;
 			setup.latency_ms = 0;	/* the usual one, and ring */
 			setup.ring_bytes = 0;
+			break;
+		case 'f':
+			setup.capture |= KTALLY_CAPTURE_FILES;
 			break;
 		case 'r':
 			setup.sources = KTALLY_SOURCE_ONCPU;

@@ -12,7 +12,7 @@ compile deep -O1 -fno-omit-frame-pointer
 
 base() { "$work/deep" >"$work/time"; }
 hold_ktally() {
-	"$work/hold" --rate "$rate" "$work/deep" >"$work/time" 2>"$work/held"
+	"$work/hold" "$@" --rate "$rate" "$work/deep" >"$work/time" 2>"$work/held"
 	read -r held_samples held_bytes <"$work/held"
 	truncate -s "$held_bytes" "$work/records"
 }
@@ -42,6 +42,7 @@ twice base
 reference=$(<"$work/time")
 row '' 'added' 'samples' 'per sample' 'bytes'
 measure 'ktally, the module alone' held_samples "$work/records" hold_ktally
+measure '... with frames in files' held_samples "$work/records" hold_ktally --files
 measure 'ktally record -a' ktally_samples "$work/capture.ktally" with_ktally
 measure 'perf record -a -g' perf_samples "$work/perf.data" with_perf -g
 measure 'perf record -a' perf_samples "$work/perf.data" with_perf

@@ -23,6 +23,19 @@ $(BUILD)/fuzzers/%.o: tests/fuzz/%.c
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) -Itests/user -MMD -MP -c -o $@ $<
 
+# What of the kernel module compiles in user space, as tests/unwind has it.
+FUZZ_UNWIND_OBJECTS = $(addprefix $(BUILD)/module/,kernel.o hostile.o table.o unwind_user.o)
+$(BUILD)/fuzzers/unwind_user.o $(FUZZ_UNWIND_OBJECTS): override CPPFLAGS += -Itests/unwind -Ikmod
+$(BUILD)/fuzzers/unwind_user: $(FUZZ_UNWIND_OBJECTS)
+
+$(BUILD)/module/%.o: tests/unwind/%.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/module/%.o: kmod/%.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
 $(BUILD)/fuzzers/%: $(BUILD)/fuzzers/%.o $(FUZZ_OBJECTS)
 	$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(FUZZ_LIBS)
 

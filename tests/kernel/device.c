@@ -92,6 +92,19 @@ int device_set_keep(int fd, uint64_t keep_ns, uint64_t wait_min_ns)
 	return call(fd, KTALLY_IOC_SET_KEEP, &argument);
 }
 
+int device_open_file(int fd, uint32_t number, char *path, uint32_t *status)
+{
+	struct ktally_open_file argument = {
+		.size = sizeof(argument), .file = number, .path = (uintptr_t)path, .path_bytes = KTALLY_PATH_BYTES_MAX,
+	};
+	int error = call(fd, KTALLY_IOC_OPEN_FILE, &argument);
+
+	if (error)
+		return error;
+	*status = argument.status;
+	return argument.fd;
+}
+
 /* ------------------------------------------------------------------------------------------------ sessions */
 
 static void *map(const struct session *session, unsigned int cpu, uint64_t offset, size_t bytes, int protection)
@@ -195,6 +208,7 @@ void session_close(struct session *session)
 	session->fd = -1;
 	ids_clear(&session->tasks);
 	ids_clear(&session->stacks);
+	ids_clear(&session->files);
 }
 
 /* ------------------------------------------------------------------------------------------------ records */
@@ -382,6 +396,7 @@ struct tally session_total(const struct session *session)
 		total.execs += part->execs;
 		total.exits += part->exits;
 		total.stacks += part->stacks;
+		total.files += part->files;
 		total.throttles += part->throttles;
 		total.waits += part->waits;
 		total.open_waits += part->open_waits;
@@ -410,6 +425,13 @@ const struct ktally_task *session_task(const struct session *session, uint64_t i
 const struct ktally_stack *session_stack(const struct session *session, uint64_t id)
 {
 	const struct id *found = ids_find(&session->stacks, id);
+
+	return found ? found->record : NULL;
+}
+
+const struct ktally_file *session_file(const struct session *session, uint32_t number)
+{
+	const struct id *found = ids_find(&session->files, number);
 
 	return found ? found->record : NULL;
 }

@@ -26,6 +26,7 @@
  * @execs: TASK records sent for an exec
  * @exits: EXIT records
  * @stacks: STACK records
+ * @files: FILE records
  * @throttles: THROTTLE records
  * @waits: OFFCPU records of waits that ended
  * @open_waits: those of waits that go on
@@ -38,6 +39,7 @@ struct tally {
 	uint64_t execs;
 	uint64_t exits;
 	uint64_t stacks;
+	uint64_t files;
 	uint64_t throttles;
 	uint64_t waits;
 	uint64_t open_waits;
@@ -62,6 +64,7 @@ struct ring {
  * @rings: by CPU; @producer of a ring is mapped in any case, for its figures
  * @tasks: every task record by id, and which rings announced it
  * @stacks: the same for stacks
+ * @files: the same for files, by number
  * @on_record: called for every record, after it was checked; may be NULL
  * @context: for @on_record
  * @error: what was wrong first; empty: nothing
@@ -75,6 +78,7 @@ struct session {
 	struct ring rings[CPUS_MAX];
 	struct ids tasks;
 	struct ids stacks;
+	struct ids files;
 	void (*on_record)(struct session *session, const struct ktally_record *record);
 	void *context;
 	char error[256];
@@ -91,6 +95,8 @@ int device_disable(int fd);
 int device_set_rate(int fd, uint32_t rate);
 int device_flush(int fd, uint32_t flags);
 int device_set_keep(int fd, uint64_t keep_ns, uint64_t wait_min_ns);
+/* A new descriptor, of a file by its number; @path has KTALLY_PATH_BYTES_MAX bytes. */
+int device_open_file(int fd, uint32_t number, char *path, uint32_t *status);
 
 /* Opens the device and sets it up; size is filled in. Rings are mapped when @mapped. */
 int session_open(struct session *session, const struct ktally_setup *setup, bool mapped);
@@ -124,6 +130,23 @@ struct ktally_loss tally_lost_samples(const struct tally *tally);
 
 const struct ktally_task *session_task(const struct session *session, uint64_t id);
 const struct ktally_stack *session_stack(const struct session *session, uint64_t id);
+const struct ktally_file *session_file(const struct session *session, uint32_t number);
+
+/* Of a user frame that is one in a file. */
+static inline bool frame_is_file(uint64_t frame)
+{
+	return frame >> KTALLY_FRAME_TYPE_SHIFT == KTALLY_FRAME_FILE;
+}
+
+static inline uint32_t frame_file(uint64_t frame)
+{
+	return (uint32_t)((frame & KTALLY_FRAME_VALUE_MASK) >> KTALLY_FRAME_FILE_SHIFT);
+}
+
+static inline uint64_t frame_offset(uint64_t frame)
+{
+	return frame & KTALLY_FRAME_OFFSET_MASK;
+}
 
 void session_fail(struct session *session, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

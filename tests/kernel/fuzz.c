@@ -70,7 +70,7 @@ TEST(random_calls)
 	static struct session session;
 	const struct ktally_setup setup = {
 		.sources = KTALLY_SOURCE_ONCPU,
-		.capture = KTALLY_CAPTURE_KERNEL | KTALLY_CAPTURE_USER,
+		.capture = KTALLY_CAPTURE_KERNEL | KTALLY_CAPTURE_USER | KTALLY_CAPTURE_FILES,
 		.rate = 199,
 		.ring_bytes = 1 << 20,
 		.budget_ppm = KTALLY_BUDGET_PPM_MAX,

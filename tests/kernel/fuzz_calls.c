@@ -21,7 +21,7 @@
 
 #include "device.h"
 #include "fuzz_calls.h"
-#include "fuzz_values.h"
+#include "fuzz_table.h"
 #include "workload.h"
 
 #define FILES 6
@@ -148,6 +148,8 @@ static struct ktally_setup any_setup(void)
 		setup.keep_ns = below(10000000);
 		setup.wait_min_ns = one_in(2) ? below(100000) : 0;
 	}
+	if (one_in(2))
+		setup.capture |= KTALLY_CAPTURE_FILES;
 	if (one_in(3))
 		setup.watermark_bytes = (uint32_t)below(setup.ring_bytes);
 	if (one_in(3)) {
@@ -190,15 +192,36 @@ static void call_setup(struct file *file)
 	numbers[2] = 0;
 }
 
+static void call_open_file(const struct file *file)
+{
+	struct ktally_open_file request = {
+		.size = any_size(sizeof(request)),
+		.file = one_in(8) ? (uint32_t)tricky() : (uint32_t)below(50),
+		.path = one_in(4) ? 0 : (uintptr_t)place(PAGE),
+		.path_bytes = one_in(4) ? (uint32_t)tricky() : PAGE,
+	};
+	struct ktally_open_file *argument;
+
+	if (one_in(8))
+		request.flags = (uint32_t)tricky();
+	argument = put(&request, sizeof(request));
+	if (ioctl(file->fd, KTALLY_IOC_OPEN_FILE, argument) || (char *)argument < scratch)
+		return;
+	memcpy(&request, argument, sizeof(request));
+	if (read(request.fd, scratch + PAGE, 16) > 16)
+		abort();
+	close(request.fd);
+}
+
 static void call_ioctl(struct file *file)
 {
 	struct ktally_info info = { .size = any_size(sizeof(info)) };
 	struct ktally_rate rate = { .size = any_size(sizeof(rate)), .rate = (uint32_t)below(3000) };
 	struct ktally_flush flush = { .size = any_size(sizeof(flush)), .flags = (uint32_t)below(3) };
-
 	struct ktally_keep keep = { .size = any_size(sizeof(keep)), .keep_ns = below(10000000) };
+	struct ktally_load_table table;
 
-	switch (below(7)) {
+	switch (below(9)) {
 	case 0:
 		ioctl(file->fd, KTALLY_IOC_INFO, put(&info, sizeof(info)));
 		break;
@@ -217,7 +240,14 @@ static void call_ioctl(struct file *file)
 		ioctl(file->fd, KTALLY_IOC_SET_KEEP, put(&keep, sizeof(keep)));
 		break;
 	case 5:
-		ioctl(file->fd, _IOC(below(4), KTALLY_IOC_TYPE, below(8), one_in(2) ? 0 : below(200)), place(80));
+		call_open_file(file);
+		break;
+	case 6:
+		table = any_table();
+		ioctl(file->fd, KTALLY_IOC_LOAD_TABLE, put(&table, sizeof(table)));
+		break;
+	case 7:
+		ioctl(file->fd, _IOC(below(4), KTALLY_IOC_TYPE, below(10), one_in(2) ? 0 : below(200)), place(80));
 		break;
 	default:
 		ioctl(file->fd, tricky(), tricky());

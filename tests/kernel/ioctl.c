@@ -61,7 +61,9 @@ TEST(setup_checks_every_field)
 	EXPECT_SETUP(-EINVAL, s->sources = 4);
 	EXPECT_SETUP(-EINVAL, s->sources = KTALLY_SOURCE_ONCPU | 1U << 31);
 	EXPECT_SETUP(0, s->capture = 0);
-	EXPECT_SETUP(-EINVAL, s->capture = 16);
+	EXPECT_SETUP(-EINVAL, s->capture = KTALLY_CAPTURE_FILES);
+	EXPECT_SETUP(0, s->capture = KTALLY_CAPTURE_FILES | KTALLY_CAPTURE_USER);
+	EXPECT_SETUP(-EINVAL, s->capture = 32);
 	EXPECT_SETUP(-EINVAL, s->capture = 1U << 31);
 	EXPECT_SETUP(0, s->rate = KTALLY_RATE_MAX);
 	EXPECT_SETUP(-EINVAL, s->rate = KTALLY_RATE_MAX + 1);
@@ -175,12 +177,14 @@ TEST(structures_can_grow)
 	struct {
 		unsigned long command;
 		uint32_t least, known;
+		int good;
 	} calls[] = {
 		{ KTALLY_IOC_INFO, KTALLY_INFO_SIZE_V1, KTALLY_INFO_SIZE_V1 },
 		{ KTALLY_IOC_SETUP, KTALLY_SETUP_SIZE_V1, KTALLY_SETUP_SIZE_V2 },
 		{ KTALLY_IOC_SET_RATE, KTALLY_RATE_SIZE_V1, KTALLY_RATE_SIZE_V1 },
 		{ KTALLY_IOC_FLUSH, KTALLY_FLUSH_SIZE_V1, KTALLY_FLUSH_SIZE_V1 },
 		{ KTALLY_IOC_SET_KEEP, KTALLY_KEEP_SIZE_V1, KTALLY_KEEP_SIZE_V1 },
+		{ KTALLY_IOC_OPEN_FILE, KTALLY_OPEN_FILE_SIZE_V1, KTALLY_OPEN_FILE_SIZE_V1, -ENOENT },
 	};
 	static union {
 		uint32_t size;
@@ -198,7 +202,7 @@ TEST(structures_can_grow)
 			ASSERT_EQ(0, set_up(fd));
 		}
 		for (size = 0; size < 5000; size += size < 8 || (size > least - 4 && size < known + 9) ? 1 : size < 200 ? 8 : 800) {
-			int expected = size < least || size > 4096 ? -EINVAL : 0;
+			int expected = size < least || size > 4096 ? -EINVAL : calls[i].good;
 
 			memset(&argument, 0, sizeof(argument));
 			if (calls[i].command == KTALLY_IOC_SETUP)
@@ -206,7 +210,7 @@ TEST(structures_can_grow)
 			if (calls[i].command == KTALLY_IOC_SET_RATE)
 				argument.rate.rate = 19;
 			argument.size = size;
-			if (!expected && size > known) {
+			if (expected == calls[i].good && size > known) {
 				argument.bytes[size - 1] = 1;
 				EXPECT_EQ(-E2BIG, call(fd, calls[i].command, &argument));
 				argument.bytes[size - 1] = 0;
@@ -219,7 +223,7 @@ TEST(structures_can_grow)
 			EXPECT_EQ(expected, call(fd, calls[i].command, &argument)) {
 				TH_LOG("ioctl %lx with %u bytes", calls[i].command, size);
 			}
-			if (!expected) {
+			if (expected == calls[i].good) {
 				EXPECT_EQ(0x55, argument.bytes[size]);
 				EXPECT_EQ(size, argument.size);
 			}
@@ -234,7 +238,9 @@ TEST(structures_can_grow)
 
 TEST(bad_pointers)
 {
-	static const unsigned long commands[] = { KTALLY_IOC_INFO, KTALLY_IOC_SETUP, KTALLY_IOC_SET_RATE, KTALLY_IOC_FLUSH };
+	static const unsigned long commands[] = {
+		KTALLY_IOC_INFO, KTALLY_IOC_SETUP, KTALLY_IOC_SET_RATE, KTALLY_IOC_FLUSH, KTALLY_IOC_OPEN_FILE,
+	};
 	char *pages = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	int fd = device_open();
 	uint32_t *last;

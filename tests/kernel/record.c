@@ -85,10 +85,23 @@ static bool take_exit(struct session *session, const struct ktally_exit *gone)
 static bool are_frames_sane(struct session *session, const struct ktally_stack *stack)
 {
 	unsigned int i, count = stack->kernel_frames + stack->user_frames;
+	bool addresses = false;
 
 	for (i = 0; i < count; i++) {
 		uint64_t frame = stack->frames[i], value = frame & KTALLY_FRAME_VALUE_MASK;
 
+		if (i >= stack->kernel_frames && frame_is_file(frame)) {
+			const struct id *file = ids_find(&session->files, frame_file(frame));
+
+			MUST(session->setup.capture & KTALLY_CAPTURE_FILES, "stack: a file that was not asked for");
+			MUST(file && file->rings & 1ULL << stack->header.cpu, "stack: file %u was not announced in ring %u",
+			     frame_file(frame), stack->header.cpu);
+			MUST(frame_offset(frame) < ((const struct ktally_file *)file->record)->bytes + KTALLY_PAGE_BYTES,
+			     "stack: offset %jx in file %u is past its end", (uintmax_t)frame_offset(frame),
+			     frame_file(frame));
+			continue;
+		}
+		addresses |= i >= stack->kernel_frames;
 		if (i < stack->kernel_frames)
 			MUST(FRAME_TYPE(frame) == KTALLY_FRAME_KERNEL && (value | 0xfULL << 60) >= KERNEL_HALF,
 			     "stack: frame %u of %u is %jx, not a kernel address", i, count, (uintmax_t)frame);
@@ -96,6 +109,7 @@ static bool are_frames_sane(struct session *session, const struct ktally_stack *
 			MUST(FRAME_TYPE(frame) == KTALLY_FRAME_USER && value < USER_HALF,
 			     "stack: frame %u of %u is %jx, not a user address", i, count, (uintmax_t)frame);
 	}
+	MUST(!stack->mm_id == !addresses, "stack: %u user frames in mm %jx", stack->user_frames, (uintmax_t)stack->mm_id);
 	return true;
 }
 
@@ -110,7 +124,7 @@ static bool take_stack(struct session *session, const struct ktally_stack *stack
 	MUST(!stack->reserved, "stack: reserved %x", stack->reserved);
 	MUST(stack->kernel_frames <= kernel_depth && stack->user_frames <= depth, "stack: %u and %u frames",
 	     stack->kernel_frames, stack->user_frames);
-	MUST(stack->kernel_end <= KTALLY_END_BROKEN && stack->user_end <= KTALLY_END_BROKEN, "stack: ends %u and %u",
+	MUST(stack->kernel_end <= KTALLY_END_BROKEN && stack->user_end <= KTALLY_END_FOREIGN, "stack: ends %u and %u",
 	     stack->kernel_end, stack->user_end);
 	MUST(capture & KTALLY_CAPTURE_KERNEL || (!stack->kernel_frames && !stack->kernel_end),
 	     "stack: kernel frames that were not asked for");
@@ -120,8 +134,6 @@ static bool take_stack(struct session *session, const struct ktally_stack *stack
 	     "stack: %u kernel frames called truncated", stack->kernel_frames);
 	MUST(stack->user_end != KTALLY_END_TRUNCATED || stack->user_frames == depth,
 	     "stack: %u user frames called truncated", stack->user_frames);
-	MUST(!stack->mm_id == !stack->user_frames, "stack: %u user frames in mm %jx", stack->user_frames,
-	     (uintmax_t)stack->mm_id);
 	if (!are_frames_sane(session, stack))
 		return false;
 
@@ -135,6 +147,27 @@ static bool take_stack(struct session *session, const struct ktally_stack *stack
 	id->rings |= 1ULL << stack->header.cpu;
 	session->rings[stack->header.cpu].tally.stacks++;
 	return true;
+}
+
+static bool take_file(struct session *session, const struct ktally_file *file)
+{
+	const struct ktally_file *known;
+	struct id *id;
+
+	MUST(session->setup.capture & KTALLY_CAPTURE_FILES, "file: not asked for");
+	MUST(file->header.flags == 0, "file: flags %x", file->header.flags);
+	MUST(file->file && file->file < 1U << (KTALLY_FRAME_TYPE_SHIFT - KTALLY_FRAME_FILE_SHIFT), "file: number %u", file->file);
+	MUST(file->bytes, "file %u: empty", file->file);
+
+	id = ids_get(&session->files, file->file);
+	if (!id->record)
+		id->record = copy_of(file, sizeof(*file));
+	known = id->record;
+	MUST(!memcmp(&known->file, &file->file, sizeof(*file) - offsetof(struct ktally_file, file)),
+	     "file: number %u stands for two", file->file);
+	id->rings |= 1ULL << file->header.cpu;
+	session->rings[file->header.cpu].tally.files++;
+	return time_is_sane(session, file->time);
 }
 
 static bool take_sample(struct session *session, const struct ktally_sample *sample)
@@ -242,6 +275,7 @@ static bool take(struct session *session, const void *data)
 		[KTALLY_RECORD_LOST]		= sizeof(struct ktally_lost),
 		[KTALLY_RECORD_THROTTLE]	= sizeof(struct ktally_throttle),
 		[KTALLY_RECORD_OFFCPU]		= sizeof(struct ktally_offcpu),
+		[KTALLY_RECORD_FILE]		= sizeof(struct ktally_file),
 	};
 
 	if (record->type == KTALLY_RECORD_STACK) {
@@ -264,6 +298,8 @@ static bool take(struct session *session, const void *data)
 		return take_lost(session, data);
 	case KTALLY_RECORD_THROTTLE:
 		return take_throttle(session, data);
+	case KTALLY_RECORD_FILE:
+		return take_file(session, data);
 	default:
 		return take_offcpu(session, data);
 	}

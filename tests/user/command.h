@@ -146,6 +146,9 @@ static inline void recording_make(const char *path, bool mappings_first)
 	struct ktally_exit ended =
 		RECORD(KTALLY_RECORD_EXIT, ktally_exit, 0, .time = 32000000000, .start_time = 5, .pid = 10, .tid = 11);
 	struct { struct ktally_record header; uint64_t what; } unknown = { { .type = 999, .size = 16 }, 0xfeedULL };
+	struct ktally_file file =
+		RECORD(KTALLY_RECORD_FILE, ktally_file, 0, .time = 33000000000, .file = 7, .generation = 8, .inode = 9,
+		       .device_major = 254, .device_minor = 1, .bytes = 10, .changed = -11, .modified = 12);
 	struct capture_writer *writer;
 
 	if (capture_create(&writer, path))
@@ -168,6 +171,7 @@ static inline void recording_make(const char *path, bool mappings_first)
 	capture_write_record(writer, &lost, sizeof(lost));
 	capture_write_record(writer, &throttle, sizeof(throttle));
 	capture_write_record(writer, &ended, sizeof(ended));
+	capture_write_record(writer, &file, sizeof(file));
 	capture_write_record(writer, &unknown, sizeof(unknown));
 	if (!mappings_first)
 		capture_write_mappings(writer, 0x9000000000000001, 10, "/nonexistent/openssl", maps, strlen(maps));

@@ -42,6 +42,8 @@ static const char expected[] =
 	"{\"type\":\"lost\",\"flags\":0,\"size\":40,\"cpu\":1,\"time\":30000000000,\"cause\":\"full\",\"loss\":{\"count\":3,\"weight\":15000000}}\n"
 	"{\"type\":\"throttle\",\"flags\":0,\"size\":40,\"cpu\":0,\"time\":31000000000,\"thin\":4,\"spent\":7,\"window\":9}\n"
 	"{\"type\":\"exit\",\"flags\":0,\"size\":32,\"cpu\":0,\"time\":32000000000,\"start_time\":5,\"pid\":10,\"tid\":11}\n"
+	"{\"type\":\"file\",\"flags\":0,\"size\":64,\"cpu\":0,\"time\":33000000000,\"file\":7,\"generation\":8,\"inode\":9,"
+	"\"device_major\":254,\"device_minor\":1,\"bytes\":10,\"changed\":-11,\"modified\":12}\n"
 	"{\"type\":999,\"flags\":0,\"size\":16,\"cpu\":0,\"bytes\":\"edfe000000000000\"}\n";
 
 static struct result dump(const char *input)

@@ -15,6 +15,7 @@ static union {
 	struct ktally_lost lost;
 	struct ktally_throttle throttle;
 	struct ktally_offcpu offcpu;
+	struct ktally_file file;
 	unsigned char room[KTALLY_RECORD_BYTES_MAX + 8];
 } record __attribute__((aligned(8)));
 
@@ -39,6 +40,9 @@ static void make(uint16_t type, size_t size)
 	case KTALLY_RECORD_OFFCPU:
 		record.offcpu.stack_id = record.offcpu.task_id = 1;
 		break;
+	case KTALLY_RECORD_FILE:
+		record.file.file = 1;
+		break;
 	}
 }
 
@@ -61,7 +65,8 @@ static void sizes(void)
 		{ KTALLY_RECORD_LOST, 40, "LOST" },
 		{ KTALLY_RECORD_THROTTLE, 40, "THROTTLE" },
 		{ KTALLY_RECORD_OFFCPU, 88, "OFFCPU" },
-		{ 8, 8, "a type to come" },
+		{ KTALLY_RECORD_FILE, 64, "FILE" },
+		{ 9, 8, "a type to come" },
 		{ 65535, 8, "the last type" },
 	};
 
@@ -127,6 +132,9 @@ static void fields(void)
 	make(KTALLY_RECORD_OFFCPU, 88);
 	record.offcpu.task_id = 0;
 	check_number(examine(), -EBADMSG, "a wait without task");
+	make(KTALLY_RECORD_FILE, 64);
+	record.file.file = 0;
+	check_number(examine(), -EBADMSG, "a file without number");
 	make(KTALLY_RECORD_LOST, 40);
 	record.lost.cause = KTALLY_LOST_CAUSES;
 	check_number(examine(), -EBADMSG, "a loss whose cause is no index");

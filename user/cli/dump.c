@@ -63,12 +63,13 @@ static void constant(struct buffer *line, const char *name, const char *const *n
 static const char *const record_names[] = {
 	[KTALLY_RECORD_TASK] = "task", [KTALLY_RECORD_EXIT] = "exit", [KTALLY_RECORD_STACK] = "stack",
 	[KTALLY_RECORD_SAMPLE] = "sample", [KTALLY_RECORD_LOST] = "lost", [KTALLY_RECORD_THROTTLE] = "throttle",
-	[KTALLY_RECORD_OFFCPU] = "offcpu",
+	[KTALLY_RECORD_OFFCPU] = "offcpu", [KTALLY_RECORD_FILE] = "file",
 };
 
 static const char *const end_names[] = {
 	[KTALLY_END_NONE] = "none", [KTALLY_END_COMPLETE] = "complete", [KTALLY_END_TRUNCATED] = "truncated",
-	[KTALLY_END_BROKEN] = "broken",
+	[KTALLY_END_BROKEN] = "broken", [KTALLY_END_HOLE] = "hole", [KTALLY_END_NO_TABLE] = "no table",
+	[KTALLY_END_FOREIGN] = "foreign",
 };
 
 static const char *const cause_names[] = {
@@ -117,7 +118,8 @@ static void write_frame(struct buffer *line, uint64_t frame)
 	else if (type == KTALLY_FRAME_USER)
 		buffer_format(line, "\"user 0x%" PRIx64 "\"", value);
 	else if (type == KTALLY_FRAME_FILE)
-		buffer_format(line, "\"file 0x%" PRIx64 "\"", value);
+		buffer_format(line, "\"file %u 0x%" PRIx64 "\"", (unsigned int)(value >> KTALLY_FRAME_FILE_SHIFT),
+			      (uint64_t)(value & KTALLY_FRAME_OFFSET_MASK));
 	else
 		buffer_format(line, "\"%" PRIu64 " 0x%" PRIx64 "\"", type, value);
 }
@@ -179,6 +181,19 @@ static void write_offcpu(struct buffer *line, const struct ktally_offcpu *offcpu
 	buffer_format(line, ",\"syscall\":%" PRId32, offcpu->syscall);
 }
 
+static void write_file(struct buffer *line, const struct ktally_file *file)
+{
+	number(line, "time", file->time);
+	number(line, "file", file->file);
+	number(line, "generation", file->generation);
+	number(line, "inode", file->inode);
+	number(line, "device_major", file->device_major);
+	number(line, "device_minor", file->device_minor);
+	number(line, "bytes", file->bytes);
+	buffer_format(line, ",\"changed\":%" PRId64, (int64_t)file->changed);
+	buffer_format(line, ",\"modified\":%" PRId64, (int64_t)file->modified);
+}
+
 /* A type that this program is too old for: what follows the header, as it is. */
 static void write_unknown(struct buffer *line, const struct ktally_record *record)
 {
@@ -220,6 +235,9 @@ static void write_record(struct buffer *line, const struct ktally_record *record
 		break;
 	case KTALLY_RECORD_OFFCPU:
 		write_offcpu(line, (const void *)record);
+		break;
+	case KTALLY_RECORD_FILE:
+		write_file(line, (const void *)record);
 		break;
 	default:
 		write_unknown(line, record);

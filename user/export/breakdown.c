@@ -40,7 +40,7 @@ static struct quality measure(const struct profile *profile)
 			quality.user += cell->weight;
 		if (stack->user_end == KTALLY_END_TRUNCATED)
 			quality.truncated += cell->weight;
-		if (stack->user_end == KTALLY_END_BROKEN)
+		if (stack->user_end >= KTALLY_END_BROKEN)
 			quality.broken += cell->weight;
 	}
 	return quality;

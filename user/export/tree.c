@@ -66,7 +66,7 @@ static uint32_t mark(struct tree *tree, uint32_t parent, uint8_t end)
 {
 	if (end == KTALLY_END_TRUNCATED)
 		return child(tree, parent, "[truncated]", TREE_MARK, NULL);
-	if (end == KTALLY_END_BROKEN)
+	if (end >= KTALLY_END_BROKEN)
 		return child(tree, parent, "[broken]", TREE_MARK, NULL);
 	return parent;
 }

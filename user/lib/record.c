@@ -25,6 +25,7 @@ static bool record_is_whole(const void *data, __u16 type, __u32 size)
 	const struct ktally_offcpu *offcpu = data;
 	const struct ktally_lost *lost = data;
 	const struct ktally_throttle *throttle = data;
+	const struct ktally_file *file = data;
 
 	switch (type) {
 	case 0:
@@ -43,6 +44,8 @@ static bool record_is_whole(const void *data, __u16 type, __u32 size)
 		return size >= sizeof(*throttle) && throttle->thin;
 	case KTALLY_RECORD_OFFCPU:
 		return size >= sizeof(*offcpu) && offcpu->stack_id && offcpu->task_id;
+	case KTALLY_RECORD_FILE:
+		return size >= sizeof(*file) && file->file;
 	default:
 		return true;
 	}

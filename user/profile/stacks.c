@@ -115,7 +115,7 @@ struct stack *stacks_name(struct profile_state *state, struct stack *stack, cons
 		map_put(&profile->stacks, stack->id, stack);
 	}
 	profile->stacks_truncated += stack->user_end == KTALLY_END_TRUNCATED;
-	profile->stacks_broken += stack->user_end == KTALLY_END_BROKEN;
+	profile->stacks_broken += stack->user_end >= KTALLY_END_BROKEN;
 	return profile->options.classes_only && !profile->options.cells ? without_frames(state, stack) : stack;
 }
 

@@ -82,9 +82,10 @@
  * 4. Records
  *
  * Every record begins with struct ktally_record. The order within a ring is: a TASK before the
- * first sample that names its task_id, a STACK before the first sample that names its stack_id.
- * Both ids are stable and mean the same in all rings of a session, but each ring says them for
- * itself, and may say them again. After KTALLY_FLUSH_RESEND it says them all again.
+ * first sample that names its task_id, a STACK before the first sample that names its stack_id, a
+ * FILE before the first STACK that has a frame in that file. Ids and numbers are stable and mean
+ * the same in all rings of a session, but each ring says them for itself, and may say them again.
+ * After KTALLY_FLUSH_RESEND it says them all again.
  *
  * Nothing is lost silently. For every ring, and once it is read empty after KTALLY_IOC_FLUSH:
  *
@@ -115,7 +116,98 @@
  * Waits of tasks that waited already at ENABLE count from there; a session that may not see every
  * process does not see those.
  *
- * Times are CLOCK_MONOTONIC in nanoseconds. Process and thread ids are those of the initial pid namespace.
+ *
+ * 6. Files
+ *
+ * With KTALLY_CAPTURE_FILES, a user frame in code that is mapped from a file is the number of the
+ * file and the offset in it (KTALLY_FRAME_FILE): the same in every process that runs it, wherever
+ * it is mapped there. Code of no file (compiled at run time, the vdso) stays KTALLY_FRAME_USER, an
+ * address in the address space stack.mm_id; so does a frame whose mapping could not be looked at
+ * when it was sampled, because the process was changing its mappings at that moment.
+ *
+ * The offset is one in the file, not an address of the ELF file's own: the two differ by p_offset
+ * and p_vaddr of the segment.
+ *
+ * A file is what its inode was when it was first sampled: device, inode number, generation, time
+ * of the last change of the inode, and size. Written anew, it is another file with another number.
+ * Numbers are the same for all sessions, begin with 1 and are never used again while the module is
+ * loaded; a file that was not sampled for long may get another. After 16777215 of them new files
+ * get none, and their frames stay addresses.
+ *
+ * Of a union file system (overlay), device and inode are of the layer that has the content: the
+ * same file of the same image in a hundred containers is one file.
+ *
+ * For a while the module holds every file that was sampled, so that KTALLY_IOC_OPEN_FILE can give
+ * a descriptor of exactly that file, when it was deleted, when it lies in a mount namespace that
+ * the caller cannot reach, and when its last process has ended, which need not have lived for longer
+ * than its only sample. It lets go of a file when it was not sampled for 30 seconds, or, after the
+ * end of the last process that was sampled in it, for as long as the module's parameter
+ * file_hold_ms says (5000); and sooner when there are very many (4096). Until then umount of its
+ * mount is -EBUSY, where it is mounted in the mount namespace of the process, and the space of a
+ * deleted file is not free; so a consumer that opens files should close them soon, too.
+ *
+ *
+ * 7. User stacks and unwind tables
+ *
+ * Most programs keep no frame pointer. How to get from a function's frame to its caller's then stands in the
+ * file that the code is from (.eh_frame, .debug_frame, .sframe), in forms that are too slow and too intricate
+ * for an interrupt. The consumer turns it into an unwind table and loads that for the file's number with
+ * KTALLY_IOC_LOAD_TABLE: at any time, as soon as a record has named the file. All sessions use what any of them
+ * loaded.
+ *
+ * A table says for every byte of the file which rule holds when the instruction pointer is there. Its keys are
+ * offsets in the file, not addresses, as in KTALLY_FRAME_FILE. It is three arrays:
+ *
+ *	struct ktally_unwind_row rows[row_count]	where a rule begins to hold: until the next row
+ *	__u32 first_rows[chunk_count + 1]		what rows a chunk has
+ *	struct ktally_unwind_rule rules[rule_count]	what a row can say
+ *
+ * A chunk is 64 KiB of the file, so that a row needs but the lower 16 bits of an offset. Chunk c covers the
+ * offsets from (first_chunk + c) << 16 and has the rows first_rows[c] to first_rows[c + 1] - 1. For all tables:
+ *
+ *   - first_rows[0] is 0 and first_rows[chunk_count] is row_count; every chunk has a row; the first row of a
+ *     chunk has offset 0, the others have strictly increasing ones. So a rule that goes on into the next chunk
+ *     is said again there.
+ *   - rules[0] is all zero bytes: KTALLY_UNWIND_NONE. Gaps between functions, and code of which the rule cannot
+ *     be said in the terms below, are rows with rule 0, and so is what comes after the last function.
+ *   - a field that a kind of rule does not use is zero, but for the register of KTALLY_UNWIND_PLT, which may be
+ *     rsp's.
+ *   - rules should be distinct, for the sake of the processor's cache; nobody checks.
+ *   - a table without any chunk is good: it says that nothing is known of the file.
+ *
+ * Registers have their DWARF numbers: 0 rax, 1 rdx, 2 rcx, 3 rbx, 4 rsi, 5 rdi, 6 rbp, 7 rsp, 8 to 15 r8 to
+ * r15. The CFA (canonical frame address) of a frame is what rsp is in the caller after the call has returned.
+ * This is how a rule is used:
+ *
+ *   1. KTALLY_UNWIND_END: this was the outermost frame.
+ *   2. KTALLY_UNWIND_SIGNAL: rsp points to the struct ucontext of a signal handler. All registers and the
+ *      instruction pointer are those of its sigcontext, and the next frame is where the signal came, exactly. The
+ *      signal frame itself is at the handler's return address, to which no call leads; the rule for it is
+ *      nevertheless looked up one byte before, as for all.
+ *   3. Else the CFA is, in 64-bit arithmetic:
+ *	KTALLY_UNWIND_REGISTER	register + cfa_offset
+ *	KTALLY_UNWIND_DEREF	*(__u64 *)(register + cfa_offset) + deref_offset
+ *	KTALLY_UNWIND_PLT	rsp + cfa_offset + ((rip & 15) >= deref_offset ? 8 : 0)
+ *      The return address is at CFA - 8, always; code of which that is not true has rule 0. It is what rip is in
+ *      the caller; zero: this was the outermost frame. The next frame, and the rule for it, are at the return
+ *      address less one.
+ *   4. Each of rbp, rbx, r12, r13, r14 and r15 whose bit is in `saved` is read from CFA + 8 * saved_at[], or if
+ *      its bit KTALLY_UNWIND_SAVED_FROM_RBP further up is there, too, from rbp + 8 * saved_at[], rbp being what it
+ *      is before this step: a function that aligns its stack does not know how far from the CFA it has saved
+ *      registers. Those whose bit is not there keep their values. rsp is the CFA. All other registers are not
+ *      known any more: a rule that needs one of them ends the stack. Where the task was interrupted, and where a
+ *      signal came, all are known.
+ *
+ * Where no table covers an address, or its rule is KTALLY_UNWIND_NONE, the frame pointer rbp is tried: it must
+ * point further up the stack, to a frame pointer and a return address; one of the two that is zero says that
+ * this was the outermost frame. For the next frame there may be a table again. Only the frame pointer is tried
+ * in 32-bit programs.
+ *
+ * A stack grows down, so every step must lead further up, by at most KTALLY_UNWIND_FRAME_BYTES. Only a signal
+ * frame may once lead elsewhere: out of the handler's alternate stack. How a stack ended is in stack.user_end.
+ *
+ * Times are CLOCK_MONOTONIC in nanoseconds, but for those of a file, which are CLOCK_REALTIME.
+ * Process and thread ids are those of the initial pid namespace.
  */
 #ifndef _UAPI_LINUX_KTALLY_H
 #define _UAPI_LINUX_KTALLY_H
@@ -136,6 +228,7 @@
 #define KTALLY_FEATURE_OFFCPU		(1ULL << 1)	/* off-CPU samples (record type 7) */
 #define KTALLY_FEATURE_FILES		(1ULL << 2)	/* file-relative user frames (frame type 3) */
 #define KTALLY_FEATURE_RUN_QUEUE	(1ULL << 3)	/* offcpu.run_queue is known (CONFIG_SCHED_INFO) */
+#define KTALLY_FEATURE_TABLES		(1ULL << 4)	/* KTALLY_IOC_LOAD_TABLE */
 
 /* info.allowed: what this descriptor may ask for, by the rights of whoever opened it and the kernel's lockdown. */
 #define KTALLY_ALLOWED_ALL_PROCESSES	(1ULL << 0)	/* else the opener's own processes only */
@@ -189,6 +282,7 @@ struct ktally_info {
 #define KTALLY_CAPTURE_USER	(1U << 1)
 #define KTALLY_CAPTURE_WAKER	(1U << 2)	/* who ended a wait: offcpu.waker_task_id */
 #define KTALLY_CAPTURE_WAKER_STACK (1U << 3)	/* and from where: offcpu.waker_stack_id; with KTALLY_CAPTURE_WAKER */
+#define KTALLY_CAPTURE_FILES	(1U << 4)	/* user frames as "Files" has them; with KTALLY_CAPTURE_USER */
 
 /* setup.filter */
 #define KTALLY_FILTER_CHILDREN	(1U << 0)	/* and whom they fork from SETUP on, recursively */
@@ -321,6 +415,142 @@ struct ktally_flush {
 
 #define KTALLY_FLUSH_SIZE_V1	8
 
+/* open_file.status */
+#define KTALLY_FILE_DELETED	(1U << 0)	/* nothing has this path any more, or something else */
+
+#define KTALLY_PATH_BYTES_MAX	4096
+
+/**
+ * struct ktally_open_file - KTALLY_IOC_OPEN_FILE: a descriptor of a file that frames name, see "Files"
+ * @size: in: size of this structure as the caller knows it, at least KTALLY_OPEN_FILE_SIZE_V1
+ * @file: in: its number
+ * @flags: in: zero
+ * @fd: out: a new descriptor of the file, read-only, closed on exec
+ * @path: in: address of a buffer for the file's path, zero-terminated; 0: it is not wanted. As
+ *	seen from the caller's root where the file lies below that, else from the root of its own
+ *	tree of mounts. Empty if it cannot be told.
+ * @path_bytes: in: bytes there; KTALLY_PATH_BYTES_MAX always suffice; out: bytes of the path, its zero included
+ * @status: out: KTALLY_FILE_*
+ *
+ * Works in a session of which info.allowed has KTALLY_ALLOWED_ALL_PROCESSES, for a caller with CAP_SYS_PTRACE in the
+ * initial user namespace, who must be allowed to read the file: else -EPERM, and -EACCES.
+ *
+ * Errors: -ENOENT: no file has had this number; -ESTALE: the module does not hold the file, or not
+ * any more, or it was written to since;
+ * -ENAMETOOLONG: @path_bytes is too small; and those of open().
+ */
+struct ktally_open_file {
+	__u32 size;
+	__u32 file;
+	__u32 flags;
+	__s32 fd;
+	__u64 path;
+	__u32 path_bytes;
+	__u32 status;
+};
+
+#define KTALLY_OPEN_FILE_SIZE_V1	32
+/**
+ * struct ktally_unwind_row - where a rule begins to hold
+ * @offset: lower 16 bits of the offset in the file
+ * @rule: index into rules
+ */
+struct ktally_unwind_row {
+	__u16 offset;
+	__u16 rule;
+};
+
+/* rule.kind, see "User stacks and unwind tables" */
+#define KTALLY_UNWIND_NONE	0	/* nothing is known */
+#define KTALLY_UNWIND_END	1	/* outermost frame */
+#define KTALLY_UNWIND_REGISTER	2	/* CFA by a register */
+#define KTALLY_UNWIND_DEREF	3	/* CFA by what a register points to */
+#define KTALLY_UNWIND_PLT	4	/* CFA by rsp and where in a 16-byte stub of the procedure linkage table */
+#define KTALLY_UNWIND_SIGNAL	5	/* the kernel's call of a signal handler */
+
+/* rule.saved: bit numbers, and index into saved_at */
+#define KTALLY_UNWIND_RBP	0
+#define KTALLY_UNWIND_RBX	1
+#define KTALLY_UNWIND_R12	2
+#define KTALLY_UNWIND_R13	3
+#define KTALLY_UNWIND_R14	4
+#define KTALLY_UNWIND_R15	5
+#define KTALLY_UNWIND_SAVED	6	/* how many there are */
+#define KTALLY_UNWIND_SAVED_FROM_RBP	8	/* bit 8 + i with bit i: saved_at[i] counts from rbp, not the CFA */
+
+/**
+ * struct ktally_unwind_rule - how to get from a frame to its caller
+ * @kind: KTALLY_UNWIND_NONE and following
+ * @cfa_register: DWARF number, below 16
+ * @saved: bits 1 << KTALLY_UNWIND_RBP and following: which of @saved_at hold; and as many further up, see there
+ * @cfa_offset: in bytes
+ * @deref_offset: in bytes; KTALLY_UNWIND_PLT: see there
+ * @saved_at: where the caller's registers are, in units of 8 bytes; 0 for those that are not in @saved
+ */
+struct ktally_unwind_rule {
+	__u8  kind;
+	__u8  cfa_register;
+	__u16 saved;
+	__s32 cfa_offset;
+	__s32 deref_offset;
+	__s16 saved_at[KTALLY_UNWIND_SAVED];
+};
+
+#define KTALLY_UNWIND_CHUNK_SHIFT	16
+#define KTALLY_UNWIND_CHUNKS_MAX	(1U << 20)	/* first_chunk + chunk_count: as large as offsets get */
+#define KTALLY_UNWIND_RULES_MAX		65535U
+#define KTALLY_UNWIND_BYTES_MAX		(64U << 20)	/* of the three arrays together */
+#define KTALLY_UNWIND_FRAME_BYTES	(64U << 20)	/* of a frame on a stack */
+
+/* load_table.flags */
+#define KTALLY_LOAD_TABLE_REPLACE	(1U << 0)	/* the file may have a table already: this takes its place */
+
+/**
+ * struct ktally_load_table - KTALLY_IOC_LOAD_TABLE, at any time, also before SETUP
+ * @size: in: size of this structure as the caller knows it, at least KTALLY_LOAD_TABLE_SIZE_V1
+ * @file: number of the file, as KTALLY_FRAME_FILE has it
+ * @flags: KTALLY_LOAD_TABLE_*
+ * @first_chunk: see "User stacks and unwind tables"
+ * @rows: address of an array of @row_count struct ktally_unwind_row
+ * @first_rows: address of an array of @chunk_count + 1 __u32
+ * @rules: address of an array of @rule_count struct ktally_unwind_rule
+ * @row_count: number of rows
+ * @chunk_count: number of chunks
+ * @rule_count: number of rules, at least 1
+ * @evicted: in: zero; out: tables of other files that had to go for this one
+ *
+ * The arrays are copied. A table that takes the place of another does so at once: stacks are taken
+ * by the one or the other.
+ *
+ * Tables are kept until their file is forgotten or the last session that was opened with
+ * CAP_PERFMON is closed. When they need more memory than the module's parameter tables_limit_mb
+ * allows, or those loaded by sessions that one user opened more than tables_user_limit_mb, the tables
+ * go that were not used for longest, in the latter case only among that user's. A stack then ends as
+ * KTALLY_END_NO_TABLE, or goes on by frame pointers; who wants the table back loads it again.
+ *
+ * Errors: -EPERM for a session that was not opened with CAP_PERFMON; -EINVAL for a table that is not
+ * as said above; -E2BIG for one of more than KTALLY_UNWIND_BYTES_MAX bytes, or than a limit allows
+ * when all others have gone; -EEXIST if the file has a table and KTALLY_LOAD_TABLE_REPLACE is not
+ * set; -ENOENT for a number that no file was given; -ESTALE for a file that was forgotten; -ENOMEM if
+ * there is none, or tables that are being loaded right now leave no room under a limit; -EINTR for a
+ * fatal signal.
+ */
+struct ktally_load_table {
+	__u32 size;
+	__u32 file;
+	__u32 flags;
+	__u32 first_chunk;
+	__u64 rows;
+	__u64 first_rows;
+	__u64 rules;
+	__u32 row_count;
+	__u32 chunk_count;
+	__u32 rule_count;
+	__u32 evicted;
+};
+
+#define KTALLY_LOAD_TABLE_SIZE_V1	56
+
 /*
  * ENABLE: -EINVAL before SETUP, -EPERM if lockdown was raised since, -ESHUTDOWN while the module's
  * parameter `disabled` is set, -ENODEV when the session was stopped for good. ENABLE when enabled,
@@ -334,6 +564,8 @@ struct ktally_flush {
 #define KTALLY_IOC_SET_RATE	_IOC(_IOC_WRITE, KTALLY_IOC_TYPE, 4, 0)
 #define KTALLY_IOC_FLUSH	_IOC(_IOC_WRITE, KTALLY_IOC_TYPE, 5, 0)
 #define KTALLY_IOC_SET_KEEP	_IOC(_IOC_WRITE, KTALLY_IOC_TYPE, 6, 0)
+#define KTALLY_IOC_OPEN_FILE	_IOC(_IOC_READ | _IOC_WRITE, KTALLY_IOC_TYPE, 7, 0)
+#define KTALLY_IOC_LOAD_TABLE	_IOC(_IOC_READ | _IOC_WRITE, KTALLY_IOC_TYPE, 8, 0)
 
 /* ------------------------------------------------------------------------------------------------ the ring's pages */
 
@@ -430,6 +662,7 @@ struct ktally_ring_producer {
 #define KTALLY_RECORD_LOST	5	/* struct ktally_lost */
 #define KTALLY_RECORD_THROTTLE	6	/* struct ktally_throttle */
 #define KTALLY_RECORD_OFFCPU	7	/* struct ktally_offcpu; only with KTALLY_FEATURE_OFFCPU */
+#define KTALLY_RECORD_FILE	8	/* struct ktally_file; only with KTALLY_CAPTURE_FILES */
 
 /* No record is larger, of any type. */
 #define KTALLY_RECORD_BYTES_MAX	8192
@@ -511,13 +744,18 @@ struct ktally_exit {
 #define KTALLY_FRAME_VALUE_MASK	((1ULL << KTALLY_FRAME_TYPE_SHIFT) - 1)
 #define KTALLY_FRAME_KERNEL	1ULL	/* the kernel address is the value with the upper four bits set */
 #define KTALLY_FRAME_USER	2ULL	/* the value is an address in the address space stack.mm_id */
-#define KTALLY_FRAME_FILE	3ULL	/* bits 36..59: file, 0..35: offset; needs KTALLY_FEATURE_FILES */
+#define KTALLY_FRAME_FILE	3ULL	/* bits 36..59: number of a file, 0..35: offset in it; see "Files" */
+#define KTALLY_FRAME_FILE_SHIFT	36
+#define KTALLY_FRAME_OFFSET_MASK ((1ULL << KTALLY_FRAME_FILE_SHIFT) - 1)
 
 /* stack.kernel_end, stack.user_end: how complete that part is. */
 #define KTALLY_END_NONE		0	/* the part is empty: not asked for, or the task has none */
 #define KTALLY_END_COMPLETE	1	/* down to the outermost frame */
 #define KTALLY_END_TRUNCATED	2	/* there are more frames than setup.depth */
-#define KTALLY_END_BROKEN	3	/* the chain breaks off: memory not readable, or not a chain of frames */
+#define KTALLY_END_BROKEN	3	/* kernel: not a chain of frames; user: no or no sensible registers */
+#define KTALLY_END_HOLE		4	/* user: memory that says where to go on is not there, or is paged out */
+#define KTALLY_END_NO_TABLE	5	/* user: of the last frame's code no table knows enough, nor does rbp lead on */
+#define KTALLY_END_FOREIGN	6	/* user: the next frame would not be further up the same stack */
 
 /**
  * struct ktally_stack - a stack, named
@@ -652,6 +890,32 @@ struct ktally_offcpu {
 	__u64 waker_stack_id;
 	__u32 state;
 	__s32 syscall;
+};
+
+/**
+ * struct ktally_file - a file that frames name, see "Files"
+ * @header: type KTALLY_RECORD_FILE
+ * @time: when this was written
+ * @file: its number
+ * @generation: of its inode, 0 where the file system has none
+ * @inode: inode number
+ * @device_major: of its file system
+ * @device_minor: of its file system; stat() may tell another, of a part (btrfs) or a union (overlay)
+ * @bytes: size
+ * @changed: when its inode was last changed (st_ctime), in nanoseconds
+ * @modified: when its content was last changed, or is said to have been (st_mtime), in nanoseconds
+ */
+struct ktally_file {
+	struct ktally_record header;
+	__u64 time;
+	__u32 file;
+	__u32 generation;
+	__u64 inode;
+	__u32 device_major;
+	__u32 device_minor;
+	__u64 bytes;
+	__s64 changed;
+	__s64 modified;
 };
 
 #endif /* _UAPI_LINUX_KTALLY_H */

@@ -1,0 +1,346 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A stack is whatever a process cares to put there, and a table, though its form has been checked,
+ * says what its author likes. So every address is checked before it is read, every step must lead
+ * further up the same stack, and a walk ends after `depth` frames in any case: its length has a
+ * bound, and it has no other effect than its frames.
+ *
+ * User memory is opened once for each stretch of the walk, not for each frame: that has a serializing
+ * instruction. While it is open no function may be called, and objtool sees to it: what is needed
+ * there is always inline, the search in the table included. Not copy_from_user_nofault(): in some
+ * kernels between 5.19 and 6.3 that takes a lock which an interrupted vmalloc() may hold. Page faults
+ * are off: a page that is not there makes a read fail.
+ */
+#ifdef __KERNEL__
+#include <linux/bits.h>
+#include <linux/compiler.h>
+#include <linux/jiffies.h>
+#include <linux/ktally.h>
+#include <linux/nospec.h>
+#include <linux/rcupdate.h>
+#include <linux/sched.h>
+#include <linux/uaccess.h>
+#include <asm/processor.h>
+#include <asm/segment.h>
+#endif
+
+#include "stretch.h"
+#include "table.h"
+#include "unwind_user.h"
+
+/* DWARF's numbers, and the only ones whose meaning matters here. */
+enum { RBX = 3, RBP = 6, RSP = 7, R12 = 12, R13 = 13, R14 = 14, R15 = 15, REGISTERS = 16 };
+
+#define KEPT_ACROSS_CALLS (BIT(RBX) | BIT(RBP) | BIT(R12) | BIT(R13) | BIT(R14) | BIT(R15))
+
+/* Of struct ucontext, which a 64-bit process has on its stack while a signal handler runs. */
+#define SIGCONTEXT_OFFSET 40
+
+/**
+ * struct frame - the one that the walk has come to
+ * @registers: by DWARF number
+ * @known: bit i: registers[i] is known; rsp and rbp always are
+ * @ip: where it executes, or will go on
+ * @exact: @ip is that of an instruction that was executing; else the call is before it
+ * @linked: rbp was read from where another frame pointer pointed, so a zero one is the end of a chain
+ * @changed: a signal frame has led to another stack
+ * @compat: of a 32-bit program
+ */
+struct frame {
+	u64 registers[REGISTERS];
+	unsigned long known;
+	u64 ip;
+	bool exact;
+	bool linked;
+	bool changed;
+	bool compat;
+};
+
+/* ------------------------------------------------------------------------------------------------ user memory */
+
+static __always_inline bool is_user_range(u64 address, u64 bytes)
+{
+	return address <= TASK_SIZE_MAX - bytes;
+}
+
+/*
+ * A processor may execute ahead as if the check had said yes. The mask makes the address 0 then: what
+ * lies in the kernel cannot be read like that, and be made to decide what is read next.
+ */
+static __always_inline u64 user_address(u64 address, u64 bytes)
+{
+	unsigned long size = TASK_SIZE_MAX - bytes + 1;
+
+	/* In older kernels the function below takes no large constant. */
+	OPTIMIZER_HIDE_VAR(size);
+	return address & array_index_mask_nospec(address, size);
+}
+
+static __always_inline bool read_word(u64 address, u64 *word)
+{
+	if (!is_user_range(address, sizeof(*word)))
+		return false;
+	address = user_address(address, sizeof(*word));
+	unsafe_get_user(*word, (const u64 __user *)(unsigned long)address, fault);
+	return true;
+fault:
+	return false;
+}
+
+/* What a function that keeps a frame pointer leaves on the stack: that of its caller, and where it returns to. */
+static __always_inline bool read_link(u64 address, bool compat, u64 *pointer, u64 *ip)
+{
+	const u32 __user *halves = (const u32 __user *)(unsigned long)user_address(address, 2 * sizeof(u64));
+	u32 half_pointer, half_ip;
+
+	if (!compat)
+		return read_word(address, pointer) && read_word(address + sizeof(u64), ip);
+
+	unsafe_get_user(half_pointer, &halves[0], fault);
+	unsafe_get_user(half_ip, &halves[1], fault);
+	*pointer = half_pointer;
+	*ip = half_ip;
+	return true;
+fault:
+	return false;
+}
+
+/* ------------------------------------------------------------------------------------------------ steps */
+
+/*
+ * Each goes from a frame to its caller's: KTALLY_END_NONE, or why there is none.
+ */
+
+/* Further up the same stack: a frame has at least the return address, and is not larger than any frame is. */
+static __always_inline bool is_further_up(u64 stack_pointer, u64 next)
+{
+	return next - stack_pointer - 1 < KTALLY_UNWIND_FRAME_BYTES;
+}
+
+static __always_inline u8 follow_return(struct frame *frame, u64 ip)
+{
+	if (!ip)
+		return KTALLY_END_COMPLETE;
+	if (!is_user_range(ip, 1))
+		return KTALLY_END_BROKEN;
+	frame->ip = ip;
+	frame->exact = false;
+	return KTALLY_END_NONE;
+}
+
+/*
+ * For code of which nothing is known. Most of it keeps no frame pointer, so rbp can be anything: what
+ * it points to has to look like a frame. A zero one marks the outermost frame, if it ends a chain; at
+ * the leaf it says nothing.
+ */
+static __always_inline u8 step_frame_pointer(struct frame *frame)
+{
+	unsigned int word = frame->compat ? sizeof(u32) : sizeof(u64);
+	u64 pointer = frame->registers[RBP], next, ip;
+	u8 end;
+
+	if (!pointer)
+		return frame->linked ? KTALLY_END_COMPLETE : KTALLY_END_NO_TABLE;
+	if (pointer & (word - 1) || !is_further_up(frame->registers[RSP], pointer + 2 * word) ||
+	    pointer < frame->registers[RSP] || !is_user_range(pointer, 2 * sizeof(u64)))
+		return KTALLY_END_NO_TABLE;
+	if (!read_link(pointer, frame->compat, &next, &ip))
+		return KTALLY_END_HOLE;
+	end = follow_return(frame, ip);
+	if (end)
+		return end == KTALLY_END_BROKEN ? KTALLY_END_NO_TABLE : end;
+
+	frame->registers[RSP] = pointer + 2 * word;
+	frame->registers[RBP] = next;
+	frame->known = BIT(RSP) | BIT(RBP);
+	frame->linked = true;
+	return KTALLY_END_NONE;
+}
+
+/*
+ * The handler may have had a stack of its own. The way back from it is the only one that may lead
+ * anywhere; there is one such stack to a thread, so it can be taken once.
+ */
+static __always_inline u8 step_signal(struct frame *frame)
+{
+	/* As in struct sigcontext. Not by an index: where the compiler checks bounds, it would call to complain. */
+	static const u8 order[REGISTERS] = { 8, 9, 10, 11, 12, 13, 14, 15, 5, 4, 6, 3, 1, 0, 2, 7 };
+	u64 from = frame->registers[RSP], at = from + SIGCONTEXT_OFFSET, ip;
+	const u8 *number;
+
+	for (number = order; number < order + REGISTERS; number++, at += sizeof(u64))
+		if (!read_word(at, &frame->registers[*number % REGISTERS]))
+			return KTALLY_END_HOLE;
+	if (!read_word(at, &ip))
+		return KTALLY_END_HOLE;
+
+	if (!is_further_up(from, frame->registers[RSP])) {
+		if (frame->changed)
+			return KTALLY_END_FOREIGN;
+		frame->changed = true;
+	}
+	if (!is_user_range(ip, 1))
+		return KTALLY_END_BROKEN;
+	frame->ip = ip;
+	frame->exact = true;
+	frame->known = BIT(REGISTERS) - 1;
+	frame->linked = false;
+	return KTALLY_END_NONE;
+}
+
+/* The @number'th of those that can be saved, if it is. */
+static __always_inline bool restore(struct frame *frame, const struct ktally_unwind_rule *rule, u64 cfa,
+				    unsigned int number, unsigned int reg)
+{
+	u64 base = rule->saved & BIT(KTALLY_UNWIND_SAVED_FROM_RBP + number) ? frame->registers[RBP] : cfa;
+
+	if (!(rule->saved & BIT(number)))
+		return true;
+	frame->known |= BIT(reg);
+	return read_word(base + (u64)rule->saved_at[number] * sizeof(u64), &frame->registers[reg]);
+}
+
+/* Those that the function has saved; the others it has not touched. rbp may be the base: it comes last. */
+static __always_inline bool restore_saved(struct frame *frame, const struct ktally_unwind_rule *rule, u64 cfa)
+{
+	if (rule->saved & BIT(KTALLY_UNWIND_RBP))
+		frame->linked = false;
+	return restore(frame, rule, cfa, KTALLY_UNWIND_RBX, RBX) &&
+	       restore(frame, rule, cfa, KTALLY_UNWIND_R12, R12) &&
+	       restore(frame, rule, cfa, KTALLY_UNWIND_R13, R13) &&
+	       restore(frame, rule, cfa, KTALLY_UNWIND_R14, R14) &&
+	       restore(frame, rule, cfa, KTALLY_UNWIND_R15, R15) &&
+	       restore(frame, rule, cfa, KTALLY_UNWIND_RBP, RBP);
+}
+
+static __always_inline u8 step_rule(struct frame *frame, const struct ktally_unwind_rule *rule)
+{
+	unsigned int base = rule->kind == KTALLY_UNWIND_PLT ? RSP : rule->cfa_register % REGISTERS;
+	u64 cfa = frame->registers[base] + (s64)rule->cfa_offset, ip;
+
+	if (!(frame->known & BIT(base)))
+		return KTALLY_END_NO_TABLE;
+	if (rule->kind == KTALLY_UNWIND_DEREF) {
+		if (!read_word(cfa, &cfa))
+			return KTALLY_END_HOLE;
+		cfa += (s64)rule->deref_offset;
+	} else if (rule->kind == KTALLY_UNWIND_PLT && (s32)(frame->ip % 16) >= rule->deref_offset) {
+		cfa += sizeof(u64);
+	}
+
+	if (!is_further_up(frame->registers[RSP], cfa) || !is_user_range(cfa, 0))
+		return KTALLY_END_FOREIGN;
+	if (!read_word(cfa - sizeof(u64), &ip))
+		return KTALLY_END_HOLE;
+	frame->known &= KEPT_ACROSS_CALLS;
+	if (!restore_saved(frame, rule, cfa))
+		return KTALLY_END_HOLE;
+	frame->registers[RSP] = cfa;
+	frame->known |= BIT(RSP);
+	return follow_return(frame, ip);
+}
+
+/* Where to look for what is known of the frame: inside the instruction that was executing. */
+static __always_inline u64 address_of(const struct frame *frame)
+{
+	return frame->exact ? frame->ip : frame->ip - 1;
+}
+
+/*
+ * No call leads to a signal frame, so its address is not before it, though its rule is: whoever looks
+ * that up does not know yet.
+ */
+static __always_inline u8 step(struct frame *frame, const struct ktally_stretch *stretch, u64 *out)
+{
+	const struct ktally_unwind_rule *rule = NULL;
+	u64 at = address_of(frame) - stretch->start;
+
+	*out = stretch->frame + at;
+	if (stretch->table && !frame->compat)
+		rule = ktally_table_find(stretch->table, stretch->offset + at);
+	if (!rule || rule->kind == KTALLY_UNWIND_NONE)
+		return step_frame_pointer(frame);
+	if (rule->kind == KTALLY_UNWIND_END)
+		return KTALLY_END_COMPLETE;
+	if (rule->kind == KTALLY_UNWIND_SIGNAL) {
+		*out += !frame->exact;
+		return step_signal(frame);
+	}
+	return step_rule(frame, rule);
+}
+
+/* ------------------------------------------------------------------------------------------------ the walk */
+
+static void begin(struct frame *frame, const struct pt_regs *regs)
+{
+	*frame = (struct frame) {
+		.registers = {
+			regs->ax, regs->dx, regs->cx, regs->bx, regs->si, regs->di, regs->bp, regs->sp,
+			regs->r8, regs->r9, regs->r10, regs->r11, regs->r12, regs->r13, regs->r14, regs->r15,
+		},
+		.known	= BIT(REGISTERS) - 1,
+		.ip	= regs->ip,
+		.exact	= true,
+		.compat	= regs->cs == __USER32_CS,
+	};
+}
+
+/* Many CPUs may use the same table: a line that all of them read is written once a tick at most. */
+static void mark_used(struct ktally_table *table)
+{
+	unsigned long now = READ_ONCE(jiffies);
+
+	if (table && READ_ONCE(table->used) != now)
+		WRITE_ONCE(table->used, now);
+}
+
+static void find_stretch(struct ktally_view *view, u64 address, struct ktally_stretch *stretch)
+{
+	if (view && ktally_stretch_find(view, address, stretch)) {
+		mark_used(stretch->table);
+		return;
+	}
+	/* Without a view nothing is known of any address. */
+	stretch->start = view ? address : 0;
+	stretch->end = view ? address + 1 : TASK_SIZE_MAX;
+	stretch->frame = KTALLY_FRAME_USER << KTALLY_FRAME_TYPE_SHIFT | stretch->start;
+	stretch->offset = 0;
+	stretch->table = NULL;
+}
+
+unsigned int ktally_unwind_user(const struct pt_regs *regs, struct ktally_view *view, u64 *frames,
+				unsigned int depth, u8 *end)
+{
+	struct ktally_stretch stretch;
+	unsigned int count = 0;
+	struct frame frame;
+	u8 how;
+
+	*end = KTALLY_END_BROKEN;
+	/* A process can put anything there, by sigreturn() or by a jump to nowhere. */
+	if (!is_user_range(regs->ip, 1))
+		return 0;
+	begin(&frame, regs);
+
+	rcu_read_lock();
+	pagefault_disable();
+	do {
+		find_stretch(view, address_of(&frame), &stretch);
+		how = KTALLY_END_BROKEN;
+		if (!user_access_begin((const void __user *)0, TASK_SIZE_MAX))
+			break;
+		do {
+			if (count == depth) {
+				how = KTALLY_END_TRUNCATED;
+				break;
+			}
+			how = step(&frame, &stretch, &frames[count++]);
+		} while (how == KTALLY_END_NONE &&
+			 address_of(&frame) - stretch.start < stretch.end - stretch.start);
+		user_access_end();
+	} while (how == KTALLY_END_NONE);
+	pagefault_enable();
+	rcu_read_unlock();
+	*end = how;
+	return count;
+}
