@@ -34,13 +34,16 @@ $(BUILD)/tests/unwind: LIBS += -ldw -lelf
 
 tests: $(TEST_PROGRAMS)
 
-# All tests run, whatever the first ones say. A test that printed no plan did not come to its end.
+# Some at a time, as each is a process of its own. All tests run, whatever the first ones say. A test that printed no plan did not
+# come to its end.
 check: $(TEST_PROGRAMS)
+	@printf '%s\n' $(TESTS) | xargs -P "$$(nproc)" -I {} \
+		sh -c 'timeout $(TEST_SECONDS) $(BUILD)/tests/{} >$(BUILD)/tests/{}.tap 2>&1; echo $$? >$(BUILD)/tests/{}.status'
 	@failed=; \
 	for test in $(TESTS); do \
 		echo "# $$test"; \
-		timeout $(TEST_SECONDS) $(BUILD)/tests/$$test >$(BUILD)/tests/$$test.tap; status=$$?; \
 		cat $(BUILD)/tests/$$test.tap; \
+		read -r status <$(BUILD)/tests/$$test.status; \
 		grep -q '^1\.\.' $(BUILD)/tests/$$test.tap || status=1; \
 		if [ $$status -ne 0 ] && [ $$status -ne 4 ]; then failed="$$failed $$test"; fi; \
 	done; \
