@@ -5,7 +5,6 @@
  */
 #include <fcntl.h>
 #include <grp.h>
-#include <linux/capability.h>
 #include <sched.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -13,42 +12,14 @@
 
 #include "device.h"
 #include "harness.h"
+#include "nobody.h"
 #include "workload.h"
 
-#ifndef CAP_PERFMON
-#define CAP_PERFMON 38
-#endif
-
-#define NOBODY 65534
 #define SETUID_PROGRAM "/usr/local/lib/ktally-setuid-test"
 
 static struct session session;
 
 /* ------------------------------------------------------------------------------------------------ identities */
-
-static void set_capabilities(uint64_t capabilities)
-{
-	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct data[2] = {};
-	int i;
-
-	for (i = 0; i < 2; i++)
-		data[i].effective = data[i].permitted = (uint32_t)(capabilities >> 32 * i);
-	if (syscall(SYS_capset, &header, data))
-		exit(101);
-}
-
-/* All ids are those of nobody, and only these capabilities are left. */
-static void become_nobody(uint64_t capabilities)
-{
-	prctl(PR_SET_KEEPCAPS, 1);
-	if (setgroups(0, NULL) || setresgid(NOBODY, NOBODY, NOBODY) || setresuid(NOBODY, NOBODY, NOBODY))
-		exit(102);
-	set_capabilities(capabilities);
-	/* Who has changed ids may not dump core, until he says so. */
-	prctl(PR_SET_DUMPABLE, 1);
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-}
 
 /**
  * struct identity - a process to be seen or not

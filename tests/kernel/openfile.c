@@ -4,24 +4,17 @@
  * for those who may. And what it costs to hold on to them, which comes back.
  */
 #include <fcntl.h>
-#include <grp.h>
-#include <linux/capability.h>
 #include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 
 #include "device.h"
 #include "harness.h"
 #include "mapped.h"
+#include "nobody.h"
 #include "workload.h"
 
-#ifndef CAP_PERFMON
-#define CAP_PERFMON 38
-#endif
-
-#define NOBODY 65534
 #define SELF "/proc/self/exe"
 #define DIRECTORY "/tmp/ktally-openfile"
 #define HOLD_MS "/sys/module/ktally/parameters/file_hold_ms"
@@ -320,23 +313,6 @@ TEST(a_busy_mount)
 }
 
 /* ------------------------------------------------------------------------------------------------ rights */
-
-static void become_nobody(uint64_t capabilities)
-{
-	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct data[2] = {};
-	int i;
-
-	prctl(PR_SET_KEEPCAPS, 1);
-	if (setgroups(0, NULL) || setresgid(NOBODY, NOBODY, NOBODY) || setresuid(NOBODY, NOBODY, NOBODY))
-		_exit(102);
-	for (i = 0; i < 2; i++)
-		data[i].effective = data[i].permitted = (uint32_t)(capabilities >> 32 * i);
-	if (syscall(SYS_capset, &header, data))
-		_exit(101);
-	prctl(PR_SET_DUMPABLE, 1);
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-}
 
 static int spin_as_nobody(void *argument)
 {

@@ -2,24 +2,17 @@
 /*
  * Unwind tables: what is accepted, and from whom, and how much of it.
  */
-#include <grp.h>
-#include <linux/capability.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 
 #include "device.h"
 #include "harness.h"
 #include "mapped.h"
+#include "nobody.h"
 #include "table.h"
 #include "workload.h"
 
-#ifndef CAP_PERFMON
-#define CAP_PERFMON 38
-#endif
-
-#define NOBODY 65534
 #define PARAMETERS "/sys/module/ktally/parameters/"
 #define LIMIT PARAMETERS "tables_limit_mb"
 #define USER_LIMIT PARAMETERS "tables_user_limit_mb"
@@ -188,21 +181,6 @@ TEST(what_is_accepted)
 }
 
 /* ------------------------------------------------------------------------------------------------ who may */
-
-static void become_nobody(uint64_t capabilities)
-{
-	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct data[2] = {};
-	int i;
-
-	prctl(PR_SET_KEEPCAPS, 1);
-	if (setgroups(0, NULL) || setresgid(NOBODY, NOBODY, NOBODY) || setresuid(NOBODY, NOBODY, NOBODY))
-		exit(101);
-	for (i = 0; i < 2; i++)
-		data[i].effective = data[i].permitted = (uint32_t)(capabilities >> 32 * i);
-	if (syscall(SYS_capset, &header, data))
-		exit(102);
-}
 
 static int load_unprivileged(void *argument)
 {

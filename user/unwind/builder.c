@@ -107,7 +107,7 @@ static void append(struct builder *builder, uint16_t offset, uint32_t rule)
 	if (builder->renumbered)
 		number = builder->renumbered[rule];
 	else if (rule >= KTALLY_UNWIND_RULES_MAX)
-		number = NOTHING_KNOWN;		/* for now: builder_again() */
+		number = NOTHING_KNOWN;		/* such a table is not given out: see builder_again() */
 	if (rule != NOTHING_KNOWN && number == NOTHING_KNOWN)
 		builder->rows_given_up++;
 	builder->uses[rule]++;

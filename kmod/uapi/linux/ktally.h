@@ -450,6 +450,7 @@ struct ktally_open_file {
 };
 
 #define KTALLY_OPEN_FILE_SIZE_V1	32
+
 /**
  * struct ktally_unwind_row - where a rule begins to hold
  * @offset: lower 16 bits of the offset in the file
