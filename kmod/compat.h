@@ -19,6 +19,18 @@
 #error "ktally needs CONFIG_PERF_EVENTS, CONFIG_TRACEPOINTS (for example by CONFIG_FTRACE) and CONFIG_CGROUPS"
 #endif
 
+/*
+ * GCC before 11.5, 12.4 and 13.3 keeps what an asm goto puts out where nobody looks for it (its bug
+ * 113921). A kernel that one of these built has been told so; but a module may be built by another
+ * compiler than its kernel.
+ */
+#if defined(CONFIG_CC_HAS_ASM_GOTO_OUTPUT) && !defined(CONFIG_GCC_ASM_GOTO_OUTPUT_WORKAROUND) && !defined(__clang__)
+#if __GNUC__ < 11 || (__GNUC__ == 11 && __GNUC_MINOR__ < 5) || (__GNUC__ == 12 && __GNUC_MINOR__ < 4) || \
+	(__GNUC__ == 13 && __GNUC_MINOR__ < 3)
+#undef CONFIG_CC_HAS_ASM_GOTO_OUTPUT
+#endif
+#endif
+
 #include <linux/cgroup.h>
 #include <linux/fs.h>
 #include <linux/gfp.h>

@@ -35,6 +35,7 @@ struct perf_event;
  * @throttle_records: THROTTLE records written
  * @last_announcement: position up to which losses were announced
  * @due: records below this position have waited long enough to be reported by poll()
+ * @file_told: a FILE record was written that is not published yet
  * @captures: taken, not finished
  * @finish: finishes captures that an NMI took
  * @wake: wakes the reader
@@ -58,6 +59,7 @@ struct ktally_cpu {
 	u64 throttle_records;
 	u64 last_announcement;
 	u64 due;
+	bool file_told;
 	struct ktally_captures captures;
 	struct irq_work finish;
 	struct irq_work wake;

@@ -89,19 +89,23 @@ static void show_figures(struct ktally_cpu *cpu)
 }
 
 /*
- * Make what was written visible, and wake the reader when this made the ring reach the watermark.
- * Should the reader have moved its tail in the meantime, the worst is that it is woken by the
- * latency timer instead. The wake-up goes through an irq_work because the scheduler may hold its
- * locks here.
+ * Make what was written visible, and wake the reader when this made the ring reach the watermark, or
+ * tells of a file: until its unwind table is loaded, stacks break off there. Should the reader have
+ * moved its tail in the meantime, the worst is that it is woken by the latency timer instead. The
+ * wake-up goes through an irq_work because the scheduler may hold its locks here.
  */
 void ktally_records_end(struct ktally_cpu *cpu)
 {
 	u32 watermark = cpu->session->setup.watermark_bytes;
 	u64 before = ktally_ring_unread(&cpu->ring);
+	bool file_told = cpu->file_told;
 
 	show_figures(cpu);
+	cpu->file_told = false;
 	ktally_ring_end(&cpu->ring);
-	if (before < watermark && ktally_ring_unread(&cpu->ring) >= watermark)
+	if (file_told)
+		WRITE_ONCE(cpu->due, READ_ONCE(cpu->ring.published));
+	if (file_told || (before < watermark && ktally_ring_unread(&cpu->ring) >= watermark))
 		irq_work_queue(&cpu->wake);
 }
 
@@ -143,6 +147,7 @@ static bool write_file(struct ktally_cpu *cpu, u32 number)
 	file.time = ktime_get_mono_fast_ns();
 	*record = file;
 	ktally_set_add(&cpu->files, number);
+	cpu->file_told = true;
 	return true;
 }
 

@@ -17,8 +17,17 @@
 #endif
 #include <linux/ktally.h>
 
+/*
+ * What was found is remembered, for the same call sites are asked about again and again: a search
+ * reads a cache line for every other halving, this reads one. An entry is one word, written at once,
+ * so it needs no lock: (offset + 1) << 16 | rule, and zero is no entry.
+ */
+#define KTALLY_TABLE_MEMO_BITS	10
+#define KTALLY_TABLE_MEMO_BYTES	(sizeof(u64) << KTALLY_TABLE_MEMO_BITS)
+
 /**
  * struct ktally_table - where its arrays are
+ * @memo: KTALLY_TABLE_MEMO_BYTES, zeroes in the beginning
  * @rows: see struct ktally_load_table
  * @first_rows: likewise
  * @rules: likewise
@@ -26,9 +35,10 @@
  * @chunk_count: likewise
  * @row_count: likewise
  * @rule_count: likewise
- * @used: jiffies when it was last used, the only thing that changes
+ * @used: jiffies when it was last used; this and @memo are all that changes
  */
 struct ktally_table {
+	u64 *memo;
 	const struct ktally_unwind_row *rows;
 	const u32 *first_rows;
 	const struct ktally_unwind_rule *rules;
@@ -43,20 +53,14 @@ struct ktally_table {
 int ktally_table_check(const struct ktally_table *table);
 
 /*
- * Any context, also while user memory is open: no calls. What holds at this offset, rule 0 included;
- * NULL where the table has no chunk.
+ * Any context, also while user memory is open: no calls. The number of the rule that holds at this
+ * offset, which lies in one of the table's chunks.
  */
-static __always_inline
-const struct ktally_unwind_rule *ktally_table_find(const struct ktally_table *table, u64 offset)
+static __always_inline u32 ktally_table_search(const struct ktally_table *table, u64 chunk, u64 offset)
 {
-	u64 chunk = (offset >> KTALLY_UNWIND_CHUNK_SHIFT) - table->first_chunk;
-	u32 low = (u16)offset, count, half;
-	const struct ktally_unwind_row *row;
-
-	if (chunk >= table->chunk_count)
-		return NULL;
-	row = &table->rows[table->first_rows[chunk]];
-	count = table->first_rows[chunk + 1] - table->first_rows[chunk];
+	u32 first = table->first_rows[chunk], low = (u16)offset;
+	const struct ktally_unwind_row *row = &table->rows[first];
+	u64 count = table->first_rows[chunk + 1] - first, half;
 
 	/*
 	 * The row is among `count`, the first of which is not after the offset. No branch for the
@@ -64,10 +68,30 @@ const struct ktally_unwind_rule *ktally_table_find(const struct ktally_table *ta
 	 */
 	while (count > 1) {
 		half = count / 2;
-		row += row[half].offset <= low ? half : 0;
+		row = row[half].offset <= low ? row + half : row;
 		count -= half;
 	}
-	return &table->rules[row->rule];
+	return row->rule;
+}
+
+/*
+ * The same, remembered: what holds at this offset, rule 0 included; NULL where the table has no
+ * chunk.
+ */
+static __always_inline
+const struct ktally_unwind_rule *ktally_table_find(const struct ktally_table *table, u64 offset)
+{
+	u64 *memo = &table->memo[(u32)offset * 0x9e3779b1U >> (32 - KTALLY_TABLE_MEMO_BITS)];
+	u64 chunk = (offset >> KTALLY_UNWIND_CHUNK_SHIFT) - table->first_chunk;
+	u64 known = READ_ONCE(*memo);
+
+	if (known >> 16 != offset + 1) {
+		if (chunk >= table->chunk_count)
+			return NULL;
+		known = (offset + 1) << 16 | ktally_table_search(table, chunk, offset);
+		WRITE_ONCE(*memo, known);
+	}
+	return &table->rules[(u16)known];
 }
 
 #endif /* KTALLY_TABLE_H */

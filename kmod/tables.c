@@ -217,26 +217,31 @@ static int copy_table(struct loaded *loaded, const struct ktally_load_table *req
 	u64 rules = (u64)request->rule_count * sizeof(*table->rules);
 	u64 first_rows = ((u64)request->chunk_count + 1) * sizeof(*table->first_rows);
 	u64 rows = (u64)request->row_count * sizeof(*table->rows);
+	void *arrays;
 	int err;
 
-	loaded->arrays = kvmalloc(rules + first_rows + rows, GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
-	if (!loaded->arrays)
+	arrays = kvmalloc(KTALLY_TABLE_MEMO_BYTES + rules + first_rows + rows, GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
+	if (!arrays)
 		return -ENOMEM;
+	loaded->arrays = arrays;
+	memset(arrays, 0, KTALLY_TABLE_MEMO_BYTES);
+	arrays += KTALLY_TABLE_MEMO_BYTES;
 	*table = (struct ktally_table) {
-		.rules		= loaded->arrays,
-		.first_rows	= loaded->arrays + rules,
-		.rows		= loaded->arrays + rules + first_rows,
+		.memo		= loaded->arrays,
+		.rules		= arrays,
+		.first_rows	= arrays + rules,
+		.rows		= arrays + rules + first_rows,
 		.first_chunk	= request->first_chunk,
 		.chunk_count	= request->chunk_count,
 		.row_count	= request->row_count,
 		.rule_count	= request->rule_count,
 		.used		= jiffies,
 	};
-	err = copy_array(loaded->arrays, request->rules, rules);
+	err = copy_array(arrays, request->rules, rules);
 	if (!err)
-		err = copy_array(loaded->arrays + rules, request->first_rows, first_rows);
+		err = copy_array(arrays + rules, request->first_rows, first_rows);
 	if (!err)
-		err = copy_array(loaded->arrays + rules + first_rows, request->rows, rows);
+		err = copy_array(arrays + rules + first_rows, request->rows, rows);
 	/* What was copied, which nobody else can change. */
 	return err ?: ktally_table_check(table);
 }
@@ -314,8 +319,8 @@ int ktally_tables_load(const struct ktally_gate *gate, struct ktally_load_table 
 		return -ENOMEM;
 	loaded->file = request->file;
 	loaded->owner = gate->cred->euid;
-	/* Not less than a page, so that the limits are one of their number, too. */
-	loaded->bytes = PAGE_ALIGN(sizeof(*loaded) + bytes_of(request));
+	/* Never little, so that the limits are one of their number, too. */
+	loaded->bytes = PAGE_ALIGN(sizeof(*loaded) + KTALLY_TABLE_MEMO_BYTES + bytes_of(request));
 
 	err = admit(loaded, &request->evicted);
 	if (err)

@@ -40,6 +40,7 @@ enum { RBX = 3, RBP = 6, RSP = 7, R12 = 12, R13 = 13, R14 = 14, R15 = 15, REGIST
  * struct frame - the one that the walk has come to
  * @registers: by DWARF number
  * @known: bit i: registers[i] is known; rsp and rbp always are
+ * @words: eight bytes can be read below this address
  * @ip: where it executes, or will go on
  * @exact: @ip is that of an instruction that was executing; else the call is before it
  * @linked: rbp was read from where another frame pointer pointed, so a zero one is the end of a chain
@@ -49,6 +50,7 @@ enum { RBX = 3, RBP = 6, RSP = 7, R12 = 12, R13 = 13, R14 = 14, R15 = 15, REGIST
 struct frame {
 	u64 registers[REGISTERS];
 	unsigned long known;
+	u64 words;
 	u64 ip;
 	bool exact;
 	bool linked;
@@ -64,23 +66,18 @@ static __always_inline bool is_user_range(u64 address, u64 bytes)
 }
 
 /*
- * A processor may execute ahead as if the check had said yes. The mask makes the address 0 then: what
- * lies in the kernel cannot be read like that, and be made to decide what is read next.
+ * What lies beyond has the address 0 instead, where nothing is. By a mask: a processor that executes
+ * ahead as if a check had said yes could read what lies in the kernel, and be made to decide by it
+ * what is read next.
  */
-static __always_inline u64 user_address(u64 address, u64 bytes)
+static __always_inline u64 user_address(u64 address, u64 end)
 {
-	unsigned long size = TASK_SIZE_MAX - bytes + 1;
-
-	/* In older kernels the function below takes no large constant. */
-	OPTIMIZER_HIDE_VAR(size);
-	return address & array_index_mask_nospec(address, size);
+	return address & array_index_mask_nospec(address, end);
 }
 
-static __always_inline bool read_word(u64 address, u64 *word)
+static __always_inline bool read_word(const struct frame *frame, u64 address, u64 *word)
 {
-	if (!is_user_range(address, sizeof(*word)))
-		return false;
-	address = user_address(address, sizeof(*word));
+	address = user_address(address, frame->words);
 	unsafe_get_user(*word, (const u64 __user *)(unsigned long)address, fault);
 	return true;
 fault:
@@ -88,13 +85,13 @@ fault:
 }
 
 /* What a function that keeps a frame pointer leaves on the stack: that of its caller, and where it returns to. */
-static __always_inline bool read_link(u64 address, bool compat, u64 *pointer, u64 *ip)
+static __always_inline bool read_link(const struct frame *frame, u64 address, u64 *pointer, u64 *ip)
 {
-	const u32 __user *halves = (const u32 __user *)(unsigned long)user_address(address, 2 * sizeof(u64));
+	const u32 __user *halves = (const u32 __user *)(unsigned long)user_address(address, frame->words);
 	u32 half_pointer, half_ip;
 
-	if (!compat)
-		return read_word(address, pointer) && read_word(address + sizeof(u64), ip);
+	if (!frame->compat)
+		return read_word(frame, address, pointer) && read_word(frame, address + sizeof(u64), ip);
 
 	unsafe_get_user(half_pointer, &halves[0], fault);
 	unsafe_get_user(half_ip, &halves[1], fault);
@@ -119,10 +116,8 @@ static __always_inline bool is_further_up(u64 stack_pointer, u64 next)
 
 static __always_inline u8 follow_return(struct frame *frame, u64 ip)
 {
-	if (!ip)
-		return KTALLY_END_COMPLETE;
-	if (!is_user_range(ip, 1))
-		return KTALLY_END_BROKEN;
+	if (ip - 1 >= frame->words)
+		return ip ? KTALLY_END_BROKEN : KTALLY_END_COMPLETE;
 	frame->ip = ip;
 	frame->exact = false;
 	return KTALLY_END_NONE;
@@ -144,7 +139,7 @@ static __always_inline u8 step_frame_pointer(struct frame *frame)
 	if (pointer & (word - 1) || !is_further_up(frame->registers[RSP], pointer + 2 * word) ||
 	    pointer < frame->registers[RSP] || !is_user_range(pointer, 2 * sizeof(u64)))
 		return KTALLY_END_NO_TABLE;
-	if (!read_link(pointer, frame->compat, &next, &ip))
+	if (!read_link(frame, pointer, &next, &ip))
 		return KTALLY_END_HOLE;
 	end = follow_return(frame, ip);
 	if (end)
@@ -169,9 +164,9 @@ static __always_inline u8 step_signal(struct frame *frame)
 	const u8 *number;
 
 	for (number = order; number < order + REGISTERS; number++, at += sizeof(u64))
-		if (!read_word(at, &frame->registers[*number % REGISTERS]))
+		if (!read_word(frame, at, &frame->registers[*number % REGISTERS]))
 			return KTALLY_END_HOLE;
-	if (!read_word(at, &ip))
+	if (!read_word(frame, at, &ip))
 		return KTALLY_END_HOLE;
 
 	if (!is_further_up(from, frame->registers[RSP])) {
@@ -188,49 +183,72 @@ static __always_inline u8 step_signal(struct frame *frame)
 	return KTALLY_END_NONE;
 }
 
-/* The @number'th of those that can be saved, if it is. */
-static __always_inline bool restore(struct frame *frame, const struct ktally_unwind_rule *rule, u64 cfa,
+/* The @number'th of those that can be saved, if it is. @near: all of them are where the CFA says. */
+static __always_inline bool restore(struct frame *frame, const struct ktally_unwind_rule *rule, u64 cfa, bool near,
 				    unsigned int number, unsigned int reg)
 {
-	u64 base = rule->saved & BIT(KTALLY_UNWIND_SAVED_FROM_RBP + number) ? frame->registers[RBP] : cfa;
+	u64 base = near || !(rule->saved & BIT(KTALLY_UNWIND_SAVED_FROM_RBP + number)) ? cfa : frame->registers[RBP];
 
 	if (!(rule->saved & BIT(number)))
 		return true;
 	frame->known |= BIT(reg);
-	return read_word(base + (u64)rule->saved_at[number] * sizeof(u64), &frame->registers[reg]);
+	return read_word(frame, base + (u64)rule->saved_at[number] * sizeof(u64), &frame->registers[reg]);
 }
 
-/* Those that the function has saved; the others it has not touched. rbp may be the base: it comes last. */
+/* rbp may be the base: it comes last. */
+static __always_inline bool restore_all(struct frame *frame, const struct ktally_unwind_rule *rule, u64 cfa, bool near)
+{
+	return restore(frame, rule, cfa, near, KTALLY_UNWIND_RBX, RBX) &&
+	       restore(frame, rule, cfa, near, KTALLY_UNWIND_R12, R12) &&
+	       restore(frame, rule, cfa, near, KTALLY_UNWIND_R13, R13) &&
+	       restore(frame, rule, cfa, near, KTALLY_UNWIND_R14, R14) &&
+	       restore(frame, rule, cfa, near, KTALLY_UNWIND_R15, R15) &&
+	       restore(frame, rule, cfa, near, KTALLY_UNWIND_RBP, RBP);
+}
+
+/* Those that the function has saved; the others it has not touched. */
 static __always_inline bool restore_saved(struct frame *frame, const struct ktally_unwind_rule *rule, u64 cfa)
 {
+	if (!rule->saved)
+		return true;
 	if (rule->saved & BIT(KTALLY_UNWIND_RBP))
 		frame->linked = false;
-	return restore(frame, rule, cfa, KTALLY_UNWIND_RBX, RBX) &&
-	       restore(frame, rule, cfa, KTALLY_UNWIND_R12, R12) &&
-	       restore(frame, rule, cfa, KTALLY_UNWIND_R13, R13) &&
-	       restore(frame, rule, cfa, KTALLY_UNWIND_R14, R14) &&
-	       restore(frame, rule, cfa, KTALLY_UNWIND_R15, R15) &&
-	       restore(frame, rule, cfa, KTALLY_UNWIND_RBP, RBP);
+	if (likely(rule->saved < BIT(KTALLY_UNWIND_SAVED_FROM_RBP)))
+		return restore_all(frame, rule, cfa, true);
+	return restore_all(frame, rule, cfa, false);
+}
+
+/* What the registers were when the function was called, but for rsp. KTALLY_END_NONE, or why it cannot be said. */
+static __always_inline u8 find_cfa(struct frame *frame, const struct ktally_unwind_rule *rule, u64 *cfa)
+{
+	unsigned int base = rule->kind == KTALLY_UNWIND_PLT ? RSP : rule->cfa_register % REGISTERS;
+
+	*cfa = frame->registers[base] + (s64)rule->cfa_offset;
+	if (!(frame->known & BIT(base)))
+		return KTALLY_END_NO_TABLE;
+	if (likely(rule->kind == KTALLY_UNWIND_REGISTER))
+		return KTALLY_END_NONE;
+	if (rule->kind == KTALLY_UNWIND_DEREF) {
+		if (!read_word(frame, *cfa, cfa))
+			return KTALLY_END_HOLE;
+		*cfa += (s64)rule->deref_offset;
+	} else if ((s32)(frame->ip % 16) >= rule->deref_offset) {
+		*cfa += sizeof(u64);
+	}
+	return KTALLY_END_NONE;
 }
 
 static __always_inline u8 step_rule(struct frame *frame, const struct ktally_unwind_rule *rule)
 {
-	unsigned int base = rule->kind == KTALLY_UNWIND_PLT ? RSP : rule->cfa_register % REGISTERS;
-	u64 cfa = frame->registers[base] + (s64)rule->cfa_offset, ip;
+	u64 cfa, ip;
+	u8 end;
 
-	if (!(frame->known & BIT(base)))
-		return KTALLY_END_NO_TABLE;
-	if (rule->kind == KTALLY_UNWIND_DEREF) {
-		if (!read_word(cfa, &cfa))
-			return KTALLY_END_HOLE;
-		cfa += (s64)rule->deref_offset;
-	} else if (rule->kind == KTALLY_UNWIND_PLT && (s32)(frame->ip % 16) >= rule->deref_offset) {
-		cfa += sizeof(u64);
-	}
-
-	if (!is_further_up(frame->registers[RSP], cfa) || !is_user_range(cfa, 0))
+	end = find_cfa(frame, rule, &cfa);
+	if (end)
+		return end;
+	if (!is_further_up(frame->registers[RSP], cfa) || cfa - sizeof(u64) >= frame->words)
 		return KTALLY_END_FOREIGN;
-	if (!read_word(cfa - sizeof(u64), &ip))
+	if (!read_word(frame, cfa - sizeof(u64), &ip))
 		return KTALLY_END_HOLE;
 	frame->known &= KEPT_ACROSS_CALLS;
 	if (!restore_saved(frame, rule, cfa))
@@ -260,6 +278,8 @@ static __always_inline u8 step(struct frame *frame, const struct ktally_stretch 
 		rule = ktally_table_find(stretch->table, stretch->offset + at);
 	if (!rule || rule->kind == KTALLY_UNWIND_NONE)
 		return step_frame_pointer(frame);
+	if (likely(rule->kind == KTALLY_UNWIND_REGISTER))
+		return step_rule(frame, rule);
 	if (rule->kind == KTALLY_UNWIND_END)
 		return KTALLY_END_COMPLETE;
 	if (rule->kind == KTALLY_UNWIND_SIGNAL) {
@@ -279,6 +299,7 @@ static void begin(struct frame *frame, const struct pt_regs *regs)
 			regs->r8, regs->r9, regs->r10, regs->r11, regs->r12, regs->r13, regs->r14, regs->r15,
 		},
 		.known	= BIT(REGISTERS) - 1,
+		.words	= TASK_SIZE_MAX - sizeof(u64) + 1,
 		.ip	= regs->ip,
 		.exact	= true,
 		.compat	= regs->cs == __USER32_CS,
@@ -321,6 +342,8 @@ unsigned int ktally_unwind_user(const struct pt_regs *regs, struct ktally_view *
 	if (!is_user_range(regs->ip, 1))
 		return 0;
 	begin(&frame, regs);
+	/* A constant would be made anew at each use, and the masks of older kernels take no large one. */
+	OPTIMIZER_HIDE_VAR(frame.words);
 
 	rcu_read_lock();
 	pagefault_disable();

@@ -313,6 +313,16 @@ int session_run(struct session *session, double seconds)
 	}
 }
 
+int session_run_until(struct session *session, const uint64_t *count, uint64_t least)
+{
+	uint64_t end = now_ns() + 30000000000;
+	int error = 0;
+
+	while (!error && *count < least)
+		error = now_ns() < end ? session_run(session, 0.1) : -ETIME;
+	return error;
+}
+
 bool session_is_exact(struct session *session)
 {
 	unsigned int cpu;

@@ -112,6 +112,8 @@ long session_drain(struct session *session);
 int session_settle(struct session *session);
 /* Waits for records that long, again and again, until the time is over; drains what comes. Returns 0 or -errno. */
 int session_run(struct session *session, double seconds);
+/* The same until the session's on_record has counted that many, for machines are as slow as they are; -ETIME after 30 seconds. */
+int session_run_until(struct session *session, const uint64_t *count, uint64_t least);
 /* After session_settle(): every ring's identity of samples; false: session->error says where it fails. */
 bool session_is_exact(struct session *session);
 

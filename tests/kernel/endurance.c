@@ -19,7 +19,7 @@ static struct session session;
 /* As long as a machine should stand it. */
 static double duration(void)
 {
-	return !is_emulated() ? 60 : is_slow() ? 5 : 10;
+	return (double)number_from("KTALLY_STORM_SECONDS", !is_emulated() ? 60 : is_slow() ? 5 : 10);
 }
 
 /* ------------------------------------------------------------------------------------------------ threads that switch */

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* User frames as offsets in files: the right file and offset, of samples, waits and wakers, after fork and exec. */
+#include <poll.h>
 #include "device.h"
 #include "harness.h"
 #include "mapped.h"
@@ -87,12 +88,14 @@ TEST(frames_are_where_maps_has_them)
 	ASSERT_EQ(0, session_open(&session, &setup, true));
 	session.on_record = check_mix;
 	ASSERT_EQ(0, device_enable(session.fd));
-	start_mix(mix, 2);
-	ASSERT_EQ(0, session_run(&session, 3));
+	start_mix(mix, 60);
+	/* The first samples come before a worker has looked at the process's mappings. */
+	ASSERT_EQ(0, session_run_until(&session, &in_files, 1));
+	in_user = in_files = in_mix = 0;
+	ASSERT_EQ(0, session_run_until(&session, &in_user, 1000));
 	EXPECT_EQ(0, session_finish(&session));
 	EXPECT_STREQ("", session.error);
 	TH_LOG("%ju samples, %ju in files, %ju in the mix", (uintmax_t)in_user, (uintmax_t)in_files, (uintmax_t)in_mix);
-	EXPECT_GT(in_user, 100);
 	/* Now and then the time is asked for, by the vdso, which is no file. */
 	EXPECT_GT(in_files * 100, in_user * 95);
 	EXPECT_GT(in_mix * 100, in_user * 90);
@@ -168,22 +171,20 @@ TEST(exec_in_place)
 	session.on_record = check_spin;
 	ASSERT_EQ(0, device_enable(session.fd));
 	ASSERT_EQ(1, write(go[1], "", 1));
-	while (!in_spin)
-		ASSERT_EQ(0, session_run(&session, 0.5));
+	ASSERT_EQ(0, session_run_until(&session, &in_spin, 1));
 	do {
 		before = in_spin;
 		ASSERT_EQ(0, session_run(&session, 0.5));
 	} while (in_spin != before);
 	elsewhere = nowhere = 0;
 	ASSERT_EQ(1, write(go[1], "", 1));
-	ASSERT_EQ(0, session_run(&session, 2));
+	ASSERT_EQ(0, session_run_until(&session, &elsewhere, 1000));
 	EXPECT_EQ(0, session_finish(&session));
 	EXPECT_STREQ("", session.error);
 	TH_LOG("before exec %ju in the spinner; after it %ju in files, %ju not", (uintmax_t)before, (uintmax_t)elsewhere,
 	       (uintmax_t)nowhere);
 	EXPECT_GT(before, 20);
 	EXPECT_EQ(before, in_spin);
-	EXPECT_GT(elsewhere, 100);
 	EXPECT_LT(nowhere * 100, elsewhere);
 	session_close(&session);
 	stop_child(child);
@@ -218,7 +219,7 @@ TEST(fork_without_exec)
 	ASSERT_EQ(0, session_open(&session, &setup, true));
 	session.on_record = check_spin;
 	ASSERT_EQ(0, device_enable(session.fd));
-	ASSERT_EQ(0, session_run(&session, 2));
+	ASSERT_EQ(0, session_run_until(&session, &in_spin, 1000));
 	EXPECT_EQ(0, session_finish(&session));
 	EXPECT_STREQ("", session.error);
 	file = spin_file;
@@ -230,7 +231,6 @@ TEST(fork_without_exec)
 	}
 	EXPECT_NE(0, pids[0]);
 	EXPECT_NE(0, pids[1]);
-	EXPECT_GT(in_spin, 500);
 	for (i = 0; i < session.stacks.size; i++) {
 		const struct ktally_stack *stack = session.stacks.slots[i].record;
 
@@ -283,13 +283,13 @@ TEST(waits_and_wakers)
 	ASSERT_EQ(0, session_open(&session, &setup, true));
 	session.on_record = check_waits;
 	ASSERT_EQ(0, device_enable(session.fd));
-	ASSERT_EQ(0, session_run(&session, 2));
+	ASSERT_EQ(0, session_run_until(&session, &wakers_in_files, 1));
+	waits = waits_in_files = wakers = wakers_in_files = 0;
+	ASSERT_EQ(0, session_run_until(&session, &wakers, 200));
 	EXPECT_EQ(0, session_finish(&session));
 	EXPECT_STREQ("", session.error);
 	TH_LOG("%ju waits, %ju of them in files; %ju wakers, %ju", (uintmax_t)waits, (uintmax_t)waits_in_files,
 	       (uintmax_t)wakers, (uintmax_t)wakers_in_files);
-	EXPECT_GT(waits, 100);
-	EXPECT_GT(wakers, 50);
 	EXPECT_GT(waits_in_files * 100, waits * 98);
 	EXPECT_GT(wakers_in_files * 100, wakers * 90);
 	session_close(&session);
@@ -323,6 +323,30 @@ TEST(files_are_told_again)
 	EXPECT_EQ(0, session_finish(&session));
 	EXPECT_STREQ("", session.error);
 	EXPECT_GT(session_total(&session).files, before);
+	session_close(&session);
+	stop_child(child);
+}
+
+/* A reader that sleeps until much has gathered hears of a new file at once, and of nothing else. */
+TEST(a_new_file_does_not_wait)
+{
+	pid_t child = start_child(spin_on, NULL);
+	struct ktally_setup setup = files_setup(&child, 1);
+	struct pollfd ready;
+
+	setup.latency_ms = 60000;
+	ASSERT_EQ(0, session_open(&session, &setup, true));
+	ready = (struct pollfd) { .fd = session.fd, .events = POLLIN };
+	ASSERT_EQ(0, device_enable(session.fd));
+	ASSERT_EQ(1, poll(&ready, 1, 5000));
+	ASSERT_LE(0, session_drain(&session));
+	EXPECT_NE(0, session_total(&session).files);
+	/* All files of the loop are known by now; a tick may be in one more. */
+	ASSERT_EQ(0, session_run(&session, 0.5));
+	ASSERT_LE(0, session_drain(&session));
+	EXPECT_EQ(0, poll(&ready, 1, 300));
+	EXPECT_EQ(0, session_finish(&session));
+	EXPECT_STREQ("", session.error);
 	session_close(&session);
 	stop_child(child);
 }

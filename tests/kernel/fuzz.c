@@ -16,13 +16,6 @@
 #define SESSIONS_MAX 16
 #define MEMORY_LIMIT "/sys/module/ktally/parameters/memory_limit_mb"
 
-static uint64_t number_from(const char *variable, uint64_t otherwise)
-{
-	const char *text = getenv(variable);
-
-	return text ? strtoull(text, NULL, 0) : otherwise;
-}
-
 /* Everything that sessions are limited by has been given back. */
 static void check_limits(struct __test_metadata *_metadata)
 {

@@ -34,4 +34,12 @@ static inline bool is_emulated(void)
 	return !memcmp(name, "TCGTCGTCGTCG", sizeof(name));
 }
 
+/* How much, where who runs the test by hand may say so in the environment. */
+static inline uint64_t number_from(const char *variable, uint64_t otherwise)
+{
+	const char *text = getenv(variable);
+
+	return text ? strtoull(text, NULL, 0) : otherwise;
+}
+
 #endif /* KTALLY_TEST_HARNESS_H */

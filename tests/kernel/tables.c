@@ -150,14 +150,14 @@ TEST(what_is_accepted)
 	table_make_small();
 	EXPECT_EQ(0, table_load(session.fd));
 	EXPECT_EQ(1, session_figure(&session, "tables"));
-	EXPECT_EQ(4096, session_figure(&session, "tables_bytes"));
+	EXPECT_EQ(12288, session_figure(&session, "tables_bytes"));
 	EXPECT_EQ(-EEXIST, table_load(session.fd));
 	table_make_large(100000);
 	EXPECT_EQ(-EEXIST, table_load(session.fd));
 	EXPECT_EQ(0, table_replace(session.fd));
 	EXPECT_EQ(0, table.request.evicted);
 	EXPECT_EQ(1, session_figure(&session, "tables"));
-	EXPECT_EQ(401408, session_figure(&session, "tables_bytes"));
+	EXPECT_EQ(409600, session_figure(&session, "tables_bytes"));
 
 	/* Nothing is known of a file: that is a table, too. */
 	table_begin(numbers[1]);
@@ -255,7 +255,7 @@ TEST(limits)
 	EXPECT_EQ(0, load_large(session.fd, 2));
 	EXPECT_EQ(1, table.request.evicted);
 	EXPECT_EQ(2, session_figure(&session, "tables"));
-	EXPECT_EQ(802816, session_figure(&session, "tables_bytes"));
+	EXPECT_EQ(819200, session_figure(&session, "tables_bytes"));
 	EXPECT_EQ(-EEXIST, load_large(session.fd, 1));
 	EXPECT_EQ(-EEXIST, load_large(session.fd, 2));
 	EXPECT_EQ(0, load_large(session.fd, 0));
@@ -267,7 +267,7 @@ TEST(limits)
 	table.rows[99999].rule = 7;
 	EXPECT_EQ(-EINVAL, table_load(session.fd));
 	EXPECT_EQ(1, session_figure(&session, "tables"));
-	EXPECT_EQ(401408, session_figure(&session, "tables_bytes"));
+	EXPECT_EQ(409600, session_figure(&session, "tables_bytes"));
 
 	/* A user can take no more than his part: it is his own that go. */
 	ASSERT_EQ(0, write_file(LIMIT, "2"));

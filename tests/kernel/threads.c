@@ -256,7 +256,8 @@ TEST(threads_come_and_go)
 		.ring_bytes = 1 << 20,
 		.budget_ppm = KTALLY_BUDGET_PPM_MAX,
 	};
-	unsigned int count = !is_emulated() ? 50000 : is_slow() ? 2500 : 15000, limit = least_limit();
+	unsigned int count = (unsigned int)number_from("KTALLY_CHURN_THREADS", !is_emulated() ? 50000 : is_slow() ? 2500 : 15000);
+	unsigned int limit = least_limit();
 	pid_t child = start_nursery(count);
 	struct memory before, after;
 

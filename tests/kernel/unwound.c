@@ -164,7 +164,7 @@ TEST(stacks_by_tables)
 	EXPECT_GT(whole, 20);
 	EXPECT_EQ(0, no_table + others);
 	EXPECT_EQ(1, session_figure(&session, "tables"));
-	EXPECT_EQ(4096, session_figure(&session, "tables_bytes"));
+	EXPECT_EQ(12288, session_figure(&session, "tables_bytes"));
 	EXPECT_EQ(0, session_finish(&session));
 	EXPECT_STREQ("", session.error);
 	session_close(&session);

@@ -7,7 +7,7 @@
 int main(void)
 {
 	const struct ktally_table *table;
-	unsigned int wrong = 0;
+	unsigned int wrong = 0, remembered = 0, offsets = 0;
 	u64 offset, seed = 1;
 
 	scene_begin();
@@ -28,12 +28,15 @@ int main(void)
 		for (u32 low = 0; low < 0x10000; low++) {
 			if (row + 1 < table->first_rows[chunk + 1] && table->rows[row + 1].offset == low)
 				row++;
-			wrong += ktally_table_find(table, (u64)(table->first_chunk + chunk) << 16 | low) !=
-				 &table->rules[table->rows[row].rule];
+			offset = (u64)(table->first_chunk + chunk) << 16 | low;
+			wrong += ktally_table_find(table, offset) != &table->rules[table->rows[row].rule];
+			remembered += ktally_table_find(table, offset) == &table->rules[table->rows[row].rule];
+			offsets++;
 		}
 	}
 	check_number(wrong, 0, "every offset has the rule of the row before it");
-	check(!ktally_table_find(table, (u64)table->chunk_count << 16) && !ktally_table_find(table, UINT64_MAX),
+	check_number(remembered, offsets, "and has it still when it is remembered");
+	check(!ktally_table_find(table, (u64)table->chunk_count << 16) && !ktally_table_find(table, (1ULL << 36) - 1),
 	      "behind the last chunk there is nothing");
 
 	scene_begin();

@@ -80,7 +80,8 @@ static void take_table(void)
 	it.rows = malloc((table->row_count + 1) * sizeof(*it.rows));
 	it.rows = realloc(it.rows, table->row_count ? table->row_count * sizeof(*it.rows) : 1);
 	it.rules = malloc(table->rule_count * sizeof(*it.rules));
-	must(it.rows && it.rules);
+	table->memo = calloc(1, KTALLY_TABLE_MEMO_BYTES);
+	must(it.rows && it.rules && table->memo);
 	take(it.rows, table->row_count * sizeof(*it.rows));
 	take(it.rules, table->rule_count * sizeof(*it.rules));
 	table->rows = it.rows;
@@ -139,7 +140,7 @@ static void mend_table(void)
 }
 
 /* A word that is often where something is. */
-static u64 likely(u64 word)
+static u64 likely_word(u64 word)
 {
 	switch (word >> 60) {
 	case 0 ... 7:
@@ -163,7 +164,7 @@ static void take_process(void)
 
 	take(&it.registers, sizeof(it.registers));
 	for (i = 0; i < sizeof(it.registers) / sizeof(*registers); i++)
-		registers[i] = likely(registers[i]);
+		registers[i] = likely_word(registers[i]);
 	if (it.registers.flags & 0xf0)
 		it.registers.ip = CODE + it.registers.ip % CODE_BYTES;
 	if (it.registers.flags & 0xf00)
@@ -174,7 +175,7 @@ static void take_process(void)
 	for (stack = 0; stack < STACKS; stack++) {
 		take(words, sizeof(words));
 		for (i = 0; i < STACK_BYTES / sizeof(u64); i++)
-			words[i] = likely(words[i]);
+			words[i] = likely_word(words[i]);
 		memcpy(it.stacks[stack], words, sizeof(words));
 	}
 	it.mapping = (struct mapping) { CODE, CODE + CODE_BYTES, 0, 7, &it.table };
@@ -214,6 +215,7 @@ void hostile_try(struct hostile *hostile, const u8 *data, size_t bytes)
 		take_process();
 		walk(hostile);
 	}
+	free(it.table.memo);
 	free(it.rows);
 	free(it.first_rows);
 	free(it.rules);

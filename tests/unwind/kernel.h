@@ -28,6 +28,7 @@ typedef __s64 s64;
 #undef __always_inline
 #define __always_inline		inline __attribute__((always_inline))
 #define BIT(n)			(1UL << (n))
+#define likely(x)		(x)
 #define READ_ONCE(x)		(*(const volatile __typeof__(x) *)&(x))
 #define WRITE_ONCE(x, v)	((void)(*(volatile __typeof__(x) *)&(x) = (v)))
 #define OPTIMIZER_HIDE_VAR(x)	__asm__("" : "+r"(x))

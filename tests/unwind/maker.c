@@ -69,6 +69,11 @@ struct ktally_table *maker_finish(struct maker *maker, u64 end)
 
 	maker_add(maker, end, &none);
 	maker->first_rows[table->chunk_count] = table->row_count;
+	if (!table->memo) {
+		table->memo = calloc(1, KTALLY_TABLE_MEMO_BYTES);
+		must(table->memo);
+	}
+	memset(table->memo, 0, KTALLY_TABLE_MEMO_BYTES);
 	table->rows = maker->rows;
 	table->first_rows = maker->first_rows;
 	table->rules = maker->rules;
@@ -77,6 +82,7 @@ struct ktally_table *maker_finish(struct maker *maker, u64 end)
 
 void maker_free(struct maker *maker)
 {
+	free(maker->table.memo);
 	free(maker->rows);
 	free(maker->first_rows);
 	free(maker->rules);

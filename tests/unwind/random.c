@@ -29,7 +29,7 @@ static u64 next(u64 *state)
 
 int main(int count, char **arguments)
 {
-	static const char * const names[] = { "none", "complete", "truncated", "broken", "hole", "no table", "foreign" };
+	static const char * const names[] = { "none", "complete", "truncated", "broken", "hole", "no_table", "foreign" };
 	const char *given = getenv("KTALLY_UNWIND_SEED");
 	u64 seed = given ? strtoull(given, NULL, 0) : (u64)time(NULL) * 1000003 ^ (u64)getpid(), state = seed | 1;
 	double seconds = count > 1 ? strtod(arguments[1], NULL) : 10, end = now() + seconds;

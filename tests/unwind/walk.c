@@ -417,7 +417,7 @@ static void ends(void)
 	scene.registers.sp = 0xffffffff81000000;
 	expect("a stack in the kernel", KTALLY_END_FOREIGN, FUNCTION(0));
 	scene.registers.sp = UINT64_MAX - 7;
-	expect("a stack at the end of all addresses", KTALLY_END_HOLE, FUNCTION(0));
+	expect("a stack at the end of all addresses", KTALLY_END_FOREIGN, FUNCTION(0));
 	scene.registers.sp = TASK_SIZE_MAX - 8;
 	expect("a stack at the end of the user's addresses", KTALLY_END_HOLE, FUNCTION(0));
 	scene.registers.sp = TASK_SIZE_MAX - 7;

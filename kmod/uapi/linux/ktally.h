@@ -75,8 +75,9 @@
  * always suffices. Without O_NONBLOCK it waits until poll() would report POLLIN. On a session that
  * is not enabled it returns what is left, then 0. Do not mix read() and a mapping on one session.
  *
- * poll() reports POLLIN when some ring holds at least setup.watermark_bytes, or holds a record that is older than
- * setup.latency_ms (give or take as much again); POLLHUP when the session was stopped for good (see producer.state).
+ * poll() reports POLLIN when some ring holds at least setup.watermark_bytes, a record that is older than
+ * setup.latency_ms (give or take as much again), or a new FILE record, which should not wait; POLLHUP when the
+ * session was stopped for good (see producer.state).
  *
  *
  * 4. Records
