@@ -18,5 +18,20 @@ bench-offcpu: user
 	scripts/vm --kernel 6.1 --icount --memory 3072 --timeout 3000 -- \
 		tests/bench/offcpu.sh "$$(scripts/build-module --kernel 6.1 --tests)"
 
-.PHONY: all module bench-offcpu
+# What samples cost the daemon, in instructions and time, on this machine: some two minutes.
+bench-daemon: user
+	tests/bench/daemon.sh
+
+# How many bytes ktally sends of a minute of a workload, beside perf's files of the same minute: some ten minutes in a virtual machine.
+bench-bytes: user
+	scripts/install-packages
+	scripts/vm --kernel 6.12 --memory 3072 --timeout 3000 -- tests/bench/minute.sh "$$(scripts/build-module --kernel 6.12)"
+	tests/bench/bytes.sh
+
+# What a sample of a program without frame pointers costs beside perf: some five minutes there.
+bench-unwind: user
+	scripts/install-packages
+	scripts/vm --kernel 6.1 --icount --memory 3072 --timeout 3000 -- tests/bench/unwind.sh "$$(scripts/build-module --kernel 6.1)"
+
+.PHONY: all module bench-daemon bench-bytes bench-offcpu bench-unwind
 .DEFAULT_GOAL := all

@@ -16,11 +16,11 @@ HARDEN ?= -fstack-protector-strong -fstack-clash-protection -fcf-protection -fPI
 override CPPFLAGS += -D_GNU_SOURCE -Iuser -Ikmod/uapi -I$(BUILD)
 override CFLAGS += -std=gnu11 $(WARNINGS) $(HARDEN) $(SANITIZE)
 override LDFLAGS += $(SANITIZE)
-LIBS = -lcurl -lprotobuf-c -luring -lz -lzstd -llzma -liberty
+LIBS = -pthread -lcurl -lprotobuf-c -luring -lyaml -lz -lzstd -llzma -liberty
 # Only what tells source lines: the daemon is not to carry that.
 LINES_LIBS = -ldw -lelf
 
-STAGES = base loop session capture profile symbols unwind classify tally export
+STAGES = base config spool loop session capture profile attribute symbols unwind classify tally export control
 STAGE_SOURCES = $(wildcard $(STAGES:%=user/%/*.c))
 STAGE_OBJECTS = $(STAGE_SOURCES:user/%.c=$(BUILD)/%.o) $(PROTO_OBJECTS)
 
@@ -58,7 +58,7 @@ $(BUILD)/proto/%.pb-c.c $(BUILD)/proto/%.pb-c.h &: user/proto/%.proto
 $(BUILD)/proto/%.o: $(BUILD)/proto/%.c
 	$(call say,CC)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
--include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+-include $(shell find $(BUILD) -type f -name '*.d' 2>/dev/null)
 
 clean-user:
 	rm -rf $(BUILD)

@@ -15,7 +15,7 @@ INSTALL ?= install
 
 put = $(INSTALL) -D -m $(1) '$(2)' '$(DESTDIR)$(3)'
 
-install: install-programs install-library install-system install-manuals
+install: install-programs install-library install-system install-manuals install-examples
 
 install-programs: $(BUILD)/ktally $(BUILD)/ktallyd
 	$(call put,0755,$(BUILD)/ktally,$(BINDIR)/ktally)
@@ -51,9 +51,16 @@ install-manuals:
 		section=$${page##*.}; name=$$(basename $$page .$$section); \
 		directory='$(DESTDIR)$(MANDIR)'/man$$section; \
 		$(INSTALL) -D -m 0644 $$page $$directory/$$name.$$section; \
-		for other in $$(sed -n '/^\.Sh NAME/,/^\.Nd/s/^\.Nm \([a-z_-]*\).*/\1/p' $$page); do \
+		for other in $$(sed -n '/^\.Sh NAME/,/^\.Nd/s/^\.Nm \([a-z._-]*\).*/\1/p' $$page); do \
 			[ $$other = $$name ] || ln -sf $$name.$$section $$directory/$$other.$$section; \
 		done; \
 	done
 
-.PHONY: install install-programs install-library install-system install-manuals
+# What other programs need to work with ktally: templates, configurations.
+install-examples:
+	@set -e; for example in user/examples/*/*; do \
+		mode=0644; [ ! -x $$example ] || mode=0755; \
+		$(INSTALL) -D -m $$mode $$example '$(DESTDIR)$(PREFIX)/share/doc/ktally/'$${example#user/}; \
+	done
+
+.PHONY: install install-programs install-library install-system install-manuals install-examples

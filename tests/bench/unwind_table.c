@@ -57,7 +57,7 @@ int main(int argc, char **argv)
 	before = cpu_seconds();
 	error = elf_open(&elf, &source);
 	if (!error)
-		error = unwind_read(&table, &elf, NULL, UNWIND_TABLE_BYTES_MOST, &statistics);
+		error = unwind_read(&table, &elf, NULL, KTALLY_UNWIND_BYTES_MAX, &statistics);
 	after = cpu_seconds();
 	if (error) {
 		fprintf(stderr, "%s: %s\n", argv[1], strerror(-error));

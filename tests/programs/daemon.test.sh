@@ -5,11 +5,14 @@
 
 port=14318
 url=http://127.0.0.1:$port
+nowhere=http://127.0.0.1:14319
 started=()
 
 cleanup() {
 	((${#started[@]})) && kill -9 "${started[@]}" 2>/dev/null
-	mountpoint -q "$work/small" && umount "$work/small"
+	for disk in small little; do
+		mountpoint -q "$work/$disk" && umount "$work/$disk"
+	done
 	rm -rf "$work"
 }
 trap cleanup EXIT
@@ -37,7 +40,7 @@ import hashlib
 while True:
     hashlib.sha256(b"x" * 100000).digest()
 END
-background python3 "$work/burn.py"
+background nice -n 19 python3 "$work/burn.py"
 
 # start NAME OPTIONS...: a daemon that has said it samples; its messages are in $work/NAME.
 start() {
@@ -62,12 +65,6 @@ stop() {
 
 report() { ktally report -i "$1" >"$work/report"; }
 
-collector() {
-	: >"$work/collected"
-	background python3 tests/programs/collector.py $port "$work/collected" "$@"
-	collector=$last
-	within 60 bash -c "exec 3<>/dev/tcp/127.0.0.1/$port"
-}
 collected() { (($(grep -c '^metrics' "$work/collected") >= $1)); }
 
 # ---- what people call it with
@@ -90,7 +87,11 @@ chmod "$mode" /dev/ktally
 
 # ---- a whole life, on each loop
 
-collector "$work/notify"
+# Python takes its time to start, so this one starts beside what comes first.
+background python3 tests/user/elasticsearch.py "$work/elastic" >"$work/elastic.port"
+: >"$work/collected"
+background python3 tests/programs/collector.py $port "$work/collected" "$work/notify"
+within 60 bash -c "exec 3<>/dev/tcp/127.0.0.1/$port"
 for loop in io_uring poll; do
 	out=$work/out-$loop
 	export NOTIFY_SOCKET=$work/notify
@@ -117,6 +118,41 @@ for loop in io_uring poll; do
 	: >"$work/collected"
 done
 ok 'every request was one' bash -c "! grep '^bad' $work/collected"
+
+# ---- Prometheus
+
+scrape() { curl -sf --max-time 20 -H "Accept: $2" "http://$1/metrics" >"$work/page"; }
+seconds() { awk '/^ktally_cpu_time_seconds_total\{.*python3/ { sum += $NF } END { printf "%d", sum * 1000 }' "$work/page"; }
+
+fails 2 'no numeric address' 'Prometheus at no address is a usage error' ktallyd --prometheus metrics:9464
+for loop in io_uring poll; do
+	ok "$loop: it serves metrics" start "prometheus-$loop" --loop $loop --prometheus 19464 --rate 199
+	ok "$loop: on loopback" says 'serving metrics at http://127.0.0.1:19464/metrics'
+	sleep 2
+	ok "$loop: they can be scraped" scrape 127.0.0.1:19464 'text/plain;version=0.0.4'
+	before=$(seconds)
+	ok "$loop: they have what ran" test "$before" -gt 500
+	sleep 2
+	ok "$loop: as OpenMetrics too" scrape localhost:19464 application/openmetrics-text
+	ok "$loop: what ran meanwhile is in it" test $(($(seconds) - before)) -gt 1000
+	ok "$loop: and metrics of ktally itself" grep -q '^ktally_samples_read_total' "$work/page"
+	fails 1 'something else serves port 19464' "$loop: two cannot have the same port" ktallyd --prometheus 19464
+	ok "$loop: it ends well" stop 0
+done
+ok 'a strict reader can read it' python3 tests/user/exposition.py openmetrics <"$work/page"
+
+# ---- Elasticsearch
+
+within 60 test -s "$work/elastic.port"
+read -r _ elastic <"$work/elastic.port"
+fails 2 'not a URL' 'Elasticsearch at no URL is a usage error' ktallyd --elasticsearch localhost:9200
+export KTALLY_ELASTICSEARCH_API_KEY='a+b=='
+ok 'to Elasticsearch: it starts' start elastic --elasticsearch "http://127.0.0.1:$elastic" --elasticsearch-namespace test --rate 199
+unset KTALLY_ELASTICSEARCH_API_KEY
+ok 'documents arrive, and fit the templates' within 60 grep -q '^document metrics-ktally.tally-test .*"python3' "$work/elastic"
+ok 'of ktally itself too' within 20 grep -q '^document metrics-ktally.self-test .*"ktally.samples.read"' "$work/elastic"
+ok 'it ends well' stop 0
+ok 'and nothing was rejected' bash -c "! grep -q rejected '$says'"
 
 # ---- where io_uring is not
 
@@ -145,15 +181,57 @@ rm "$work/collected.refuse"
 ok 'and that it takes them again' within 90 says 'takes metrics again after [1-9][0-9]* failed requests; nothing was dropped'
 ok 'each once' says_once 'does not take metrics: .*503'
 ok 'it ends well' stop 0
-kill $collector
-wait $collector 2>/dev/null
 
-ok 'nobody at the address does not end it' start dead --endpoint $url
+ok 'nobody at the address does not end it' start dead --endpoint $nowhere
 ok 'it is told that' within 60 says 'does not take metrics: .*connect'
 began=$SECONDS
 ok 'it ends well all the same' stop 0
 ok 'within its time' test $((SECONDS - began)) -le 15
 ok 'and says what is lost' says 'not delivered .* lost'
+
+# ---- a spool
+
+spool=$work/spool/metrics
+spooled() { (($(find "$spool" -name '*.batch' | wc -l) >= $1)); }
+ok 'with a spool and nobody at the address it starts' start away --endpoint $nowhere --spool "$work/spool"
+ok 'it is told that nobody is there' within 60 says 'does not take metrics: .*connect'
+ok 'what waits is in the spool' within 60 spooled 3
+ok 'for its owner only' test "$(stat -c %a "$work/spool" "$spool" "$spool"/*.batch | sort -u | paste -sd' ')" = '600 700'
+fails 1 'in use by another process' 'another daemon cannot have it' ktallyd --endpoint $nowhere --spool "$work/spool"
+kill -9 "$daemon"
+wait "$daemon" 2>/dev/null
+left=$(find "$spool" -name '*.batch' | wc -l)
+ok 'killed with -9, another starts' start respool --endpoint $nowhere --spool "$work/spool"
+ok 'and finds what the one before left' says "$left batches of metrics are in the spool"
+ok 'nobody is there yet' within 60 says 'does not take metrics: .*connect'
+began=$SECONDS
+ok 'it ends well' stop 0
+ok 'without waiting for who is not there' test $((SECONDS - began)) -le 5
+ok 'and says what stays' says 'batches of metrics stay in the spool .* until ktallyd runs again'
+ok 'nothing is lost' bash -c "! grep -q 'lost: \|dropped' '$says'"
+left=$(find "$spool" -name '*.batch' | wc -l)
+: >"$work/collected"
+ok 'with a collector, it starts again' start unspool --endpoint $url --spool "$work/spool"
+ok 'and delivers what was left' within 60 collected $((left + 1))
+ok 'every request was one' bash -c "! grep '^bad' $work/collected"
+ok 'it ends well' stop 0
+ok 'with nothing left in the spool' bash -c "! ls '$spool'/*.batch 2>/dev/null"
+
+mkdir "$work/little"
+mount -t tmpfs -o size=1M none "$work/little"
+mkdir "$work/little/spool"
+ok 'with a spool on a small disk it starts' start narrow --endpoint $nowhere --spool "$work/little/spool"
+dd if=/dev/zero of="$work/little/fill" bs=4k 2>/dev/null
+ok 'that the disk is full is told' within 60 says 'the spool .* cannot be written: No space left'
+rm "$work/little/fill"
+ok 'that there is room again is told too' within 60 says 'the spool .* can be written again'
+ok 'it ends well' stop 0
+ok 'and all that waited is in the spool' says 'batches of metrics stay in the spool'
+mount -o remount,ro "$work/little"
+ok 'with a spool that cannot be written it starts' start readonly --endpoint $nowhere --spool "$work/little/spool"
+ok 'and says so' says 'the spool .* cannot be used: Read-only file system: .*memory'
+ok 'it ends well' stop 0
+umount "$work/little"
 
 ok 'without a collector it says that nothing is sent' start silent
 ok 'that is' says 'metrics are not sent: .*--endpoint'
@@ -163,13 +241,14 @@ ok 'and ends well' stop 0
 
 mkdir "$work/small"
 mount -t tmpfs -o size=1M none "$work/small"
+dd if=/dev/zero of="$work/small/fill" bs=64k count=12 2>/dev/null
 ok 'a capture on a small disk: it starts' start full --capture "$work/small/capture" --rate 999 --metrics-json "$work/metrics.json"
 ok 'that the disk is full is told' within 60 says 'small/capture failed: No space left'
 rm -f "$work/metrics.json"
 ok 'counting goes on' within 20 test -s "$work/metrics.json"
 ok 'the exit status tells at the end' stop 1
 ok 'once' says_once 'No space left'
-rm -f "$work/small/capture"
+rm -f "$work/small/"{capture,fill}
 
 ok 'metrics on a small disk: it starts' start full --metrics-json "$work/small/metrics.json"
 dd if=/dev/zero of="$work/small/fill" bs=64k 2>/dev/null

@@ -1,10 +1,10 @@
 #!/bin/bash
-# Installed as a package would: user space by make install, the module by Debian's dkms for the running kernel.
+# Installed as a package would: user space by make install, the module by Debian's dkms for the running kernel. Make runs before,
+# where it takes seconds and not minutes as in an emulated machine, into build/test/root.
 # shellcheck source=tests/programs/tap.sh
 . "$(dirname "$0")/tap.sh"
 
-ok 'make install-dkms' make --no-print-directory install-dkms
-ok 'make install' make --no-print-directory install
+ok 'what make installed is put in its place' cp -a build/test/root/. /
 ldconfig
 ok 'the installed ktally runs' /usr/bin/ktally --version
 ok 'pkg-config knows libktally' pkg-config --exists libktally

@@ -10,10 +10,10 @@ cleanup() {
 }
 trap cleanup EXIT
 
-# burner NAME: a program of that name that keeps a CPU busy; $last.
+# burner NAME: a program of that name that uses what is left of a CPU; $last.
 burner() {
 	cp "$(command -v dash)" "$work/$1"
-	"$work/$1" -c 'while :; do :; done' &
+	nice -n 19 "$work/$1" -c 'while :; do :; done' &
 	last=$!
 	started+=("$last")
 }
@@ -75,15 +75,15 @@ fi
 cp "$(command -v dash)" "$work/grandchild"
 # shellcheck disable=SC2016 # the inner shell's
 cat >"$work/parent" <<'END'
-i=0; while [ $i -lt 100000 ]; do i=$((i + 1)); done
-"$0" -c 'i=0; while [ $i -lt 300000 ]; do i=$((i + 1)); done' & wait
+i=0; while [ $i -lt 60000 ]; do i=$((i + 1)); done
+"$0" -c 'i=0; while [ $i -lt 60000 ]; do i=$((i + 1)); done' & wait
 exit 7
 END
 fails 7 'samples' 'record COMMAND ends as the command does' capture -- sh "$work/parent" "$work/grandchild"
 sh -c "exit 0"
 fails 143 'samples' 'also when a signal ended it' capture -- sh -c 'kill -TERM $$'
 cat >"$work/family" <<END
-"$work/grandchild" -c 'i=0; while [ \$i -lt 300000 ]; do i=\$((i + 1)); done; exit 0' & wait
+"$work/grandchild" -c 'i=0; while [ \$i -lt 60000 ]; do i=\$((i + 1)); done; exit 0' & wait
 END
 ok 'it takes the children of the command' capture -- sh "$work/family"
 ok 'they are in it' has grandchild
@@ -144,7 +144,7 @@ mkdir -m 777 "$work/nobody"
 fails 3 'CAP_PERFMON' 'who has rights to the device only may not sample others' nobody "$work/ktally" record -a -o "$work/nobody/x"
 # Without /proc/kallsyms there are warnings; the command's own status is what counts.
 # shellcheck disable=SC2016 # the inner shell's
-ok 'but his own command' nobody "$work/ktally" record -F 499 -o "$work/nobody/own" -- sh -c 'i=0; while [ $i -lt 300000 ]; do i=$((i + 1)); done'
+ok 'but his own command' nobody "$work/ktally" record -F 499 -o "$work/nobody/own" -- sh -c 'i=0; while [ $i -lt 60000 ]; do i=$((i + 1)); done'
 cp "$work/output" "$work/said"
 ok 'with a warning' grep -q 'only your own processes' "$work/said"
 mv "$work/nobody/own" "$work/capture"

@@ -27,6 +27,15 @@ ok 'OpenSSL is named by its library' names 'libcrypto'
 ok 'zstd is named' names 'zstd'
 ok 'Python is named' names '(cpython|python3)'
 ok 'system calls are named' names '(sendto|write|fsync|recvfrom)'
+ok 'so are a service by its cgroup' names '  ktally-workload '
+ok 'a service by its environment' names '  reports '
+ok 'and a container' names "  $(printf 'ktally workload' | sha256sum | cut -c 1-12) "
+near_account() { names 'accounted' && awk '/accounted/ { for (i = 1; i < NF; i++) if ($i == "for") exit $(i + 1) > 5; exit 1 }' "$work/report"; }
+if [[ -e /proc/schedstat ]]; then
+	ok 'CPU time is what the kernel charged, within 5 %' near_account
+else
+	skip 'CPU time is what the kernel charged, within 5 %' 'this kernel charges by ticks only, of which an emulator loses some'
+fi
 sed 's/^/# /' "$work/report" | head -n 60
 
 metrics() {

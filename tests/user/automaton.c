@@ -95,7 +95,7 @@ static void by_hand(void)
 	} cases[] = {
 		{ "tcp_read_sock", 0, true }, { "__tcp_read_sock", 0, false }, { "tcp_rea", 0, false },
 		{ "do_futex", 1, true }, { "futex", 1, true }, { "futx", 1, false },
-		{ "schedule", 2, true }, { "schedule.isra.0", 2, true }, { "schedule_idle", 2, false }, { "__schedule", 2, false },
+		{ "schedule", 2, true }, { "schedule.isra.0", 2, true }, { "schedule.12", 2, true }, { "schedule.other", 2, false }, { "schedule.", 2, false }, { "schedule_idle", 2, false }, { "__schedule", 2, false },
 		{ "mutex_slowpath", 3, true }, { "mutex_slowpath.part.0", 3, true }, { "mutex_slowpath_x", 3, false },
 		{ "two", 4, true }, { "three", 4, true }, { "", 0, false }, { "\xff\xfe", 1, false },
 	};

@@ -25,7 +25,7 @@ static void check_page(void)
 		"  lost                    10  9.09 % of the samples, 1.00 s: the reader was late; larger rings help\n"
 		"  named               90.0 %  of the time the function that ran is known; else its file counts\n"
 		"  whole stacks        77.8 %  of the time in processes the user stack is whole;\n"
-		"                      11.1 %  breaks off: code without frame pointers hides its callers;\n"
+		"                      11.1 %  breaks off: `ktally report --ends` tells where;\n"
 		"                      11.1 %  is deeper than was asked for (--depth)\n"
 		"\n"
 		"WHERE CPU TIME WENT            seconds   share\n"

@@ -29,6 +29,19 @@ $(BUILD)/commands.a: $(COMMANDS:user/%.c=$(BUILD)/%.o)
 $(BUILD)/tests/%: $(BUILD)/tests/%.o $(BUILD)/commands.a $(BUILD)/stages.a $(BUILD)/libktally.a
 	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS) $(LINES_LIBS)
 
+# What OTLP profiles are read with, which is not what they are written with.
+$(BUILD)/tests/profiles.pb-c.c $(BUILD)/tests/profiles.pb-c.h &: tests/user/profiles.proto
+	@mkdir -p $(@D)
+	protoc-c --proto_path=tests/user --c_out=$(BUILD)/tests $<
+
+$(BUILD)/tests/profiles.pb-c.o: $(BUILD)/tests/profiles.pb-c.c
+	$(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
+
+PROFILE_TESTS = otlp_profiles send_profile
+$(PROFILE_TESTS:%=$(BUILD)/tests/%.o): override CPPFLAGS += -I$(BUILD)/tests
+$(PROFILE_TESTS:%=$(BUILD)/tests/%.o): | $(BUILD)/tests/profiles.pb-c.h
+$(PROFILE_TESTS:%=$(BUILD)/tests/%): $(BUILD)/tests/profiles.pb-c.o
+
 # What unwind tables are compared with.
 $(BUILD)/tests/unwind: LIBS += -ldw -lelf
 

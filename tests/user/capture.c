@@ -24,6 +24,7 @@ static char path[sizeof(directory) + 16];
 
 static const char host[] = "hostname=h\nrate=19\n";
 static const char symbols[] = "ffffffff81000000 T _text\nffffffff81000100 t start\n";
+static const char program[] = "\177ELF and all the rest of it";
 static const char mapped[] = "1000-2000 r-xp 0 08:01 5 /bin/x\n";
 
 static struct ktally_sample sample_of(uint64_t time)
@@ -38,21 +39,25 @@ static struct ktally_sample sample_of(uint64_t time)
 static int write_sample_capture(const char *to)
 {
 	struct capture_writer *writer;
-	struct ktally_sample sample;
+	size_t packed_bytes = 0;
+	void *packed = NULL;
 	int error = capture_create(&writer, to);
 
 	if (error)
 		return error;
 	capture_write(writer, CAPTURE_HOST, host, strlen(host));
 	capture_write_kallsyms(writer, symbols, strlen(symbols));
-	sample = sample_of(1);
-	capture_write_record(writer, &sample, sizeof(sample));
-	sample = sample_of(2);
-	capture_write_record(writer, &sample, sizeof(sample));
+	capture_write_record(writer, (struct ktally_sample[]) { sample_of(1) }, sizeof(struct ktally_sample));
+	capture_write_record(writer, (struct ktally_sample[]) { sample_of(2) }, sizeof(struct ktally_sample));
 	capture_write_mappings(writer, 77, 1234, "/bin/x", mapped, strlen(mapped));
 	capture_write_mappings(writer, 78, 1235, NULL, NULL, 0);
-	sample = sample_of(3);
-	capture_write_record(writer, &sample, sizeof(sample));
+	check_number(capture_pack(program, strlen(program), &packed, &packed_bytes), 0, "packs a file");
+	capture_write_file(writer, &(struct capture_file) { .identity.file = 9, .build_id_bytes = 2, .build_id = "ab",
+							    .status = KTALLY_FILE_DELETED, .content_bytes = strlen(program) },
+			   "/bin/y", packed, packed_bytes);
+	free(packed);
+	capture_write_file(writer, &(struct capture_file) { .identity.file = 10, .error = -ESTALE }, "", NULL, 0);
+	capture_write_record(writer, (struct ktally_sample[]) { sample_of(3) }, sizeof(struct ktally_sample));
 	return capture_close(writer);
 }
 
@@ -83,9 +88,16 @@ static void tell(struct buffer *told, const struct capture_item *item)
 		buffer_format(told, "K%d", is_text(item, symbols));
 		break;
 	case CAPTURE_MAPPINGS:
-		buffer_format(told, "M%u,%u,%s,%zu", (unsigned int)item->mm_id, item->pid, item->executable,
-			      item->bytes);
+		buffer_format(told, "M%u,%u,%s,%zu", (unsigned int)item->mm_id, item->pid, item->path, item->bytes);
 		break;
+	case CAPTURE_FILE:
+		buffer_format(told, "F%u,%s,%.*s,%u,%d,%d", item->file.identity.file, item->path,
+			      (int)item->file.build_id_bytes, item->file.build_id, item->file.status, item->file.error,
+			      item->bytes ? is_text(item, program) : -1);
+		break;
+	case CAPTURE_OWNER:
+	case CAPTURE_ACCOUNT:
+		break;		/* tests/user/owners.c has them */
 	case CAPTURE_RECORDS:
 		for (size_t i = 0; i < item->bytes / sizeof(*samples); i++)
 			buffer_format(told, "R%u", (unsigned int)samples[i].time);
@@ -112,7 +124,7 @@ static int read_all(const char *from, struct buffer *told)
 	return status;
 }
 
-static const char whole[] = "H1K1R1R2M77,1234,/bin/x,32M78,1235,,0R3";
+static const char whole[] = "H1K1R1R2M77,1234,/bin/x,32M78,1235,,0F9,/bin/y,ab,1,0,1F10,,,0,-116,-1R3";
 
 static void round_trip(void)
 {
@@ -188,7 +200,7 @@ static void cut_everywhere(void)
 		longest = told.bytes;
 	}
 	check_number(wrong_end, 0, "a cut capture ends with -ENODATA, without its first 8 bytes it is none");
-	check_number(ends, 6, "or with 0 where a chunk ends, the last aside");
+	check_number(ends, 8, "or with 0 where a chunk ends, the last aside");
 	check_number(wrong_text, 0, "and gives a beginning of what the whole gives");
 	check_number(shrinks, 0, "the longer it is the more");
 	check(partial >= 40, "whole records of a chunk that is cut are among that (%u)", partial);
@@ -248,6 +260,10 @@ static void lies(void)
 	check_number(read_chunk(CAPTURE_MAPPINGS, 0, 16, &mappings, 16), -EBADMSG, "a path of 4 GiB");
 	mappings.executable_bytes = 0;
 	check_number(read_chunk(CAPTURE_MAPPINGS, 0, 16, &mappings, 16), 1000, "mappings without path and text");
+	check_number(read_chunk(CAPTURE_OWNER, 0, 8, content, 8), -EBADMSG, "an owner without its header");
+	check_number(read_chunk(CAPTURE_OWNER, 0, 16, content, 16), 1000, "an owner of whom nothing is said");
+	check_number(read_chunk(CAPTURE_OWNER, 0, CAPTURE_OWNER_MOST + 1, content, 64), -EBADMSG, "one of whom too much is");
+	check_number(read_chunk(CAPTURE_ACCOUNT, 0, CAPTURE_ACCOUNT_MOST + 1, content, 64), -EBADMSG, "an account that is too long");
 	check_number(read_chunk(CAPTURE_KALLSYMS, 0, 64, content, 64), -EBADMSG, "names that are not compressed data");
 	check_number(read_chunk(CAPTURE_KALLSYMS, 0, 0, content, 0), -EBADMSG, "names that are nothing");
 

@@ -5,6 +5,7 @@
 
 #include "check.h"
 #include "cli/check.h"
+#include "cli/rules.h"
 #include "command.h"
 #include "fake.h"
 #include "lib/libktally.h"
@@ -245,12 +246,33 @@ static void check_this_host(void)
 	result_free(&result);
 }
 
+/* Patterns that match, that do not, and an area without any. */
+static void check_patterns(void)
+{
+	static const char kallsyms[] = "ffffffff81000000 T tcp_recvmsg\n0000000000000000 t tcp_v4_rcv.isra.0\t[m]\n"
+				       "ffffffff81000000 d udp_sendmsg\nffffffff81000000 T\nnonsense\n T x\nffffffff81000000 W schedule";
+	struct buffer text = { 0 };
+	size_t without = rules_write(&text, kallsyms, sizeof(kallsyms) - 1);
+	const char *read = strstr(text.data, "    kernel/network/tcp/read"), *end = read ? strstr(read, "kernel/network/tcp/write") : NULL;
+
+	check(strstr(text.data, "match none of the 3 functions"), "functions are counted");
+	check(read && end && memmem(read, (size_t)(end - read), " tcp_rcv*", 9), "a pattern that matches nothing is named");
+	check(end && !memmem(read, (size_t)(end - read), " tcp_recvmsg*", 13), "one that matches is not");
+	check(strstr(text.data, "!!  kernel/network/udp/write"), "data are no functions: an area without any has a mark");
+	check(without > 20, "%zu areas and causes are without any", without);
+	check(strstr(text.data, "\nCAUSES OF WAITS\n") && strstr(text.data, "!!  io/disk"), "and so are causes of waits");
+	buffer_free(&text);
+	check_number(rules_write(&text, "", 0) > without, 1, "of no names there are more");
+	buffer_free(&text);
+}
+
 int main(void)
 {
 	char command[64];
 
 	if (!mkdtemp(directory))
 		message_fatal(EXIT_FAILED, "cannot make %s: %m", directory);
+	check_patterns();
 	check_empty_host();
 	check_full_host();
 	check_judgement();

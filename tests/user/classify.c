@@ -7,6 +7,8 @@
 #include "base/message.h"
 #include "check.h"
 #include "classify/classify.h"
+#include "classify/library.h"
+#include "classify/rules.h"
 
 /* A stack of kernel functions, leaf first, separated by blanks; "?" has no name. */
 static struct class kernel_class(const char *functions)
@@ -129,9 +131,12 @@ static void areas(void)
 		{ "kernel/filesystem", "p9_virtio_request p9_client_rpc v9fs_vfs_getattr vfs_statx" SYSCALL("newfstatat") },
 		{ "kernel/filesystem", "clear_page_erms shmem_get_folio shmem_write_begin generic_perform_write shmem_file_write_iter vfs_write"
 				       " ksys_write" },
-		{ "kernel/memory", "clear_page_erms __alloc_pages handle_mm_fault do_user_addr_fault exc_page_fault asm_exc_page_fault" },
-		{ "kernel/memory", "asm_exc_page_fault" },
-		{ "kernel/memory", "shrink_folio_list shrink_lruvec shrink_node balance_pgdat kswapd kthread" },
+		{ "kernel/memory/fault", "clear_page_erms __alloc_pages handle_mm_fault do_user_addr_fault exc_page_fault asm_exc_page_fault" },
+		{ "kernel/memory/fault", "asm_exc_page_fault" },
+		{ "kernel/memory/slab", "get_page_from_freelist alloc_pages allocate_slab ___slab_alloc kmem_cache_alloc_noprof foo" },
+		{ "kernel/memory/pages", "clear_page_erms get_page_from_freelist alloc_pages_mpol foo" },
+		{ "kernel/memory/reclaim", "shrink_node do_try_to_free_pages __alloc_pages_slowpath alloc_pages handle_mm_fault" },
+		{ "kernel/memory/reclaim", "shrink_folio_list shrink_lruvec shrink_node balance_pgdat kswapd kthread" },
 		{ "kernel/memory", "unmap_page_range unmap_vmas do_vmi_munmap __vm_munmap" SYSCALL("munmap") },
 		{ "kernel/synchronization", "__schedule schedule futex_wait_queue do_futex" SYSCALL("futex") },
 		{ "kernel/synchronization", "native_queued_spin_lock_slowpath _raw_spin_lock foo" },
@@ -194,8 +199,8 @@ static void leaves(void)
 		{ FRAME_NATIVE, "[vdso]", NULL, "/bin/date", NULL, "native", "native/linux-vdso", "linux-vdso" },
 		{ FRAME_NATIVE, "/usr/bin/python3.11", NULL, "/usr/bin/python3.11", "cpython", "cpython", "cpython", NULL },
 		{ FRAME_NATIVE, "/usr/bin/python3.11 (deleted)", NULL, "/usr/bin/python3.11", "cpython", "cpython", "cpython", NULL },
-		{ FRAME_NATIVE, "/usr/bin/python3.12", NULL, "/usr/bin/python3.11", "cpython", "native", "native/python3.12", NULL },
-		{ FRAME_NATIVE, "/opt/bin/python3.11", NULL, "/usr/bin/python3.11", "cpython", "native", "native/python3.11", NULL },
+		{ FRAME_NATIVE, "/usr/bin/python3.12", NULL, "/usr/bin/python3.11", "cpython", "native", "native/python", NULL },
+		{ FRAME_NATIVE, "/opt/bin/python3.11", NULL, "/usr/bin/python3.11", "cpython", "native", "native/python", NULL },
 		{ FRAME_NATIVE, "/usr/lib/libpython3.11.so.1.0", NULL, "/usr/bin/uwsgi", NULL, "cpython", "cpython", "libpython3.11" },
 		{ FRAME_NATIVE, "/usr/lib/libz.so.1.2.13", NULL, "/usr/bin/python3.11", "cpython", "native", "native/libz", "libz" },
 		{ FRAME_NATIVE, "/usr/bin/dockerd", NULL, "/usr/bin/dockerd", "go", "go", "go", NULL },
@@ -251,6 +256,71 @@ static void libraries(void)
 		check_string(library_name(cases[i].path), cases[i].name, "library of \"%s\"", cases[i].path ? cases[i].path : "(none)");
 }
 
+/* A star within a word stands for itself, which no function of the kernel has in its name. */
+static void patterns(void)
+{
+	unsigned int wrong = 0;
+
+	for (unsigned int i = 0; i < rules_count; i++) {
+		for (const char *star = rules[i].patterns; (star = strchr(star, '*')); star++) {
+			bool first = star == rules[i].patterns || star[-1] == ' ', last = !star[1] || star[1] == ' ';
+
+			wrong += !first && !last;
+		}
+	}
+	check_number(wrong, 0, "no built-in pattern has a star within");
+}
+
+static void programs(void)
+{
+	static const struct {
+		const char *name, *wanted;
+	} cases[] = {
+		{ "python3.11", "python" }, { "perl5.36.0", "perl" }, { "lua5.4", "lua" }, { "gcc-12", "gcc" }, { "clang-14", "clang" },
+		{ "node-v20.1", "node-v" }, { "postgres-15.2", "postgres" }, { "sha256sum", "sha256sum" }, { "python3", "python3" },
+		{ "bzip2", "bzip2" }, { "qemu-system-x86_64", "qemu-system-x86_64" }, { "x86_64-linux-gnu-gcc-12", "x86_64-linux-gnu-gcc" },
+		{ "a.", "a." }, { "a.5", "a.5" }, { "5.36", "5.36" }, { "-12", "-12" }, { "x", "x" }, { "ntdll.dll", "ntdll.dll" },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		check_string(program_name(cases[i].name, strlen(cases[i].name)), cases[i].wanted, "program \"%s\"", cases[i].name);
+}
+
+/* Which user code called the kernel. */
+static void callers(void)
+{
+	static const struct {
+		const char *objects, *caller;
+		const char *runtime;
+	} cases[] = {
+		{ "/lib/libc.so.6 /usr/lib/libssl.so.3 /usr/bin/nginx", "native/libssl", NULL },
+		{ "/lib/libc.so.6 /lib/libpthread-2.31.so /usr/bin/nginx", "native/nginx", NULL },
+		{ "[vdso] /lib/libc.so.6", "native/linux-vdso", NULL },
+		{ "/usr/bin/nginx", "native/nginx", NULL },
+		{ "/lib/libc.so.6 /usr/bin/python3.11", "cpython", "cpython" },
+		{ "/memfd:x /usr/lib/libjvm.so", "jvm", NULL },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct stack *stack = memory_zeroed(1, sizeof(*stack) + 8 * sizeof(stack->frames[0]));
+
+		stack->kernel_frames = 1;
+		stack->frames[0] = (struct frame){ .kind = FRAME_KERNEL, .function = intern("ksys_read"), .object = intern("[kernel]") };
+		for (const char *at = cases[i].objects; *at; at += strspn(at, " ")) {
+			size_t bytes = strcspn(at, " ");
+
+			stack->frames[1 + stack->user_frames++] = (struct frame){ .kind = FRAME_NATIVE,
+										  .object = intern_bytes(at, bytes) };
+			at += bytes;
+		}
+		classify(stack, intern("/usr/bin/python3.11"), cases[i].runtime);
+		check_string(stack->class.caller, cases[i].caller, "called from %s", cases[i].objects);
+		check_string(stack->class.area, "kernel/filesystem", "and still in the kernel");
+		free(stack);
+	}
+	check_string(kernel_class("ksys_read").caller, "native/program", "the program itself");
+}
+
 static void syscalls(void)
 {
 	check_string(syscall_name(0, false), "read", "64-bit 0");
@@ -277,6 +347,9 @@ int main(void)
 	areas();
 	leaves();
 	libraries();
+	patterns();
+	programs();
+	callers();
 	syscalls();
 	return check_end();
 }

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""An HTTP server for tests/user/otlp.c. It does what the path says, and writes a line for each request to the log.
+"""An HTTP server for tests/user/sender.c. It does what the path says, and writes a line for each request to the log.
 
 Usage: collector.py LOG [CERTIFICATE KEY]. It prints its process id and its ports: plain, TLS, TLS with client certificates;
 the last two only with a certificate, which then vouches for clients too.

@@ -129,6 +129,18 @@ static inline void recording_write_sample(struct capture_writer *writer, uint16_
 	capture_write_record(writer, &sample, sizeof(sample));
 }
 
+/* What was learnt of their owners, and the kernel's account. */
+static inline void recording_write_owners(struct capture_writer *writer)
+{
+	static const char space[] = "service.name=shop\nservice.version=1\n";
+	static const char cgroup[] = "path=/docker/0123456789abcdef\ncontainer.id=0123456789abcdef\n";
+	static const char account[] = "0 20000000 25000000\n77 10000000 9000000\n";
+
+	capture_write_owner(writer, 0x9000000000000001, 0, space, strlen(space));
+	capture_write_owner(writer, 0, 77, cgroup, strlen(cgroup));
+	capture_write(writer, CAPTURE_ACCOUNT, account, strlen(account));
+}
+
 /* mappings: written before the records that need them, or after. */
 static inline void recording_make(const char *path, bool mappings_first)
 {
@@ -157,6 +169,7 @@ static inline void recording_make(const char *path, bool mappings_first)
 	capture_write_kallsyms(writer, names, strlen(names));
 	if (mappings_first)
 		capture_write_mappings(writer, 0x9000000000000001, 10, "/nonexistent/openssl", maps, strlen(maps));
+	recording_write_owners(writer);
 	recording_write_task(writer, 0xa1, 10, 10, "openssl");
 	recording_write_task(writer, 0xa2, 10, 11, "0123456789abcdef");
 	recording_write_task(writer, 0xa3, 2, 2, "kthreadd");

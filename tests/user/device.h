@@ -7,6 +7,7 @@
 #define KTALLY_DEVICE_H
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -34,6 +35,10 @@ static struct {
 	unsigned int setups, mappings;
 	int mmap_error, poll_error;
 	short events;			/* 0: POLLIN when there is something */
+	const char *file;		/* what KTALLY_IOC_OPEN_FILE opens */
+	int file_error, table_error;	/* errno */
+	uint32_t files_opened, tables, table_file, table_rows;
+	bool hold;			/* opening waits for as long as this is set */
 	int timeout;			/* of the last poll() */
 } device;
 
@@ -92,31 +97,41 @@ static void plug_in(void)
 	add_ring(1);
 }
 
-/* The module maps the data twice; a file cannot, so every record is written twice. Numbers a ring's records from 0. */
-static bool write_record(unsigned int cpu, uint16_t size)
+/* The module maps the data twice; a file cannot, so every record is written twice. False: there is no room. */
+static bool write_bytes(unsigned int cpu, const void *record, uint16_t size)
+{
+	unsigned char *data = device.areas[cpu] + 2 * KTALLY_PAGE_BYTES;
+	uint64_t at = device.head[cpu] % RING_BYTES;
+	const struct ktally_record *header = record;
+
+	if (device.head[cpu] + header->size - tail_of(cpu) > RING_BYTES)
+		return false;
+	memcpy(data + at, record, size);
+	if (at + size > RING_BYTES)
+		memcpy(data, data + RING_BYTES, at + size - RING_BYTES);
+	else
+		memcpy(data + RING_BYTES + at, record, size);
+	device.head[cpu] += header->size;
+	__atomic_store_n(&producer_of(cpu)->head, device.head[cpu], __ATOMIC_RELEASE);
+	return true;
+}
+
+/* Numbers a ring's records from 0. */
+static inline bool write_record(unsigned int cpu, uint16_t size)
 {
 	struct ktally_sample sample = {
 		.header = { .type = KTALLY_RECORD_SAMPLE, .size = size, .cpu = (uint16_t)cpu },
 		.time = device.written[cpu], .stack_id = 1, .task_id = 1, .weight = 5,
 	};
-	unsigned char *data = device.areas[cpu] + 2 * KTALLY_PAGE_BYTES;
-	uint64_t at = device.head[cpu] % RING_BYTES;
 
-	if (device.head[cpu] + size - tail_of(cpu) > RING_BYTES)
+	if (!write_bytes(cpu, &sample, sizeof(sample)))
 		return false;
-	memcpy(data + at, &sample, sizeof(sample));
-	if (at + sizeof(sample) > RING_BYTES)
-		memcpy(data, data + RING_BYTES, at + sizeof(sample) - RING_BYTES);
-	else
-		memcpy(data + RING_BYTES + at, &sample, sizeof(sample));
-	device.head[cpu] += size;
 	device.written[cpu]++;
 	producer_of(cpu)->samples++;
-	__atomic_store_n(&producer_of(cpu)->head, device.head[cpu], __ATOMIC_RELEASE);
 	return true;
 }
 
-static void write_records(unsigned int cpu, unsigned int count)
+static inline void write_records(unsigned int cpu, unsigned int count)
 {
 	while (count--)
 		write_record(cpu, sizeof(struct ktally_sample));
@@ -128,6 +143,38 @@ static int answer(int error)
 		errno = error;
 		return -1;
 	}
+	return 0;
+}
+
+static int open_file(struct ktally_open_file *argument)
+{
+	while (__atomic_load_n(&device.hold, __ATOMIC_ACQUIRE))
+		usleep(1000);
+	__atomic_add_fetch(&device.files_opened, 1, __ATOMIC_RELEASE);
+	if (argument->size != KTALLY_OPEN_FILE_SIZE_V1 || argument->flags)
+		return answer(EINVAL);
+	if (device.file_error)
+		return answer(device.file_error);
+	if (argument->path) {
+		if (argument->path_bytes <= strlen(device.file))
+			return answer(ENAMETOOLONG);
+		strcpy((char *)(uintptr_t)argument->path, device.file);
+	}
+	argument->status = access(device.file, F_OK) ? KTALLY_FILE_DELETED : 0;
+	argument->fd = open(device.file, O_RDONLY | O_CLOEXEC);
+	return argument->fd < 0 ? -1 : 0;
+}
+
+static int load_table(struct ktally_load_table *argument)
+{
+	if (argument->size != KTALLY_LOAD_TABLE_SIZE_V1)
+		return answer(EINVAL);
+	if (device.table_error)
+		return answer(device.table_error);
+	device.tables++;
+	device.table_file = argument->file;
+	device.table_rows = argument->row_count;
+	argument->evicted = 2;
 	return 0;
 }
 
@@ -166,6 +213,10 @@ int ioctl(int fd, unsigned long request, ...)
 	case KTALLY_IOC_SET_RATE:
 		device.rate = ((struct ktally_rate *)argument)->rate;
 		return ((struct ktally_rate *)argument)->size == KTALLY_RATE_SIZE_V1 ? 0 : answer(EINVAL);
+	case KTALLY_IOC_OPEN_FILE:
+		return open_file(argument);
+	case KTALLY_IOC_LOAD_TABLE:
+		return load_table(argument);
 	case KTALLY_IOC_FLUSH:
 		device.flags = ((struct ktally_flush *)argument)->flags;
 		return ((struct ktally_flush *)argument)->size == KTALLY_FLUSH_SIZE_V1 ? 0 : answer(EINVAL);

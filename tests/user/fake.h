@@ -31,13 +31,24 @@ static const struct export_host fake_host = {
 	.cpus = 4,
 };
 
+/* The owner of processes of that name: the same one for the life of the test. */
+static inline const struct owner *fake_owner(const char *process)
+{
+	static struct owners *owners;
+	const struct owner owner = { { [OWNER_SERVICE] = process, [OWNER_PROCESS] = process } };
+
+	if (!owners)
+		owners = owners_create(OWNER_BY_PROCESS, 100000);
+	return owners_get(owners, &owner);
+}
+
 static inline struct profile *fake_profile(void)
 {
 	struct profile *profile = memory_zeroed(1, sizeof(*profile));
 
 	profile->options.cells = true;
-	profile->oncpu.tally = tally_create(0);
-	profile->offcpu.tally = tally_create(0);
+	profile->oncpu.tally = tally_create(0, fake_owner("other"));
+	profile->offcpu.tally = tally_create(0, fake_owner("other"));
 	profile->symbols = symbols_create(0);
 	profile->first_time = 50000000000ULL;
 	profile->last_time = 70000000000ULL;
@@ -67,13 +78,14 @@ static inline void fake_free(struct profile *profile)
 static inline struct task *fake_task(struct profile *profile, uint32_t pid, uint32_t tid, const char *process,
 				     const char *comm)
 {
-	struct task *task = memory_zeroed(1, sizeof(*task));
+	struct task *task = memory_zeroed(1, sizeof(*task) + strlen(process) + 1);
 
 	task->id = profile->tasks.used + 1;
 	task->mm_id = pid;
 	task->pid = pid;
 	task->tid = tid;
-	task->process_name = intern(process);
+	task->process_name = strcpy((char *)(task + 1), process);	/* each its own, as of real ones */
+	task->owner = fake_owner(process);
 	task->comm = intern(comm);
 	map_put(&profile->tasks, task->id, task);
 	return task;
@@ -148,7 +160,7 @@ static inline void fake_source_cell(struct profile_source *source, const struct 
 		.stack = stack, .task = task, .cause = class.cause, .samples = samples, .weight = weight,
 	};
 	map_put(&source->cells, source->cells.used + 1, cell);
-	tally_add(source->tally, tally_row(source->tally, task->process_name, &class, class.syscall_name), samples, weight);
+	tally_add(source->tally, tally_row(source->tally, task->owner, &class, class.syscall_name), samples, weight);
 	source->samples += samples;
 	source->weight += weight;
 }

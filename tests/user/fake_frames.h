@@ -74,7 +74,7 @@ static inline struct fake_table read_fake(const struct buffer *file)
 	fake.error = elf_open(&elf, &source);
 	if (fake.error)
 		return fake;
-	fake.error = unwind_read(&fake.table, &elf, NULL, UNWIND_TABLE_BYTES_MOST, &fake.statistics);
+	fake.error = unwind_read(&fake.table, &elf, NULL, KTALLY_UNWIND_BYTES_MAX, &fake.statistics);
 	if (!fake.error && unwind_table_check(&fake.table))
 		fake.error = -1;
 	elf_close(&elf);

@@ -20,6 +20,38 @@ static struct ktally_session *start(void)
 	return session;
 }
 
+static void files(void)
+{
+	struct ktally_load_table table = { .file = 9, .row_count = 3 };
+	struct ktally_session *session;
+	char path[KTALLY_PATH_BYTES_MAX];
+	uint32_t status = 77;
+	int fd;
+
+	plug_in();
+	session = start();
+	device.file = "/proc/self/exe";
+	fd = ktally_open_file(session, 9, path, sizeof(path), &status);
+	check(fd >= 0 && fcntl(fd, F_GETFD) == FD_CLOEXEC, "a file is opened");
+	check_string(path, device.file, "its path");
+	check_number(status, 0, "it is there");
+	close(fd);
+	fd = ktally_open_file(session, 9, NULL, 4096, NULL);
+	check(fd >= 0, "without path and status too");
+	close(fd);
+	check_number(ktally_open_file(session, 9, path, 3, &status), -ENAMETOOLONG, "no room for the path");
+	device.file_error = ESTALE;
+	errno = 12345;
+	check_number(ktally_open_file(session, 9, path, sizeof(path), &status), -ESTALE, "a file that is gone");
+	check_number(ktally_load_table(session, &table), 0, "a table is loaded");
+	check_number(table.evicted, 2, "and says what had to go for it");
+	check(device.table_file == 9 && device.table_rows == 3, "as it was given");
+	device.table_error = EEXIST;
+	check_number(ktally_load_table(session, &table), -EEXIST, "a table that is there");
+	check_number(errno, 12345, "errno is left alone");
+	ktally_close(session);
+}
+
 static uint64_t read_all(struct ktally_session *session, uint64_t *wrong)
 {
 	static uint64_t next[CPUS];
@@ -298,6 +330,7 @@ static void endings(void)
 int main(void)
 {
 	opening();
+	files();
 	bad_answers();
 	reading();
 	fairness();

@@ -1,199 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The OTLP metrics: protobuf read by a parser that has only the field numbers of opentelemetry-proto, JSON read by Python;
- * both must say the same, and their sums must be those that went into the tally.
+ * The OTLP metrics: protobuf read by a parser that has only the field numbers (metrics_lines.h), JSON read by Python; both
+ * must say the same, and their sums must be those that went into the tally.
  */
 #include <inttypes.h>
 #include <unistd.h>
 
 #include "check.h"
 #include "fake.h"
-
-/* ---- the wire format ---- */
-
-struct field {
-	const uint8_t *at, *end;	/* what comes after it, within the message */
-	unsigned int number;
-	uint64_t value;			/* varint, fixed64 */
-	const uint8_t *data;		/* bytes, else NULL */
-	size_t bytes;
-};
-
-static bool malformed;
-
-static uint64_t read_varint(const uint8_t **at, const uint8_t *end)
-{
-	uint64_t value = 0;
-
-	for (unsigned int shift = 0; *at < end && shift < 64; shift += 7) {
-		uint8_t byte = *(*at)++;
-
-		value |= (uint64_t)(byte & 0x7f) << shift;
-		if (!(byte & 0x80))
-			return value;
-	}
-	malformed = true;
-	return 0;
-}
-
-static bool next_field(struct field *field)
-{
-	uint64_t tag;
-
-	if (field->at >= field->end)
-		return false;
-	tag = read_varint(&field->at, field->end);
-	*field = (struct field){ .at = field->at, .end = field->end, .number = (unsigned int)(tag >> 3) };
-	switch (tag & 7) {
-	case 0:
-		field->value = read_varint(&field->at, field->end);
-		return !malformed;
-	case 1:
-		if (field->end - field->at < 8)
-			break;
-		memcpy(&field->value, field->at, 8);
-		field->at += 8;
-		return true;
-	case 2:
-		field->bytes = read_varint(&field->at, field->end);
-		if (malformed || field->bytes > (size_t)(field->end - field->at))
-			break;
-		field->data = field->at;
-		field->at += field->bytes;
-		return true;
-	}
-	malformed = true;
-	return false;
-}
-
-#define for_each_field(cursor, message, size)	\
-	for (*(cursor) = (struct field){ .at = (message), .end = (message) + (size) }; next_field(cursor);)
-
-/* ---- a request as lines: "process metric unit temporality monotonic {key=value,...} start end value" ---- */
-
-static void read_attribute(struct buffer *text, const uint8_t *data, size_t bytes)
-{
-	struct field field, inner;
-
-	for_each_field(&field, data, bytes) {
-		if (field.number == 1)
-			buffer_format(text, "%.*s=", (int)field.bytes, field.data);
-		else if (field.number == 2)
-			for_each_field(&inner, field.data, field.bytes)
-				if (inner.number == 1)
-					buffer_format(text, "%.*s,", (int)inner.bytes, inner.data);
-	}
-}
-
-static void read_point(struct buffer *lines, const char *prefix, const uint8_t *data, size_t bytes)
-{
-	struct buffer attributes = { 0 };
-	uint64_t start = 0, end = 0;
-	struct field field;
-	char value[64] = "none";
-	double seconds;
-
-	buffer_string(&attributes, "");
-	for_each_field(&field, data, bytes) {
-		if (field.number == 2)
-			start = field.value;
-		else if (field.number == 3)
-			end = field.value;
-		else if (field.number == 7)
-			read_attribute(&attributes, field.data, field.bytes);
-		else if (field.number == 6)
-			snprintf(value, sizeof(value), "%" PRId64, (int64_t)field.value);
-		else if (field.number == 4) {
-			memcpy(&seconds, &field.value, sizeof(seconds));
-			snprintf(value, sizeof(value), "%.9f", seconds);
-		}
-	}
-	buffer_format(lines, "%s {%s} %" PRIu64 " %" PRIu64 " %s\n", prefix, attributes.data, start, end, value);
-	buffer_free(&attributes);
-}
-
-static void read_metric(struct buffer *lines, const char *process, const uint8_t *data, size_t bytes)
-{
-	struct field field = { 0 }, sum = { 0 }, name = { 0 }, unit = { 0 }, inner;
-	unsigned int temporality = 0, monotonic = 0;
-	char prefix[512];
-
-	for_each_field(&field, data, bytes) {
-		if (field.number == 1)
-			name = field;
-		else if (field.number == 3)
-			unit = field;
-		else if (field.number == 7)
-			sum = field;
-	}
-	for_each_field(&inner, sum.data, sum.bytes) {
-		if (inner.number == 2)
-			temporality = (unsigned int)inner.value;
-		else if (inner.number == 3)
-			monotonic = (unsigned int)inner.value;
-	}
-	snprintf(prefix, sizeof(prefix), "%s %.*s %.*s %u %u", process, (int)name.bytes, name.data, (int)unit.bytes, unit.data,
-		 temporality, monotonic);
-	for_each_field(&inner, sum.data, sum.bytes)
-		if (inner.number == 1)
-			read_point(lines, prefix, inner.data, inner.bytes);
-}
-
-/* What resources have in common goes before the first line, once. */
-static void read_resource(struct buffer *lines, struct buffer *common, const uint8_t *data, size_t bytes)
-{
-	struct buffer attributes = { 0 };
-	struct field field, scope, inner;
-	const char *process;
-
-	buffer_string(&attributes, "");
-	for_each_field(&field, data, bytes)
-		if (field.number == 1)
-			for_each_field(&inner, field.data, field.bytes)
-				if (inner.number == 1)
-					read_attribute(&attributes, inner.data, inner.bytes);
-	process = strstr(attributes.data, "process.executable.name=");
-	if (process) {
-		attributes.data[strlen(attributes.data) - 1] = '\0';
-		process += strlen("process.executable.name=");
-	}
-	buffer_clear(common);
-	buffer_format(common, "%.*s", process ? (int)(process - 24 - attributes.data) : 1000, attributes.data);
-	for_each_field(&field, data, bytes)
-		if (field.number == 2)
-			for_each_field(&scope, field.data, field.bytes)
-				if (scope.number == 2)
-					read_metric(lines, process ? process : "-", scope.data, scope.bytes);
-	buffer_free(&attributes);
-}
-
-static size_t count_of(const char *text, const char *what)
-{
-	size_t count = 0;
-
-	for (text = strstr(text, what); text; text = strstr(text + strlen(what), what))
-		count++;
-	return count;
-}
-
-static char *lines_of(const struct buffer *request, char **common, size_t *resources)
-{
-	struct buffer lines = { 0 }, shared = { 0 };
-	struct field field;
-
-	malformed = false;
-	*resources = 0;
-	buffer_string(&lines, "");
-	buffer_string(&shared, "");
-	for_each_field(&field, (const uint8_t *)request->data, request->bytes) {
-		malformed |= field.number != 1;
-		read_resource(&lines, &shared, field.data, field.bytes);
-		(*resources)++;
-	}
-	check(!malformed, "the request is well-formed");
-	*common = shared.data;
-	return lines.data;
-}
+#include "metrics_lines.h"
 
 /* The same lines of the JSON, by Python. */
 static const char script[] =
@@ -202,13 +17,13 @@ static const char script[] =
 	"for resource in json.load(open(sys.argv[1], encoding='utf-8'))['resourceMetrics']:\n"
 	"    attributes = {a['key']: a['value']['stringValue'] for a in resource['resource']['attributes']}\n"
 	"    process = attributes.get('process.executable.name', '-')\n"
-	"    assert attributes['service.name'] == 'ktally' and process not in seen\n"
+	"    assert attributes['service.name'] == ('ktally' if process == '-' else process) and process not in seen\n"
 	"    seen.add(process)\n"
 	"    for scope in resource['scopeMetrics']:\n"
 	"        assert scope['scope']['name'] == 'ktally' and scope['scope']['version']\n"
 	"        for metric in scope['metrics']:\n"
 	"            total, sets = metric['sum'], set()\n"
-	"            assert total['isMonotonic'] is True and total['aggregationTemporality'] == 1\n"
+	"            assert total['isMonotonic'] is True and total['aggregationTemporality'] == 2\n"
 	"            for point in total['dataPoints']:\n"
 	"                text = ''.join('%s=%s,' % (a['key'], a['value']['stringValue']) for a in point['attributes'])\n"
 	"                assert text not in sets\n"
@@ -249,7 +64,7 @@ static struct class class_of(const char *runtime, const char *area, const char *
 
 static void add(struct profile *profile, const char *process, struct class class, const char *syscall, uint64_t samples, uint64_t weight)
 {
-	tally_add(profile->oncpu.tally, tally_row(profile->oncpu.tally, intern(process), &class, intern(syscall)), samples, weight);
+	tally_add(profile->oncpu.tally, tally_row(profile->oncpu.tally, fake_owner(process), &class, intern(syscall)), samples, weight);
 	profile->oncpu.samples += samples;
 	profile->oncpu.weight += weight;
 }
@@ -275,8 +90,11 @@ static struct profile *example(void)
 	profile->lost[KTALLY_LOST_FULL] = (struct ktally_loss){ 8, 80000000 };
 	profile->lost[KTALLY_LOST_BUSY] = (struct ktally_loss){ 9, 90000000 };
 	profile->lost[KTALLY_LOST_NOTICE] = (struct ktally_loss){ 11, 0 };
-	profile->stacks_truncated = 2;
+	profile->user_ends[KTALLY_END_COMPLETE] = 3;
+	profile->user_ends[KTALLY_END_NO_TABLE] = 2;
+	profile->tables = (struct profile_tables){ 14, 15, 16 };
 	profile->orphans = 12;
+	profile->delivery = (struct profile_delivery){ 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31 };
 	return profile;
 }
 
@@ -332,8 +150,24 @@ static void one_window(void)
 		"- ktally.samples.lost 1 1 1 {ktally.cause=busy,} 1000 2000 9",
 		"- ktally.samples.lost_time s 1 1 {ktally.cause=busy,} 1000 2000 0.090000000",
 		"- ktally.notices.lost 1 1 1 {} 1000 2000 11",
-		"- ktally.stacks.truncated 1 1 1 {} 1000 2000 2",
+		"- ktally.stacks.read 1 1 1 {ktally.stack.end=complete,} 1000 2000 3",
+		"- ktally.stacks.read 1 1 1 {ktally.stack.end=no_table,} 1000 2000 2",
+		"- ktally.tables.loaded 1 1 1 {} 1000 2000 14",
+		"- ktally.tables.failed 1 1 1 {} 1000 2000 15",
+		"- ktally.tables.evicted 1 1 1 {} 1000 2000 16",
 		"- ktally.samples.orphaned 1 1 1 {} 1000 2000 12",
+		"- ktally.export.requests 1 1 1 {} 1000 2000 20",
+		"- ktally.export.retries 1 1 1 {} 1000 2000 21",
+		"- ktally.export.batches.added 1 1 1 {} 1000 2000 22",
+		"- ktally.export.batches.spooled 1 1 1 {} 1000 2000 23",
+		"- ktally.export.batches.lost 1 1 1 {ktally.cause=refused,} 1000 2000 24",
+		"- ktally.export.batches.lost 1 1 1 {ktally.cause=spool_full,} 1000 2000 25",
+		"- ktally.export.batches.lost 1 1 1 {ktally.cause=memory_full,} 1000 2000 26",
+		"- ktally.export.batches.lost 1 1 1 {ktally.cause=damaged,} 1000 2000 27",
+		"- ktally.export.points.lost 1 1 1 {ktally.cause=refused,} 1000 2000 28",
+		"- ktally.export.points.lost 1 1 1 {ktally.cause=spool_full,} 1000 2000 29",
+		"- ktally.export.points.lost 1 1 1 {ktally.cause=memory_full,} 1000 2000 30",
+		"- ktally.export.points.lost 1 1 1 {ktally.cause=rejected,} 1000 2000 31",
 	};
 	struct profile *profile = example();
 	struct buffer request = { 0 };
@@ -354,7 +188,7 @@ static void one_window(void)
 		     "user and kernel samples and those without a runtime are all");
 	check_number(sum_of(lines, " ktally.cpu.time"), (profile->oncpu.weight + 500) / 1000, "times add up");
 	check(!strstr(lines, "nobody samples"), "no count for samples without a runtime");
-	check(!strstr(lines, "ktally.throttles") && !strstr(lines, "ktally.stacks.broken"), "nothing is said of what did not happen");
+	check(!strstr(lines, "ktally.throttles") && !strstr(lines, "ktally.stack.end=broken"), "nothing is said of what did not happen");
 	free(lines);
 	free(common);
 	buffer_free(&request);
@@ -381,33 +215,66 @@ static void windows(void)
 	check_number(count_of(lines, "- ktally.samples.lost 1 1 1 {ktally.cause=ring_full,} 2000 4000 1\n"), 1, "of ktally itself too");
 	check_number(points, 6, "three of the process, three of ktally");
 	free(lines);
-	profile->stacks_truncated = 0;
+	profile->user_ends[KTALLY_END_NO_TABLE] = 0;
 	export_and_read(profile, 4000, 5000, &lines, &points, &resources);
 	check_number(points, 0, "a counter that goes back is no data");
 	free(lines);
 	fake_free(profile);
 }
 
-static void many_processes(void)
+static struct owner *owner_of(const char *lines)
+{
+	struct owner_draft draft = { 0 };
+
+	owner_read(lines, strlen(lines), &draft);
+	return owner_copy(&draft.owner);
+}
+
+/* The attributes of a resource that has these of its own. */
+static void check_resource(const char *of_owner, const struct export_host *host, const char *expected, const char *what)
 {
 	struct profile *profile = fake_profile();
-	size_t points, resources;
-	char *lines;
+	struct owner *owner = owner_of(of_owner);
+	struct class class = class_of("native", "native/libc", NULL, NULL, NULL, "libc");
+	struct buffer request = { 0 };
+	size_t resources;
+	char *lines, *common;
 
-	for (unsigned int i = 0; i < 1000; i++) {
-		char name[32];
-
-		snprintf(name, sizeof(name), "process%03u", i);
-		add(profile, name, class_of("native", "native/libc", NULL, NULL, NULL, "libc"), NULL, 1, 1000 * (i + 1));
-	}
-	export_and_read(profile, 1, 2, &lines, &points, &resources);
-	check_number(resources, 251, "at most 250 processes");
-	check(strstr(lines, "process999 ") && strstr(lines, "process751 ") && !strstr(lines, "process750 "), "those with the most time");
-	check_number(count_of(lines, "other samples.native.count 1 1 1 {shlib_name=libc,} 1 2 751\n"), 1, "and the rest in one");
-	check_number(sum_of(lines, " samples.user.count"), 1000, "no sample is left out");
-	check_number(sum_of(lines, " ktally.cpu.time"), 1000 * 1001 / 2, "no time is left out");
+	tally_add(profile->oncpu.tally, tally_row(profile->oncpu.tally, owner, &class, NULL), 1, 1);
+	check_number(export_metrics_protobuf(&request, profile, host, 1, 2), 3, "three points");
+	lines = lines_of(&request, &common, &resources);
+	check_string(common, expected, "%s", what);
 	free(lines);
+	free(common);
+	buffer_free(&request);
 	fake_free(profile);
+	free(owner);
+}
+
+static void resources(void)
+{
+	static const char *const told[] = {
+		"deployment.environment.name=staging", "host.name=first", "service.name=profiler", "team=shop", "host.name=named",
+	};
+	struct deployment deployment = { .count = 0 };
+	struct export_host host = fake_host;
+
+	check_resource("service.name=shop\nservice.namespace=web\nsystemd.unit.name=shop.service\nk8s.pod.uid=1-2\n"
+		       "container.id=abc\nprocess.executable.name=python3.11\n", &host,
+		       "service.name=shop,service.namespace=web,systemd.unit.name=shop.service,k8s.pod.uid=1-2,container.id=abc,"
+		       "process.executable.name=python3.11,host.name=testhost,host.arch=amd64,os.type=linux,os.name=Debian GNU/Linux,"
+		       "os.version=12,", "a resource has what its owner has");
+	check_resource("", &host, "service.name=ktally,host.name=testhost,host.arch=amd64,os.type=linux,os.name=Debian GNU/Linux,"
+		       "os.version=12,", "all of a host is ktally's own");
+	for (size_t i = 0; i < sizeof(told) / sizeof(told[0]); i++)
+		check_number(deployment_set_text(&deployment, told[i]), 0, "%s", told[i]);
+	host.deployment = &deployment;
+	check_resource("service.name=shop\ndeployment.environment.name=production\n", &host,
+		       "service.name=shop,deployment.environment.name=production,host.name=named,team=shop,host.arch=amd64,os.type=linux,"
+		       "os.name=Debian GNU/Linux,os.version=12,", "the owner's go first, then what was told, then the host's");
+	check_resource("", &host, "deployment.environment.name=staging,host.name=named,service.name=profiler,team=shop,host.arch=amd64,"
+		       "os.type=linux,os.name=Debian GNU/Linux,os.version=12,", "what was told is said where nothing else is");
+	deployment_release(&deployment);
 }
 
 static void json(void)
@@ -449,7 +316,7 @@ int main(void)
 {
 	one_window();
 	windows();
-	many_processes();
+	resources();
 	json();
 	return check_end();
 }

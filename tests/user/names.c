@@ -74,6 +74,7 @@ static void mangled(void)
 		{ "_Z", NULL },
 		{ "_Z3fo", NULL },
 		{ "_R", NULL },
+		{ "_RNvNtC0mycrate3fooyaGr", NULL },	/* an empty name within, which libiberty gives without text */
 		{ "", NULL },
 		{ "_", NULL },
 		{ "_ZZZZZZ", NULL },

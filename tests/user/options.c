@@ -5,6 +5,7 @@
 
 #include "base/message.h"
 #include "check.h"
+#include "daemon/http_server.h"
 #include "daemon/options.h"
 
 #define ARGUMENTS_MAX 24
@@ -66,7 +67,7 @@ static void test_defaults(void)
 	check(options.session.kernel && options.session.all, "every process, with kernel frames");
 	check_number(options.session.rate, 0, "at the module's rate");
 	check(!options.session.off_cpu && options.session.keep_ns == 1000000, "without waits; with them, a share of those below 1 ms");
-	check(options.otlp && !options.endpoint && !options.out && !options.capture && !options.metrics_json, "and writes nothing");
+	check(options.otlp && !options.endpoint && !options.prometheus && !options.out && !options.spool && !options.capture && !options.metrics_json, "and writes nothing");
 	daemon_options_release(&options);
 }
 
@@ -75,7 +76,7 @@ static void test_all(void)
 	struct daemon_options options;
 
 	check_number(parse(&options, "--rate 199 --depth 64 --no-kernel --budget-ppm 5000 --ring-bytes 1M --interval 1.5 "
-			   "--stop-timeout 500ms --loop poll --off-cpu=20us --wait-min 5us"), -1, "options are taken");
+			   "--stop-timeout 500ms --spool-bytes 3G --loop poll --off-cpu=20us --wait-min 5us"), -1, "options are taken");
 	check_number(options.session.rate, 199, "--rate");
 	check_number(options.session.depth, 64, "--depth");
 	check(!options.session.kernel, "--no-kernel");
@@ -85,14 +86,38 @@ static void test_all(void)
 	check_number(options.session.wait_min_ns, 5000, "--wait-min");
 	check_number(options.interval, 1500, "--interval");
 	check_number(options.stop_timeout, 500, "--stop-timeout");
+	check_number(options.spool_bytes, 3LL << 30, "--spool-bytes");
 	check_number(options.loop, LOOP_POLL, "--loop");
 	daemon_options_release(&options);
 
-	check_number(parse(&options, "--out d --capture c --metrics-json m --endpoint http://h:4318"), -1, "so are places");
+	check_number(parse(&options, "--out d --capture c --metrics-json m --spool s --endpoint http://h:4318"), -1, "so are places");
+	check_string(options.spool, "s", "--spool");
 	check_string(options.out, "d", "--out");
 	check_string(options.capture, "c", "--capture");
 	check_string(options.metrics_json, "m", "--metrics-json");
 	check_string(options.endpoint, "http://h:4318/v1/metrics", "--endpoint");
+	daemon_options_release(&options);
+
+	check_number(parse(&options, "--json-lines l --json-lines-bytes 2M --json-lines-files 7 --control none --control-group g --profiles-endpoint http://p/x "
+			   "--profile 90s --profile-rate 49"), -1, "so are lines, and where profiles are asked for");
+	check_string(options.json_lines, "l", "--json-lines");
+	check_number(options.json_lines_bytes, 2 << 20, "--json-lines-bytes");
+	check_number(options.json_lines_files, 7, "--json-lines-files");
+	check_string(options.control, NULL, "--control none");
+	check_string(options.control_group, "g", "--control-group");
+	check_string(options.profiles_endpoint, "http://p/x", "--profiles-endpoint");
+	check_number(options.profile, 90000, "--profile");
+	check_number(options.profile_rate, 49, "--profile-rate");
+	daemon_options_release(&options);
+	check_number(parse(&options, "--prometheus 9464"), -1, "so is a port");
+	check(options.prometheus && http_address_is_loopback(&options.prometheus_address) &&
+	      http_address_port(&options.prometheus_address) == 9464, "--prometheus is on loopback when not told otherwise");
+	check(options.otlp && !options.cumulative && !options.elasticsearch, "and nothing is said of sending");
+	daemon_options_release(&options);
+	check_number(parse(&options, "--temporality cumulative --elasticsearch http://h:9200 --elasticsearch-namespace a"), -1, "so are other backends");
+	check(options.cumulative, "--temporality");
+	check_string(options.elasticsearch, "http://h:9200", "--elasticsearch");
+	check_string(options.elasticsearch_namespace, "a", "--elasticsearch-namespace");
 	daemon_options_release(&options);
 }
 
@@ -111,7 +136,17 @@ static void test_nonsense(void)
 	refuses("--wait-min 1ms", "--off-cpu");
 	refuses("--interval 0", "--interval");
 	refuses("--interval never", "never");
+	refuses("--spool-bytes 1000K", "from 1M");
+	refuses("--spool-bytes 1025G", "to 1024G");
 	refuses("--endpoint localhost:4318", "not a URL");
+	refuses("--json-lines-bytes 1", "1K to 1024G");
+	refuses("--profile 2h", "--profile");
+	refuses("--profile-rate 0", "1 to 10000");
+	refuses("--json-lines-files 0", "1 to 1000");
+	refuses("--temporality both", "neither delta nor cumulative");
+	refuses("--elasticsearch h:9200", "not a URL");
+	refuses("--elasticsearch-namespace A-b", "index's name");
+	refuses("--prometheus metrics:9464", "no numeric address");
 	refuses("--loop epoll", "neither io_uring nor poll");
 	refuses("--endpoint http://a --endpoint ftp://b", "not a URL");
 	refuses("now", "one word too many");
@@ -162,6 +197,38 @@ static void test_environment(void)
 	parse(&options, "");
 	check(options.otlp && strstr(last_message(), "console"), "an exporter that there is none of is ignored with a warning");
 	daemon_options_release(&options);
+	setenv("OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE", "Cumulative", 1);
+	parse(&options, "");
+	check(options.cumulative, "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE");
+	daemon_options_release(&options);
+	parse(&options, "--temporality delta");
+	check(!options.cumulative, "the option goes before it");
+	daemon_options_release(&options);
+	last_message();
+	setenv("OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE", "both", 1);
+	parse(&options, "");
+	check(!options.cumulative && strstr(last_message(), "=both is ignored"), "nonsense in it is ignored with a warning");
+	daemon_options_release(&options);
+	unsetenv("OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE");
+	setenv("OTEL_METRICS_EXPORTER", "prometheus", 1);
+	parse(&options, "");
+	check(!options.otlp && options.prometheus && http_address_port(&options.prometheus_address) == 9464 &&
+	      http_address_is_loopback(&options.prometheus_address), "OTEL_METRICS_EXPORTER=prometheus");
+	daemon_options_release(&options);
+	setenv("OTEL_METRICS_EXPORTER", "otlp, prometheus", 1);
+	setenv("OTEL_EXPORTER_PROMETHEUS_HOST", "::", 1);
+	setenv("OTEL_EXPORTER_PROMETHEUS_PORT", "9999", 1);
+	parse(&options, "");
+	check(options.otlp && options.prometheus && http_address_port(&options.prometheus_address) == 9999 &&
+	      !http_address_is_loopback(&options.prometheus_address), "both, and OTEL_EXPORTER_PROMETHEUS_HOST and _PORT");
+	daemon_options_release(&options);
+	setenv("OTEL_EXPORTER_PROMETHEUS_HOST", "example.com", 1);
+	last_message();
+	parse(&options, "");
+	check(options.otlp && !options.prometheus && strstr(last_message(), "example.com:9999"), "what is no address is ignored with a warning");
+	daemon_options_release(&options);
+	unsetenv("OTEL_EXPORTER_PROMETHEUS_HOST");
+	unsetenv("OTEL_EXPORTER_PROMETHEUS_PORT");
 	unsetenv("OTEL_METRICS_EXPORTER");
 	unsetenv("OTEL_METRIC_EXPORT_INTERVAL");
 }
@@ -204,6 +271,56 @@ static void test_whom(void)
 	last_message();
 }
 
+/* As "key=value,", in order. */
+static const char *deployment_of(const struct daemon_options *options)
+{
+	static char text[4096];
+
+	*text = '\0';
+	for (size_t i = 0; i < options->deployment.count; i++)
+		snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s=%s,", options->deployment.attributes[i].key,
+			 options->deployment.attributes[i].value);
+	return text;
+}
+
+static void test_attribution(void)
+{
+	struct daemon_options options;
+	char many[2048] = "";
+
+	check_number(parse(&options, "--level service --series 5000 --attribute team=shop --attribute a=b=c --attribute team=web"), -1,
+		     "options of attribution are taken");
+	check(options.level == OWNER_BY_SERVICE && options.series == 5000, "--level, --series");
+	check_string(deployment_of(&options), "team=web,a=b=c,", "--attribute: of a key the last one counts");
+	daemon_options_release(&options);
+	check(parse(&options, "") == -1 && options.level == OWNER_BY_PROCESS && options.series == 10000, "by process, 10 000 series");
+	daemon_options_release(&options);
+
+	setenv("OTEL_RESOURCE_ATTRIBUTES", "team=cart,deployment.environment.name=a%20b", 1);
+	setenv("OTEL_SERVICE_NAME", "profiler", 1);
+	check_number(parse(&options, "--attribute team=shop"), -1, "the environment is read");
+	check_string(deployment_of(&options), "team=shop,deployment.environment.name=a b,service.name=profiler,",
+		     "the command line goes first");
+	daemon_options_release(&options);
+	setenv("OTEL_RESOURCE_ATTRIBUTES", "team=cart,nonsense", 1);
+	unsetenv("OTEL_SERVICE_NAME");
+	last_message();
+	check_number(parse(&options, ""), -1, "what cannot be read is no error");
+	check(strstr(last_message(), "OTEL_RESOURCE_ATTRIBUTES is ignored"), "but is said");
+	check_number(options.deployment.count, 0, "and is ignored as a whole");
+	daemon_options_release(&options);
+	unsetenv("OTEL_RESOURCE_ATTRIBUTES");
+
+	refuses("--level galaxy", "host, service, container and process");
+	refuses("--series 99", "100 to 1000000");
+	refuses("--attribute team", "KEY=VALUE");
+	refuses("--attribute =shop", "KEY=VALUE");
+	refuses("--attribute team=\033[31m", "KEY=VALUE");
+	memset(many, 'v', 300);
+	memcpy(many, "--attribute k=", 14);
+	refuses(many, "at most 255 bytes");
+}
+
 int main(void)
 {
 	message_program = "ktallyd";
@@ -222,5 +339,6 @@ int main(void)
 	test_endpoint("file:///etc/passwd", NULL);
 	test_environment();
 	test_whom();
+	test_attribution();
 	return check_end();
 }

@@ -70,6 +70,7 @@ static struct profile *small_profile(void)
 	struct stack *stack = fake_stack(profile, "native/libcrypto",
 					 "u:aes_gcm@/usr/lib/libcrypto.so.3#aa10 u:main@/usr/bin/openssl#1200");
 
+	stack->frames[0].build_id = intern("0123456789abcdef0123456789abcdef01234567");
 	fake_cell(profile, main_thread, stack, 20, 2000000000);
 	fake_cell(profile, worker, stack, 10, 1000000000);
 	stack = fake_stack(
@@ -149,7 +150,9 @@ static void check_small(void)
 		      "\n5 500000000: 3 4 5 6\narea:[kernel/disk/write] process:[openssl] syscall:[write] thread:[openssl]\n"),
 	      "a sample in a system call");
 	check(has_line(text, " 0x0/0xffffffffffffffff/0x0 [kernel.kallsyms] [FN]\n"), "the kernel's mapping");
-	check(has_line(text, " 0x0/0xffffffffffffffff/0x0 /usr/lib/libcrypto.so.3 [FN]\n"), "a library's mapping");
+	check(has_line(text, " 0x0/0xffffffffffffffff/0x0 /usr/lib/libcrypto.so.3 0123456789abcdef0123456789abcdef01234567 [FN]\n"),
+	      "a library's mapping, with its build id");
+	check(has_line(text, " 0x0/0xffffffffffffffff/0x0 /usr/lib/libc.so.6 [FN]\n"), "and one of which it is not known");
 	check(has_line(text, "\n1 50000000:\n"), "an empty stack");
 	free(text);
 	text = pprof("-traces", "small.pb.gz");
@@ -189,6 +192,40 @@ static void check_hostile_names(void)
 	check(text && strstr(text, "??") && !strstr(text, "\xff") && !strstr(text, "\xc0"),
 	      "bytes that are not UTF-8 are replaced");
 	check(text && strstr(text, "std::map<int, f\xc3\xbcr>::operator[](int&&)"), "and what is, is kept");
+	free(text);
+}
+
+/* Where the source is known: inlined functions are lines of one location. */
+static void check_source(void)
+{
+	static const struct source_line inner = { "inner", "/src/a.h", 12, true }, outer = { "outer", "/src/b.c", 34, false };
+	static const struct source_line alone = { "alone", "/src/b.c", 56, false };
+	struct profile *profile = fake_profile();
+	struct task *task = fake_task(profile, 1, 1, "p", "p");
+	struct stack *stack = fake_stack(profile, "native/p", "u:inner@/bin/p#100 u:outer@/bin/p#100 u:alone@/bin/p#200");
+	char *data, *text;
+	size_t bytes;
+	int error;
+
+	stack->frames[0].source = &inner;
+	stack->frames[0].function = intern("inner (a.h:12)");
+	stack->frames[1].source = &outer;
+	stack->frames[2].source = &alone;
+	fake_cell(profile, task, stack, 1, 1000000000);
+	data = fake_export(export_pprof, profile, &bytes, &error);
+	write_file("source.pb.gz", data, bytes);
+	free(data);
+	fake_free(profile);
+	if (!fake_have("go")) {
+		check_skip("no go, so no go tool pprof: install golang", "pprof reads lines");
+		return;
+	}
+	text = pprof("-raw", "source.pb.gz");
+	check(has_line(text, "\n1: 0x100 M=2 inner /src/a.h:12:0 s=0\nouter /src/b.c:34:0 s=0\n2: 0x200 M=2 alone /src/b.c:56:0 s=0\n"),
+	      "lines and files, of inlined functions too");
+	free(text);
+	text = pprof("-top -lines", "source.pb.gz");
+	check(text && strstr(text, "inner /src/a.h:12") && strstr(text, "alone /src/b.c:56"), "which -lines shows");
 	free(text);
 }
 
@@ -267,6 +304,7 @@ int main(void)
 		message_fatal(EXIT_FAILED, "cannot make %s: %m", directory);
 	check_small();
 	check_hostile_names();
+	check_source();
 	check_waits();
 	check_large();
 	snprintf(command, sizeof(command), "rm -rf %s", directory);

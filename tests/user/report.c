@@ -62,6 +62,14 @@ static void check_text(void)
 	check(says(result.out, "  orphans                  1  samples"), "what cannot be resolved");
 	check(says(result.out, "  openssl                         0.01    60.0 %"), "processes");
 	check(says(result.out, "  write                           0.01    20.0 %"), "system calls, by number");
+	check(says(result.out, "  accounted           0.02 s  by the kernel in the same time; samples stand for 25.0 % more\n"),
+	      "how near that is to the kernel's account");
+	check(says(result.out, "\nSERVICES                       seconds   share                     mostly\n"
+			       "  shop                            0.01    60.0 %"), "services");
+	check(says(result.out, "\nCONTAINERS                     seconds   share                     mostly\n"
+			       "  0123456789ab                    0.02    80.0 %"), "containers");
+	check(says(result.out, "  /docker/0123456789abcdef                                            0.01        0.01     -10.0 %\n"),
+	      "the accounts of cgroups");
 	check(says(result.out,
 		   "\nself seconds    share   inclusive    share  FUNCTIONS\n"
 		   "        0.01   50.0 %        0.01   75.0 %  [libcrypto.so.3]                      libcrypto.so.3\n"),

@@ -9,8 +9,12 @@
 
 #define KEYS	3000
 
+/* Owners are told apart by where they are. */
+static const struct owner owners[KEYS], other;
+
 struct key {
-	const char *process_name, *syscall_name;
+	const struct owner *owner;
+	const char *syscall_name;
 	struct class class;
 	uint64_t samples, weight;
 };
@@ -18,16 +22,20 @@ struct key {
 /* Every field of the class is in the key: two keys differ in exactly one of them, in turn. */
 static struct key key_of(unsigned int i)
 {
-	struct key key = { .process_name = intern("process") };
+	struct key key = { .owner = &owners[0] };
 	const char **fields[] = {
-		&key.process_name, &key.syscall_name, &key.class.runtime, &key.class.kernel_area, &key.class.kernel_proto,
-		&key.class.kernel_io, &key.class.syscall_name, &key.class.shlib_name, &key.class.area,
+		NULL, &key.syscall_name, &key.class.runtime, &key.class.kernel_area, &key.class.kernel_proto,
+		&key.class.kernel_io, &key.class.syscall_name, &key.class.shlib_name, &key.class.area, &key.class.caller,
+		&key.class.cause,
 	};
 	char text[32];
 
 	key.class.runtime = intern("native");
-	snprintf(text, sizeof(text), "name%u", i / 9);
-	*fields[i % 9] = intern(text);
+	snprintf(text, sizeof(text), "name%u", i / 11);
+	if (fields[i % 11])
+		*fields[i % 11] = intern(text);
+	else
+		key.owner = &owners[i / 11];
 	return key;
 }
 
@@ -36,7 +44,7 @@ static size_t rows_with(struct tally_row **rows, size_t count, const struct key 
 	size_t found = 0;
 
 	for (size_t i = 0; i < count; i++) {
-		if (rows[i]->process_name == key->process_name && rows[i]->syscall_name == key->syscall_name &&
+		if (rows[i]->owner == key->owner && rows[i]->syscall_name == key->syscall_name &&
 		    !memcmp(&rows[i]->class, &key->class, sizeof(key->class))) {
 			*row = rows[i];
 			found++;
@@ -48,7 +56,7 @@ static size_t rows_with(struct tally_row **rows, size_t count, const struct key 
 static void against_sums(void)
 {
 	static struct key keys[KEYS];
-	struct tally *tally = tally_create(0);
+	struct tally *tally = tally_create(0, &other);
 	struct tally_row **rows, *first = NULL, *row = NULL;
 	unsigned int random = 1, wrong = 0;
 	size_t count;
@@ -60,7 +68,7 @@ static void against_sums(void)
 
 		random = random * 1103515245 + 12345;
 		key = &keys[i < KEYS ? i : random / 65536 % KEYS];
-		tally_add(tally, tally_row(tally, key->process_name, &key->class, key->syscall_name), i % 3, i);
+		tally_add(tally, tally_row(tally, key->owner, &key->class, key->syscall_name), i % 3, i);
 		key->samples += i % 3;
 		key->weight += i;
 		if (i == 0)
@@ -85,24 +93,22 @@ static void against_sums(void)
 static void past_the_cap(void)
 {
 	const char *runtimes[] = { intern("native"), intern("kernel"), NULL };
-	struct tally *tally = tally_create(10);
+	struct tally *tally = tally_create(10, &other);
 	struct tally_row **rows;
 	uint64_t samples = 0, weight = 0, others = 0, native = 0;
 	size_t count;
 
 	for (unsigned int i = 0; i < 3000; i++) {
 		struct class class = { .runtime = runtimes[i % 3], .area = intern("area") };
-		char name[32];
 
-		snprintf(name, sizeof(name), "process%u", i);
-		tally_add(tally, tally_row(tally, intern(name), &class, NULL), 2, i);
+		tally_add(tally, tally_row(tally, &owners[i], &class, NULL), 2, i);
 	}
 	rows = tally_rows(tally, &count);
 	check_number(count, 10 + 3, "ten rows, and another one for each runtime");
 	for (size_t i = 0; i < count; i++) {
 		samples += rows[i]->samples;
 		weight += rows[i]->weight;
-		if (rows[i]->process_name == intern("other")) {
+		if (rows[i]->owner == &other) {
 			others += rows[i]->samples;
 			native += rows[i]->class.runtime == runtimes[0] ? rows[i]->samples : 0;
 			check_string(rows[i]->class.area, "other", "area of the rest");
@@ -113,9 +119,72 @@ static void past_the_cap(void)
 	check_number(others, 6000 - 20, "what came after the cap is in other");
 	check_number(native, 2 * (1000 - 4), "other keeps the runtimes apart");
 	check_number(tally_overflow(tally), 6000 - 20, "and is counted");
-	tally_add(tally, tally_row(tally, intern("process0"), &(struct class){ .runtime = runtimes[0], .area = intern("area") }, NULL), 1,
+	tally_add(tally, tally_row(tally, &owners[0], &(struct class){ .runtime = runtimes[0], .area = intern("area") }, NULL), 1,
 		  1);
 	check_number(tally_overflow(tally), 6000 - 20, "rows from before the cap still count by themselves");
+	tally_destroy(tally);
+}
+
+static struct tally_row *row_of(struct tally *tally, unsigned int owner)
+{
+	const struct class class = { .runtime = intern("native"), .area = intern("area") };
+
+	return tally_row(tally, &owners[owner], &class, NULL);
+}
+
+static void add_all(struct tally *tally, unsigned int from, unsigned int to)
+{
+	for (unsigned int i = from; i < to; i++)
+		tally_add(tally, row_of(tally, i), 1, 1);
+}
+
+static void export_all(struct tally *tally)
+{
+	size_t count;
+	struct tally_row **rows = tally_rows(tally, &count);
+
+	for (size_t i = 0; i < count; i++) {
+		rows[i]->samples_exported = rows[i]->samples;
+		rows[i]->weight_exported = rows[i]->weight;
+	}
+}
+
+static size_t count_of(const struct tally *tally)
+{
+	size_t count;
+
+	tally_rows(tally, &count);
+	return count;
+}
+
+static void forgotten(void)
+{
+	struct tally *tally = tally_create(10, &other);
+	struct tally_row *kept;
+
+	add_all(tally, 0, 5);
+	check(!tally_has_many(tally), "half of the cap is not many");
+	add_all(tally, 5, 12);
+	check(tally_has_many(tally), "more are");
+	check_number(count_of(tally), 11, "ten rows and the other");
+	tally_forget(tally);
+	check_number(count_of(tally), 11, "what is new stays");
+	tally_forget(tally);
+	check_number(count_of(tally), 11, "and what has not gone out");
+	export_all(tally);
+	kept = row_of(tally, 3);
+	tally_add(tally, kept, 1, 1);
+	row_of(tally, 4)->held = true;
+	tally_forget(tally);
+	check_number(count_of(tally), 3, "else what is idle goes, but not what is held, nor the other");
+	check(row_of(tally, 3) == kept && kept->samples == 2, "rows that stay are found, with their sums");
+	add_all(tally, 20, 28);
+	check_number(tally_overflow(tally), 2, "there is room again");
+	check_number(count_of(tally), 11, "for as many");
+	export_all(tally);
+	tally_forget(tally);
+	tally_forget(tally);
+	check_number(count_of(tally), 1, "what was held goes once it is not");
 	tally_destroy(tally);
 }
 
@@ -123,5 +192,6 @@ int main(void)
 {
 	against_sums();
 	past_the_cap();
+	forgotten();
 	return check_end();
 }

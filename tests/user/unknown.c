@@ -60,7 +60,7 @@ static uint64_t line_of(struct buffer *maps, const char *name, const char *remar
 static void feed_mappings(struct profile *profile, const struct buffer *maps, const char *executable)
 {
 	const struct capture_item item = {
-		.type = CAPTURE_MAPPINGS, .data = maps->data, .bytes = maps->bytes, .mm_id = MM, .executable = executable,
+		.type = CAPTURE_MAPPINGS, .data = maps->data, .bytes = maps->bytes, .mm_id = MM, .path = executable,
 	};
 
 	profile_feed_item(profile, &item);

@@ -53,7 +53,7 @@ static int subject_open(struct subject *subject, const char *path)
 	source.bytes = (uint64_t)status.st_size;
 	error = elf_open(&subject->elf, &source);
 	if (!error)
-		error = unwind_read(&subject->table, &subject->elf, NULL, UNWIND_TABLE_BYTES_MOST, &subject->statistics);
+		error = unwind_read(&subject->table, &subject->elf, NULL, KTALLY_UNWIND_BYTES_MAX, &subject->statistics);
 	if (error) {
 		close(source.fd);
 		return error;

@@ -69,7 +69,7 @@ static void back_and_forth(void)
 	struct unwind_table table, cached;
 
 	check_number(unwind_cache_get(&cache, &elf, false, &cached, &again), -ENOENT, "not there yet");
-	check_number(unwind_cache_read(&cache, &elf, NULL, UNWIND_TABLE_BYTES_MOST, &table, &statistics), 0, "read");
+	check_number(unwind_cache_read(&cache, &elf, NULL, KTALLY_UNWIND_BYTES_MAX, &table, &statistics), 0, "read");
 	check_string(rule_text(unwind_table_find(&table, FAKE_TEXT_OFFSET + 0x100)), "rsp+16", "read: right");
 	check_number(count_files(".unwind"), 1, "one file in the cache");
 	check_number(count_files(".unfinished"), 0, "and nothing else");
@@ -79,7 +79,7 @@ static void back_and_forth(void)
 	unwind_table_free(&cached);
 	/* That it is asked is seen by a file that cannot be read any more. */
 	elf.sections[2].bytes = 1;
-	check_number(unwind_cache_read(&cache, &elf, NULL, UNWIND_TABLE_BYTES_MOST, &cached, &again), 0, "read again");
+	check_number(unwind_cache_read(&cache, &elf, NULL, KTALLY_UNWIND_BYTES_MAX, &cached, &again), 0, "read again");
 	check(same_tables(&table, &cached), "read again: from the cache");
 	unwind_table_free(&cached);
 	check_number(unwind_cache_read(&cache, &elf, NULL, 16, &cached, &again), -EFBIG, "more than is wanted");
@@ -102,7 +102,7 @@ static int put(const struct elf *elf)
 {
 	struct unwind_statistics statistics;
 	struct unwind_table table;
-	int error = unwind_read(&table, elf, NULL, UNWIND_TABLE_BYTES_MOST, &statistics);
+	int error = unwind_read(&table, elf, NULL, KTALLY_UNWIND_BYTES_MAX, &statistics);
 
 	if (!error) {
 		error = unwind_cache_put(&cache, elf, false, &table, &statistics);
@@ -147,7 +147,7 @@ static void whose(void)
 	check_number(put(&elf), -ENOENT, "a short build id: not cached");
 	elf.build_id_bytes = 0;
 	check_number(put(&elf), -ENOENT, "no build id: not cached");
-	check_number(unwind_cache_read(&none, &elf, NULL, UNWIND_TABLE_BYTES_MOST, &table, &statistics), 0, "no cache: read");
+	check_number(unwind_cache_read(&none, &elf, NULL, KTALLY_UNWIND_BYTES_MAX, &table, &statistics), 0, "no cache: read");
 	unwind_table_free(&table);
 	drop_elf(&elf);
 }
@@ -185,7 +185,7 @@ static void broken(void)
 	struct buffer good = { 0 };
 	struct stat status;
 
-	check_number(unwind_read(&table, &elf, NULL, UNWIND_TABLE_BYTES_MOST, &statistics), 0, "a table to break");
+	check_number(unwind_read(&table, &elf, NULL, KTALLY_UNWIND_BYTES_MAX, &statistics), 0, "a table to break");
 	table.rows[0].offset = 1;
 	check_number(unwind_cache_put(&cache, &elf, false, &table, &statistics), 0, "an invalid table with a right checksum");
 	check_number(get(&elf, false), -ENOENT, "an invalid table with a right checksum: not believed");

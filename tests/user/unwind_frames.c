@@ -361,7 +361,7 @@ static void both(void)
 	}
 	elf_open(&eh_elf, &eh_source);
 	elf_open(&debug_elf, &debug_source);
-	check_number(unwind_read(&fake.table, &eh_elf, &debug_elf, UNWIND_TABLE_BYTES_MOST, &statistics), 0,
+	check_number(unwind_read(&fake.table, &eh_elf, &debug_elf, KTALLY_UNWIND_BYTES_MAX, &statistics), 0,
 		     "with a debug file: read");
 	check_string(fake_rule(&fake, 0x100), "rsp+24", "with a debug file: what only it has");
 	check_string(fake_rule(&fake, 0x200), "rsp+16", "with a debug file: what .eh_frame has");

@@ -104,14 +104,19 @@ static void rebuild(struct map *map)
 	*map = bigger;
 }
 
+/* Not by find(), which also looks for where a key would go: two of these are a quarter of what a sample costs. */
 void *map_get(const struct map *map, uint64_t key)
 {
-	struct map_slot *slot;
-
 	if (!map->capacity)
 		return NULL;
-	slot = find(map, key);
-	return is_taken(slot) ? slot->value : NULL;
+	for (size_t place = hash_words(key, secret());; place++) {
+		const struct map_slot *slot = &map->slots[place & (map->capacity - 1)];
+
+		if (!slot->value)
+			return NULL;
+		if (slot->key == key && slot->value != &grave)
+			return slot->value;
+	}
 }
 
 void *map_put(struct map *map, uint64_t key, void *value)

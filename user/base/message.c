@@ -13,6 +13,16 @@
 #include "base/message.h"
 
 const char *message_program = "ktally";
+static const char *place_file;
+static unsigned int place_line;
+
+void message_place(const char *file, unsigned int line)
+{
+	place_file = file;
+	place_line = line;
+}
+
+static int copy_fd = -1;
 
 /* journald tells which stream it listens to as DEVICE:INODE; standard error may have been pointed elsewhere since. */
 static bool to_journal(void)
@@ -28,6 +38,24 @@ static bool to_journal(void)
 			status.st_dev == device && status.st_ino == inode;
 	}
 	return known;
+}
+
+static void write_line(int fd, const char *line, size_t bytes)
+{
+	for (size_t done = 0; done < bytes;) {
+		ssize_t written = write(fd, line + done, bytes - done);
+
+		if (written < 0 && errno == EINTR)
+			continue;
+		if (written <= 0)
+			break;		/* nobody to tell */
+		done += (size_t)written;
+	}
+}
+
+void message_copy_to(int fd)
+{
+	copy_fd = fd;
 }
 
 /*
@@ -46,6 +74,10 @@ static void say(int priority, const char *severity, const char *format, va_list 
 	length = to_journal() ? snprintf(line, sizeof(line), "<%d>", priority) :
 				snprintf(line, sizeof(line), "%.64s: %s", message_program, severity);
 	start = used = (size_t)length;
+	if (place_file) {
+		length = snprintf(line + used, sizeof(line) / 2, "%s:%u: ", place_file, place_line);
+		used += (size_t)length < sizeof(line) / 2 ? (size_t)length : sizeof(line) / 2 - 1;
+	}
 	errno = saved;		/* for %m */
 	length = vsnprintf(line + used, sizeof(line) - used, format, arguments);
 	if (length < 0)
@@ -60,14 +92,14 @@ static void say(int priority, const char *severity, const char *format, va_list 
 			line[i] = '?';
 	}
 	line[used++] = '\n';
-	for (size_t done = 0; done < used;) {
-		ssize_t bytes = write(STDERR_FILENO, line + done, used - done);
+	write_line(STDERR_FILENO, line, used);
+	if (copy_fd >= 0) {
+		char copy[1024];
 
-		if (bytes < 0 && errno == EINTR)
-			continue;
-		if (bytes <= 0)
-			break;		/* nobody to tell */
-		done += (size_t)bytes;
+		used = (size_t)snprintf(copy, sizeof(copy), "<%d>%.*s", priority, (int)(used - start - 1), line + start);
+		used = used < sizeof(copy) - 1 ? used : sizeof(copy) - 2;
+		copy[used++] = '\n';
+		write_line(copy_fd, copy, used);
 	}
 	errno = saved;
 }

@@ -23,6 +23,12 @@ __attribute__((format(printf, 1, 2))) void message_error(const char *format, ...
 __attribute__((format(printf, 1, 2))) void message_warning(const char *format, ...);
 __attribute__((format(printf, 1, 2))) void message_info(const char *format, ...);
 
+/* From here on each message is written to this descriptor too, as a line "<3>text" with its priority (3, 4, 6), 1 KiB at most. -1: no more. */
+void message_copy_to(int fd);
+
+/* What is said from now on is about this line of a file, and says so. NULL: about none. */
+void message_place(const char *file, unsigned int line);
+
 /* message_error and exit(code). */
 __attribute__((noreturn, format(printf, 2, 3))) void message_fatal(int code, const char *format, ...);
 

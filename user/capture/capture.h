@@ -12,6 +12,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <linux/ktally.h>
 
 enum capture_chunk {
 	CAPTURE_HOST = 1,	/* lines "key=value": hostname, release, machine, clock, rate, cpus, realtime, monotonic
@@ -20,6 +21,17 @@ enum capture_chunk {
 	CAPTURE_KALLSYMS = 3,	/* text of /proc/kallsyms (text symbols only), zlib-compressed */
 	CAPTURE_MAPPINGS = 4,	/* struct capture_mappings, then the executable's path, then text in /proc/PID/maps form
 				   (executable mappings) */
+	CAPTURE_FILE = 5,	/* struct capture_file, then the path, then the file, zlib-compressed, if it is there */
+	CAPTURE_OWNER = 8,	/* struct capture_owner, then lines as owner_write() writes them (attribute/owner.h), of a cgroup
+				   after "path=/..." */
+	CAPTURE_ACCOUNT = 9,	/* lines "ID CHARGED SAMPLED": CPU time of a cgroup (0: of the host) since the chunk before, by the
+				   kernel's account and by samples, ns */
+};
+
+/* Of an address space, or with an mm_id of 0 of a cgroup. */
+struct capture_owner {
+	uint64_t mm_id;
+	uint64_t cgroup_id;
 };
 
 struct capture_mappings {
@@ -27,6 +39,22 @@ struct capture_mappings {
 	uint32_t pid;
 	uint32_t executable_bytes;
 };
+
+#define CAPTURE_BUILD_ID_BYTES	64
+
+/* A file that frames name by number. Comes before the FILE record with its number. */
+struct capture_file {
+	struct ktally_file identity;	/* as it was announced */
+	uint32_t path_bytes;		/* 0: not known */
+	uint32_t build_id_bytes;	/* 0: it has none, or it was not read */
+	uint32_t status;		/* KTALLY_FILE_* */
+	int32_t error;			/* -errno of opening it, or 0 */
+	uint64_t content_bytes;		/* of all of the file: those that nobody will find by their path are kept here; 0: not kept */
+	uint8_t build_id[CAPTURE_BUILD_ID_BYTES];
+};
+
+/* Compresses what goes into a capture: by a thread that may take its time. malloc()ed. 0 or -errno. */
+int capture_pack(const void *data, size_t bytes, void **packed, size_t *packed_bytes);
 
 struct capture_writer;
 
@@ -40,6 +68,11 @@ int capture_write_record(struct capture_writer *writer, const void *record, size
 /* The executable is NULL if it is not known. */
 int capture_write_mappings(struct capture_writer *writer, uint64_t mm_id, uint32_t pid, const char *executable,
 			   const char *text, size_t bytes);
+
+/* packed: the file as capture_pack() made it, if file->content_bytes says that it is there. */
+int capture_write_file(struct capture_writer *writer, const struct capture_file *file, const char *path, const void *packed,
+		       size_t packed_bytes);
+int capture_write_owner(struct capture_writer *writer, uint64_t mm_id, uint64_t cgroup_id, const char *text, size_t bytes);
 int capture_write_kallsyms(struct capture_writer *writer, const char *text, size_t bytes);
 int capture_flush(struct capture_writer *writer);
 int capture_close(struct capture_writer *writer);
@@ -48,12 +81,14 @@ struct capture_reader;
 
 struct capture_item {
 	enum capture_chunk type;
-	const void *data;		/* RECORDS are aligned to 8 bytes; for KALLSYMS already decompressed, for
-					   MAPPINGS the text; a zero follows; valid until the next call */
+	const void *data;		/* RECORDS are aligned to 8 bytes; for KALLSYMS and FILE already decompressed,
+					   for MAPPINGS and OWNER the text; a zero follows; valid until the next call */
 	size_t bytes;
-	uint64_t mm_id;			/* MAPPINGS only */
+	uint64_t mm_id;			/* MAPPINGS and OWNER only */
+	uint64_t cgroup_id;		/* OWNER only */
 	uint32_t pid;
-	const char *executable;		/* zero-terminated, "": not known */
+	const char *path;		/* of the executable of MAPPINGS, of a FILE; zero-terminated, "": not known */
+	struct capture_file file;	/* FILE only */
 };
 
 /* "-": standard input. -EBADMSG: not a capture. */

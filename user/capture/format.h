@@ -22,6 +22,10 @@ struct capture_header {
 #define CAPTURE_KALLSYMS_MOST	(64U << 20)	/* compressed */
 #define CAPTURE_NAMES_MOST	(128U << 20)	/* decompressed: ten times the largest seen */
 #define CAPTURE_MAPPINGS_MOST	(64U << 20)
+#define CAPTURE_FILE_MOST	(128U << 20)	/* compressed */
+#define CAPTURE_CONTENT_MOST	(128U << 20)	/* decompressed */
+#define CAPTURE_OWNER_MOST	(64U << 10)
+#define CAPTURE_ACCOUNT_MOST	(1U << 20)
 #define CAPTURE_PATH_MOST	65536U
 
 #endif

@@ -23,8 +23,8 @@ struct capture_reader {
 	int fd;
 	int end;			/* what capture_next() returns once there is nothing more, 1: not there yet */
 	struct buffer content;		/* of the chunk at hand */
-	struct buffer names;		/* decompressed */
-	struct buffer executable;
+	struct buffer unpacked;
+	struct buffer path;
 	char step[STEP_BYTES];
 };
 
@@ -98,12 +98,15 @@ int capture_open(struct capture_reader **reader, const char *path)
 	return 0;
 }
 
-/* A few kilobytes can stand for gigabytes of zeros: output is bounded, and grows only as it comes. */
-static int decompress(struct capture_reader *reader)
+/*
+ * A few kilobytes can stand for gigabytes of zeros: output is bounded, and grows only as it comes. What is packed is the
+ * content from `offset` on.
+ */
+static int unpack(struct capture_reader *reader, size_t offset, size_t most)
 {
 	const struct buffer *in = &reader->content;
-	struct buffer *out = &reader->names;
-	z_stream stream = { .next_in = (Bytef *)in->data, .avail_in = (uInt)in->bytes };
+	struct buffer *out = &reader->unpacked;
+	z_stream stream = { .next_in = (Bytef *)in->data + offset, .avail_in = (uInt)(in->bytes - offset) };
 	int status;
 
 	if (inflateInit(&stream) != Z_OK)
@@ -114,42 +117,76 @@ static int decompress(struct capture_reader *reader)
 		stream.avail_out = STEP_BYTES;
 		status = inflate(&stream, Z_NO_FLUSH);
 		buffer_append(out, reader->step, STEP_BYTES - stream.avail_out);
-	} while (status == Z_OK && out->bytes <= CAPTURE_NAMES_MOST);
+	} while (status == Z_OK && out->bytes <= most);
 	inflateEnd(&stream);
-	return status == Z_STREAM_END && !stream.avail_in && out->bytes <= CAPTURE_NAMES_MOST ? 0 : -EBADMSG;
+	return status == Z_STREAM_END && !stream.avail_in && out->bytes <= most ? 0 : -EBADMSG;
+}
+
+/* The content begins with a header that says how long the path behind it is. */
+static int take_path(struct capture_reader *reader, size_t header_bytes, uint32_t path_bytes, struct capture_item *item)
+{
+	if (path_bytes > CAPTURE_PATH_MOST || path_bytes > reader->content.bytes - header_bytes)
+		return -EBADMSG;
+	buffer_clear(&reader->path);
+	buffer_append(&reader->path, reader->content.data + header_bytes, path_bytes);
+	item->path = reader->path.data;
+	item->data = reader->content.data + header_bytes + path_bytes;
+	item->bytes = reader->content.bytes - header_bytes - path_bytes;
+	return 1;
 }
 
 static int open_mappings(struct capture_reader *reader, struct capture_item *item)
 {
 	struct capture_mappings mappings;
-	size_t text;
 
 	if (reader->content.bytes < sizeof(mappings))
 		return -EBADMSG;
 	memcpy(&mappings, reader->content.data, sizeof(mappings));
-	if (mappings.executable_bytes > CAPTURE_PATH_MOST ||
-	    mappings.executable_bytes > reader->content.bytes - sizeof(mappings))
-		return -EBADMSG;
-	text = sizeof(mappings) + mappings.executable_bytes;
-	buffer_clear(&reader->executable);
-	buffer_append(&reader->executable, reader->content.data + sizeof(mappings), mappings.executable_bytes);
-	item->data = reader->content.data + text;
-	item->bytes = reader->content.bytes - text;
 	item->mm_id = mappings.mm_id;
 	item->pid = mappings.pid;
-	item->executable = reader->executable.data;
+	return take_path(reader, sizeof(mappings), mappings.executable_bytes, item);
+}
+
+static int open_owner(struct capture_reader *reader, struct capture_item *item)
+{
+	struct capture_owner owner;
+
+	if (reader->content.bytes < sizeof(owner))
+		return -EBADMSG;
+	memcpy(&owner, reader->content.data, sizeof(owner));
+	item->data = reader->content.data + sizeof(owner);
+	item->bytes = reader->content.bytes - sizeof(owner);
+	item->mm_id = owner.mm_id;
+	item->cgroup_id = owner.cgroup_id;
 	return 1;
 }
 
-static int open_kallsyms(struct capture_reader *reader, struct capture_item *item)
+static int unpack_item(struct capture_reader *reader, size_t offset, size_t most, struct capture_item *item)
 {
-	int error = decompress(reader);
+	int error = unpack(reader, offset, most);
 
 	if (error)
 		return error;
-	item->data = reader->names.data;
-	item->bytes = reader->names.bytes;
+	item->data = reader->unpacked.data;
+	item->bytes = reader->unpacked.bytes;
 	return 1;
+}
+
+static int open_file(struct capture_reader *reader, struct capture_item *item)
+{
+	struct capture_file *file = &item->file;
+	int status;
+
+	if (reader->content.bytes < sizeof(*file))
+		return -EBADMSG;
+	memcpy(file, reader->content.data, sizeof(*file));
+	if (!file->identity.file || file->build_id_bytes > sizeof(file->build_id))
+		return -EBADMSG;
+	status = take_path(reader, sizeof(*file), file->path_bytes, item);
+	if (status < 0 || (!item->bytes && !file->content_bytes))
+		return status;
+	status = unpack_item(reader, reader->content.bytes - item->bytes, CAPTURE_CONTENT_MOST, item);
+	return status == 1 && item->bytes != file->content_bytes ? -EBADMSG : status;
 }
 
 /* Fills in the item from content, all of which is there. 1 or -errno. */
@@ -159,13 +196,18 @@ static int open_chunk(struct capture_reader *reader, struct capture_item *item)
 	item->bytes = reader->content.bytes;
 	switch (item->type) {
 	case CAPTURE_HOST:
+	case CAPTURE_ACCOUNT:
 		return 1;
 	case CAPTURE_RECORDS:
 		return item->bytes % 8 ? -EBADMSG : 1;
 	case CAPTURE_KALLSYMS:
-		return open_kallsyms(reader, item);
+		return unpack_item(reader, 0, CAPTURE_NAMES_MOST, item);
 	case CAPTURE_MAPPINGS:
 		return open_mappings(reader, item);
+	case CAPTURE_FILE:
+		return open_file(reader, item);
+	case CAPTURE_OWNER:
+		return open_owner(reader, item);
 	}
 	return -EBADMSG;
 }
@@ -200,6 +242,12 @@ static uint64_t most_bytes(uint32_t type)
 		return CAPTURE_KALLSYMS_MOST;
 	case CAPTURE_MAPPINGS:
 		return CAPTURE_MAPPINGS_MOST;
+	case CAPTURE_FILE:
+		return CAPTURE_FILE_MOST;
+	case CAPTURE_OWNER:
+		return CAPTURE_OWNER_MOST;
+	case CAPTURE_ACCOUNT:
+		return CAPTURE_ACCOUNT_MOST;
 	}
 	return 0;
 }
@@ -275,7 +323,7 @@ void capture_reader_close(struct capture_reader *reader)
 {
 	close(reader->fd);
 	buffer_free(&reader->content);
-	buffer_free(&reader->names);
-	buffer_free(&reader->executable);
+	buffer_free(&reader->unpacked);
+	buffer_free(&reader->path);
 	free(reader);
 }

@@ -110,7 +110,8 @@ int capture_flush(struct capture_writer *writer)
 int capture_write(struct capture_writer *writer, enum capture_chunk type, const void *data, size_t bytes)
 {
 	struct iovec content[3] = { piece_of(data, bytes) };
-	size_t most = type == CAPTURE_HOST ? CAPTURE_HOST_MOST : type == CAPTURE_RECORDS ? CAPTURE_RECORDS_MOST :
+	size_t most = type == CAPTURE_HOST ? CAPTURE_HOST_MOST : type == CAPTURE_ACCOUNT ? CAPTURE_ACCOUNT_MOST :
+		      type == CAPTURE_RECORDS ? CAPTURE_RECORDS_MOST :
 		      type == CAPTURE_KALLSYMS ? CAPTURE_KALLSYMS_MOST : CAPTURE_MAPPINGS_MOST;
 	int error = capture_flush(writer);
 
@@ -148,20 +149,62 @@ int capture_write_mappings(struct capture_writer *writer, uint64_t mm_id, uint32
 	return write_chunk(writer, CAPTURE_MAPPINGS, content, CAPTURE_MAPPINGS_MOST);
 }
 
+int capture_pack(const void *data, size_t bytes, void **packed, size_t *packed_bytes)
+{
+	uLongf room = compressBound(bytes);
+	unsigned char *memory = memory_zeroed(1, room);
+
+	if (compress2(memory, &room, data, bytes, Z_DEFAULT_COMPRESSION) != Z_OK) {
+		free(memory);
+		return -ENOMEM;		/* the only way it can fail, the bound being as zlib asked */
+	}
+	*packed = memory;
+	*packed_bytes = room;
+	return 0;
+}
+
+int capture_write_file(struct capture_writer *writer, const struct capture_file *file, const char *path, const void *packed,
+		       size_t packed_bytes)
+{
+	struct capture_file header = *file;
+	struct iovec pieces[3];
+	int error = capture_flush(writer);
+
+	if (error)
+		return error;
+	if (strlen(path) > CAPTURE_PATH_MOST)
+		return -ENAMETOOLONG;
+	if (file->content_bytes > CAPTURE_CONTENT_MOST)
+		return -EFBIG;
+	header.path_bytes = (uint32_t)strlen(path);
+	pieces[0] = piece_of(&header, sizeof(header));
+	pieces[1] = piece_of(path, header.path_bytes);
+	pieces[2] = piece_of(packed, packed_bytes);
+	return write_chunk(writer, CAPTURE_FILE, pieces, CAPTURE_FILE_MOST);
+}
+
+int capture_write_owner(struct capture_writer *writer, uint64_t mm_id, uint64_t cgroup_id, const char *text, size_t bytes)
+{
+	const struct capture_owner owner = { .mm_id = mm_id, .cgroup_id = cgroup_id };
+	struct iovec content[3] = { piece_of(&owner, sizeof(owner)), piece_of(text, bytes) };
+	int error = capture_flush(writer);
+
+	return error ? error : write_chunk(writer, CAPTURE_OWNER, content, CAPTURE_OWNER_MOST);
+}
+
 int capture_write_kallsyms(struct capture_writer *writer, const char *text, size_t bytes)
 {
-	uLongf compressed_bytes = compressBound(bytes);
-	unsigned char *compressed;
+	size_t packed_bytes;
+	void *packed;
 	int error;
 
 	if (bytes > CAPTURE_NAMES_MOST)
 		return -EFBIG;
-	compressed = memory_zeroed(1, compressed_bytes);
-	if (compress2(compressed, &compressed_bytes, (const Bytef *)text, bytes, Z_DEFAULT_COMPRESSION) == Z_OK)
-		error = capture_write(writer, CAPTURE_KALLSYMS, compressed, compressed_bytes);
-	else
-		error = -ENOMEM;	/* the only way it can fail, the bound being as zlib asked */
-	free(compressed);
+	error = capture_pack(text, bytes, &packed, &packed_bytes);
+	if (error)
+		return error;
+	error = capture_write(writer, CAPTURE_KALLSYMS, packed, packed_bytes);
+	free(packed);
 	return error;
 }
 

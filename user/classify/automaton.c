@@ -97,7 +97,7 @@ static unsigned int add_link(struct automaton *automaton, unsigned int rule, uns
 	return (unsigned int)automaton->link_count++;
 }
 
-/* A pattern has no white space and no zero in it, so there are always numbers enough. */
+/* A pattern has no control characters in it, so there are always numbers enough. */
 static unsigned char number_of(struct automaton *automaton, unsigned char character)
 {
 	if (!automaton->numbers[character])
@@ -105,7 +105,7 @@ static unsigned char number_of(struct automaton *automaton, unsigned char charac
 	return automaton->numbers[character];
 }
 
-static void add_pattern(struct automaton *automaton, const char *pattern, size_t bytes, unsigned int rule)
+static void add_bytes(struct automaton *automaton, const char *pattern, size_t bytes, unsigned int rule)
 {
 	bool anywhere = bytes && *pattern == '*';
 	bool open_ended = bytes > anywhere && pattern[bytes - 1] == '*';
@@ -132,9 +132,14 @@ void automaton_add(struct automaton *automaton, const char *patterns, unsigned i
 		bytes = strcspn(patterns, spaces);
 		if (!bytes)
 			return;
-		add_pattern(automaton, patterns, bytes, rule);
+		add_bytes(automaton, patterns, bytes, rule);
 		patterns += bytes;
 	}
+}
+
+void automaton_add_pattern(struct automaton *automaton, const char *pattern, unsigned int rule)
+{
+	add_bytes(automaton, pattern, strlen(pattern), rule);
 }
 
 static uint16_t *row_of(const struct automaton *automaton, uint16_t state)
@@ -188,6 +193,23 @@ static void report(const struct automaton *automaton, unsigned int link, automat
 		found(context, automaton->links[link].rule);
 }
 
+/* What compilers append, with a dot before each word: "isra.0", "part.3.constprop.1", "cold", "llvm.12345", "42". */
+static bool is_clone_suffix(const char *suffix)
+{
+	static const char *const words[] = {
+		"isra", "part", "constprop", "cold", "llvm", "lto_priv", "localalias", "clone", "warm", "hot", "resolver",
+	};
+	size_t bytes = strcspn(suffix, ".");
+
+	if (bytes && strspn(suffix, "0123456789") == bytes)
+		return true;
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		if (bytes == strlen(words[i]) && !memcmp(suffix, words[i], bytes))
+			return true;
+	}
+	return false;
+}
+
 /* Where the text ends, or a compiler's ending begins. */
 static void report_whole(const struct automaton *automaton, uint16_t state, automaton_found *found, void *context)
 {
@@ -202,7 +224,7 @@ void automaton_match(const struct automaton *automaton, const char *text, automa
 
 	report(automaton, states[state].here, found, context);
 	for (const char *c = text;; c++) {
-		if (!*c || *c == '.')
+		if (!*c || (*c == '.' && is_clone_suffix(c + 1)))
 			report_whole(automaton, state, found, context);
 		if (!*c)
 			return;

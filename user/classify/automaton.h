@@ -20,6 +20,7 @@ void automaton_destroy(struct automaton *automaton);
 
 /* Adds patterns, separated by white space; any of them stands for the rule. No more once it is compiled. */
 void automaton_add(struct automaton *automaton, const char *patterns, unsigned int rule);
+void automaton_add_pattern(struct automaton *automaton, const char *pattern, unsigned int rule);	/* one, blanks and all; no control characters */
 void automaton_compile(struct automaton *automaton);
 
 /* Calls found() for each pattern that the text matches, in no particular order. */

@@ -16,6 +16,8 @@ struct class {
 
 	const char *area;		/* one name for everything, for breakdowns and colours: "kernel/network/tcp/write", "kernel/disk/write",
 					   "kernel/other", "native/libcrypto", "native/openssl" (an executable), "cpython", "unknown" */
+	const char *caller;		/* of a stack whose leaf is in the kernel: area of the user code that called it, if not by itself
+					   the C library */
 	const char *cause;		/* of a wait, else NULL: why the task did not run, see wait.h; the rest is where it waited */
 };
 

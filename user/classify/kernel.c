@@ -135,6 +135,13 @@ static const char *area_of(const struct stack *stack)
 	return area_name(area, direction);
 }
 
+const char *kernel_area(const char *function)
+{
+	const struct finding *finding = function ? find(function) : NULL;
+
+	return finding && finding->area != AREA_OTHER ? area_name(finding->area, finding->direction) : NULL;
+}
+
 void classify_kernel(struct stack *stack)
 {
 	struct class *class = &stack->class;

@@ -7,4 +7,7 @@
 
 void classify_kernel(struct stack *stack);
 
+/* The area that the name of a function tells by itself, interned; NULL: none. function: NULL, or interned. */
+const char *kernel_area(const char *function);
+
 #endif

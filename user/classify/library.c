@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <ctype.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "base/map.h"
@@ -88,4 +89,28 @@ const char *library_name(const char *path)
 	if (so == bytes || so == 0)
 		return NULL;
 	return intern_bytes(name, without_version(name, without_tag(name, so)));
+}
+
+/* Where ".5", "5.36" or "-12.1" at the end begins; `bytes` if there is none. Digits alone are part of names: "gzip2", "x264". */
+static size_t without_number(const char *name, size_t bytes)
+{
+	size_t start = bytes;
+	bool dot = false;
+
+	while (start && (isdigit((unsigned char)name[start - 1]) || name[start - 1] == '.')) {
+		start--;
+		dot |= name[start] == '.';
+	}
+	if (start == bytes || name[bytes - 1] == '.' || name[start] == '.')
+		return bytes;
+	if (start && name[start - 1] == '-')
+		return start - 1;
+	return dot ? start : bytes;
+}
+
+const char *program_name(const char *name, size_t bytes)
+{
+	size_t end = without_number(name, bytes);
+
+	return intern_bytes(name, end ? end : bytes);
 }

@@ -92,7 +92,7 @@ const struct rules rules[] = {
 	     " chacha20* poly1305_* xchacha20* curve25519_* xts_* ctr_crypt* cbc_encrypt* cbc_decrypt* ecb_encrypt*"
 	     " ecb_decrypt* rfc4106_* seqiv_aead_* crypto_skcipher_encrypt* crypto_skcipher_decrypt*"
 	     " crypto_aead_encrypt* crypto_aead_decrypt* crypto_akcipher_* skcipher_walk_* simd_skcipher_*"
-	     " simd_aead_* cryptd_* kcryptd_* crypt_convert* fscrypt_*crypt* pkcs1pad_* rsa_* ecdsa_* mpi_* mpihelp_*"
+	     " simd_aead_* cryptd_* kcryptd_* crypt_convert* fscrypt_encrypt* fscrypt_decrypt* fscrypt_crypt* pkcs1pad_* rsa_* ecdsa_* mpi_* mpihelp_*"
 	     " sm4_* camellia_* serpent_* twofish_* hmac_* cmac_* skcipher_recvmsg* aead_recvmsg* hash_recvmsg*"
 	     " hash_sendmsg* get_random_bytes* urandom_read* random_read_iter* crng_* extract_entropy*"
 	     " *sys_getrandom*"),
@@ -229,34 +229,47 @@ const struct rules rules[] = {
 	     " br_* netdev_* linkwatch_* unix_* packet_* tun_* wireless_* cfg80211_* ieee80211_*"),
 	AREA(AREA_CRYPTO, NONE,
 	     "crypto_* shash_* ahash_* skcipher_* aead_* akcipher_* pkcs7_* x509_* algif_* af_alg_*"),
-	AREA(AREA_MEMORY, NONE,
+	AREA(AREA_RECLAIM, NONE,
+	     "shrink_* do_shrink_* kswapd* balance_pgdat* try_to_free_* do_try_to_free_pages*"
+	     " try_to_free_mem_cgroup* compact_* kcompactd* try_to_compact* isolate_* migrate_pages*"
+	     " migrate_folio* migrate_misplaced_* rmap_walk* try_to_unmap* try_to_migrate* out_of_memory*"
+	     " oom_* evict_folios* lru_gen_* mem_cgroup_soft_limit_reclaim* reclaim_* wakeup_kswapd*"
+	     " mem_cgroup_out_of_memory*"),
+	AREA(AREA_FAULT, NONE,
 	     "exc_page_fault* asm_exc_page_fault* do_page_fault* do_user_addr_fault* handle_mm_fault*"
 	     " __handle_mm_fault* handle_pte_fault* do_anonymous_page* do_fault* do_read_fault* do_cow_fault*"
 	     " do_shared_fault* do_wp_page* wp_page_* do_swap_page* do_numa_page* do_huge_pmd_* finish_fault*"
-	     " filemap_fault* filemap_map_* __do_fault* shmem_* hugetlb_* userfaultfd_* handle_userfault* do_mmap*"
-	     " mmap_region* __mmap_* vm_mmap* ksys_mmap* do_munmap* __do_munmap* do_vmi_* vm_munmap* __vm_munmap*"
-	     " unmap_* zap_* mprotect_* do_mprotect* change_protection* change_pte_range* mremap_* move_vma*"
-	     " move_page_tables* do_brk* do_madvise* madvise_* mlock_* do_mlock* populate_vma_* faultin_page*"
-	     " get_user_pages* __get_user_pages* pin_user_pages* expand_stack* expand_downwards* vma_* vm_area_*"
-	     " anon_vma_* __anon_vma_* alloc_pages* __alloc_pages* __alloc_frozen_pages* alloc_frozen_pages*"
-	     " alloc_page_* free_pages* __free_pages* free_frozen_pages* __free_frozen_pages* free_unref_*"
-	     " __free_one_page* free_one_page* free_pcppages_bulk* get_page_from_freelist* rmqueue* get_zeroed_page*"
-	     " __get_free_pages* folio_* __folio_* vma_alloc_folio* post_alloc_hook* prep_new_page* kmem_cache_alloc*"
-	     " kmem_cache_free* __kmem_cache_* kmalloc* __kmalloc* krealloc* kfree kvfree* kvmalloc* __kvmalloc*"
-	     " kvrealloc* __slab_* ___slab_* slab_* new_slab* allocate_slab* get_partial_* put_cpu_partial*"
-	     " __unfreeze_partials* refill_* drain_pages* drain_stock* drain_local_* drain_obj_* vmalloc* __vmalloc*"
-	     " vfree* vmap_* vunmap_* pcpu_* __alloc_percpu* alloc_percpu* free_percpu* shrink_* do_shrink_* kswapd*"
-	     " balance_pgdat* try_to_free_* do_try_to_free_pages* try_to_free_mem_cgroup* compact_* kcompactd*"
-	     " try_to_compact* isolate_* migrate_pages* migrate_folio* migrate_misplaced_* khugepaged* collapse_*"
-	     " hpage_collapse_* ksm_* ksmd* clear_page* clear_huge_page* clear_folio* folio_zero_* clear_subpage*"
-	     " copy_user_highpage* copy_user_large_folio* copy_mc_user_* copy_page copy_page_regs* mem_cgroup_*"
-	     " __mem_cgroup_* charge_memcg* try_charge* memcg_* obj_cgroup_* __mod_memcg_* __mod_lruvec_* __lruvec_*"
-	     " lru_* pagevec_* release_pages* free_swap_cache* free_page_and_swap* tlb_* __tlb_* flush_tlb_*"
-	     " native_flush_tlb_* swap_* page_remove_rmap* page_add_* rmap_walk* try_to_unmap* try_to_migrate*"
-	     " out_of_memory* oom_* free_pgtables* free_pgd_range* __pte_alloc* pte_alloc_one* __pmd_alloc*"
-	     " __pud_alloc* pgd_alloc* *sys_mmap* *sys_munmap* *sys_mprotect* *sys_mremap* *sys_brk *sys_madvise*"
-	     " *sys_mincore* *sys_mlock* *sys_munlock* *sys_mbind* *sys_set_mempolicy* *sys_memfd_create*"
-	     " *sys_process_madvise* *sys_process_vm_*"),
+	     " filemap_fault* filemap_map_* __do_fault* userfaultfd_* handle_userfault* expand_stack*"
+	     " expand_downwards* do_pte_missing* lock_mm_and_find_vma* lock_vma_under_rcu* hugetlb_fault*"
+	     " fixup_user_fault* vmf_insert_* fault_dirty_shared_page*"),
+	AREA(AREA_MEMORY, NONE,
+	     "shmem_* hugetlb_* do_mmap* mmap_region* __mmap_* vm_mmap* ksys_mmap* do_munmap* __do_munmap*"
+	     " do_vmi_* vm_munmap* __vm_munmap* unmap_* zap_* mprotect_* do_mprotect* change_protection*"
+	     " change_pte_range* mremap_* move_vma* move_page_tables* do_brk* do_madvise* madvise_* mlock_*"
+	     " do_mlock* populate_vma_* faultin_page* get_user_pages* __get_user_pages* pin_user_pages* vma_*"
+	     " vm_area_* anon_vma_* __anon_vma_* folio_* __folio_* vma_alloc_folio* drain_stock* drain_local_*"
+	     " vmalloc* __vmalloc* vfree* vmap_* vunmap_* pcpu_* __alloc_percpu* alloc_percpu* free_percpu*"
+	     " khugepaged* collapse_* hpage_collapse_* ksm_* ksmd* folio_zero_* copy_user_highpage*"
+	     " copy_user_large_folio* copy_mc_user_* copy_page copy_page_regs* mem_cgroup_* __mem_cgroup_*"
+	     " charge_memcg* try_charge* memcg_* obj_cgroup_* __mod_memcg_* __mod_lruvec_* __lruvec_* lru_*"
+	     " pagevec_* free_swap_cache* free_page_and_swap* tlb_* __tlb_* flush_tlb_* native_flush_tlb_*"
+	     " swap_* page_remove_rmap* page_add_* free_pgtables* free_pgd_range* __pte_alloc* pte_alloc_one*"
+	     " __pmd_alloc* __pud_alloc* pgd_alloc* *sys_mmap* *sys_munmap* *sys_mprotect* *sys_mremap*"
+	     " *sys_brk *sys_madvise* *sys_mincore* *sys_mlock* *sys_munlock* *sys_mbind* *sys_set_mempolicy*"
+	     " *sys_memfd_create* *sys_process_madvise* *sys_process_vm_*"),
+	AREA(AREA_SLAB, NONE,
+	     "kmem_cache_alloc* kmem_cache_free* __kmem_cache_* kmalloc* __kmalloc* krealloc* kfree kvfree*"
+	     " kvmalloc* __kvmalloc* kvrealloc* __slab_* ___slab_* slab_* new_slab* allocate_slab*"
+	     " get_partial_* put_cpu_partial* __unfreeze_partials* refill_* drain_obj_* __kfree"
+	     " kfree_sensitive* ksize free_to_partial_list* __kmem_obj_* alloc_from_pcs* __pcs_* barn_*"
+	     " refill_sheaf* deactivate_slab* discard_slab*"),
+	AREA(AREA_PAGES, NONE,
+	     "alloc_pages* __alloc_pages* __alloc_frozen_pages* alloc_frozen_pages* alloc_page_* free_pages*"
+	     " __free_pages* free_frozen_pages* __free_frozen_pages* free_unref_* __free_one_page*"
+	     " free_one_page* free_pcppages_bulk* get_page_from_freelist* rmqueue* get_zeroed_page*"
+	     " __get_free_pages* post_alloc_hook* prep_new_page* drain_pages* clear_page* clear_huge_page*"
+	     " clear_folio* clear_subpage* release_pages* free_unref_page* rmqueue_bulk* __rmqueue*"
+	     " steal_suitable_fallback* prep_compound_page* split_free_page* alloc_contig_* folio_zero_user*"),
 	AREA(AREA_PREEMPTION, NONE, "exit_to_user_mode_loop* exit_to_user_mode_prepare* prepare_exit_to_usermode*"),
 	AREA(AREA_SYNCHRONIZATION, NONE,
 	     "*futex* schedule schedule_timeout* io_schedule* schedule_hrtimeout* mutex_* __mutex_* ww_mutex_*"
@@ -330,7 +343,11 @@ const char *area_name(enum area area, enum direction direction)
 		[AREA_SLEEP] = "timer",
 		[AREA_NETWORK] = "network/other",
 		[AREA_CRYPTO] = "crypto",
+		[AREA_RECLAIM] = "memory/reclaim",
+		[AREA_FAULT] = "memory/fault",
 		[AREA_MEMORY] = "memory",
+		[AREA_SLAB] = "memory/slab",
+		[AREA_PAGES] = "memory/pages",
 		[AREA_PREEMPTION] = "scheduler",
 		[AREA_SYNCHRONIZATION] = "synchronization",
 		[AREA_TIMER] = "timer",

@@ -36,7 +36,11 @@ enum area {
 	AREA_SLEEP,			/* timer: what processes ask for */
 	AREA_NETWORK,			/* the rest of the network: packets coming and going by themselves */
 	AREA_CRYPTO,			/* crypto: its interface, which checksums of file systems use too */
-	AREA_MEMORY,
+	AREA_RECLAIM,			/* memory: finding some when there is none left */
+	AREA_FAULT,
+	AREA_MEMORY,			/* the rest: mapping most of all */
+	AREA_SLAB,			/* what the kernel wants for itself */
+	AREA_PAGES,
 	AREA_PREEMPTION,		/* scheduler: on the way back to user space */
 	AREA_SYNCHRONIZATION,
 	AREA_TIMER,			/* timer: what the kernel does at a tick */

@@ -45,6 +45,11 @@ static const char *name_of(enum wait wait)
 	return interned[wait];
 }
 
+const char *wait_rule_name(enum wait wait)
+{
+	return intern(wait >= WAIT_DISK ? name_of(wait) : "(how threads wait)");
+}
+
 /* A finding is the number of the first rule, from 1; 0: none. */
 static void take(void *context, unsigned int rule)
 {

@@ -47,6 +47,9 @@ struct wait_rules {
 	const char *patterns;	/* see automaton.h; NULL: the end of the table */
 };
 
+/* For people: the cause, or what else the rules say. Interned. */
+const char *wait_rule_name(enum wait wait);
+
 extern const struct wait_rules wait_kernel_rules[];
 
 /* Functions of user space around a futex: WAIT_PARKED, or WAIT_FUTEX for locks. */

@@ -14,6 +14,7 @@
 #include "base/message.h"
 #include "cli/check.h"
 #include "cli/command.h"
+#include "cli/rules.h"
 #include "export/label.h"
 #include "lib/libktally.h"
 
@@ -23,17 +24,22 @@
 
 #define TITLE_COLUMNS	15
 
+#define KALLSYMS_BYTES_MOST	(256 << 20)
+
 static const char help[] =
-	"usage: ktally check\n"
+	"usage: ktally check [--rules[=FILE]]\n"
 	"\n"
 	"Tells what this host has and lacks for sampling, and what to do about each lack. Changes nothing.\n"
 	"\n"
+	"      --rules[=FILE]      only say which patterns of the built-in rules match nothing in /proc/kallsyms, or in\n"
+	"                          FILE, which is like that\n"
 	"  -h, --help\n"
 	"\n"
 	"The exit code is 0 when processes of this user at least can be sampled, 3 when permission is missing and\n"
 	"4 when the module is. See ktally-check(1).\n";
 
 static const struct option long_options[] = {
+	{ "rules", optional_argument, NULL, 'r' },
 	{ "help", no_argument, NULL, 'h' },
 	{ }
 };
@@ -324,13 +330,34 @@ int check_write(struct buffer *text, const struct host *host)
 	return host->device_error == -EACCES || host->device_error == -EPERM ? EXIT_PERMISSION : EXIT_UNAVAILABLE;
 }
 
+static int check_rules(const char *path)
+{
+	struct buffer kallsyms = { 0 }, text = { 0 };
+	int error = buffer_read_file(&kallsyms, path, KALLSYMS_BYTES_MOST);
+
+	if (error) {
+		message_error("cannot read %s: %s", path, strerror(-error));
+		return error == -EACCES || error == -EPERM ? EXIT_PERMISSION : EXIT_UNAVAILABLE;
+	}
+	rules_write(&text, kallsyms.data ? kallsyms.data : "", kallsyms.bytes);
+	fputs(text.data, stdout);
+	buffer_free(&text);
+	buffer_free(&kallsyms);
+	return EXIT_OK;
+}
+
 int command_check(int argc, char **argv)
 {
+	const char *kallsyms = NULL;
 	struct buffer text = { 0 };
 	struct host host;
 	int option, code;
 
 	while ((option = getopt_long(argc, argv, "h", long_options, NULL)) != -1) {
+		if (option == 'r') {
+			kallsyms = optarg ? optarg : "/proc/kallsyms";
+			continue;
+		}
 		if (option != 'h')
 			return EXIT_USAGE;
 		fputs(help, stdout);
@@ -340,6 +367,8 @@ int command_check(int argc, char **argv)
 		message_error("\"%s\": check takes no arguments", argv[optind]);
 		return EXIT_USAGE;
 	}
+	if (kallsyms)
+		return check_rules(kallsyms);
 	host_read(&host, "");
 	code = check_write(&text, &host);
 	fputs(text.data, stdout);

@@ -8,6 +8,7 @@
 #define KTALLY_COMMAND_H
 
 int command_record(int argc, char **argv);	/* sample into a capture, or straight into files for other tools */
+int command_profile(int argc, char **argv);	/* a profile by the running daemon */
 int command_top(int argc, char **argv);		/* live breakdown */
 int command_report(int argc, char **argv);	/* a capture as a breakdown, pprof, folded stacks, flame graph, metrics */
 int command_script(int argc, char **argv);	/* a capture as the text of `perf script` */

@@ -16,6 +16,7 @@
 #include "cli/load.h"
 #include "export/output.h"
 #include "lib/libktally.h"
+#include "profile/frame.h"
 
 static const char help[] =
 	"usage: ktally dump [-i FILE]\n"
@@ -64,12 +65,6 @@ static const char *const record_names[] = {
 	[KTALLY_RECORD_TASK] = "task", [KTALLY_RECORD_EXIT] = "exit", [KTALLY_RECORD_STACK] = "stack",
 	[KTALLY_RECORD_SAMPLE] = "sample", [KTALLY_RECORD_LOST] = "lost", [KTALLY_RECORD_THROTTLE] = "throttle",
 	[KTALLY_RECORD_OFFCPU] = "offcpu", [KTALLY_RECORD_FILE] = "file",
-};
-
-static const char *const end_names[] = {
-	[KTALLY_END_NONE] = "none", [KTALLY_END_COMPLETE] = "complete", [KTALLY_END_TRUNCATED] = "truncated",
-	[KTALLY_END_BROKEN] = "broken", [KTALLY_END_HOLE] = "hole", [KTALLY_END_NO_TABLE] = "no table",
-	[KTALLY_END_FOREIGN] = "foreign",
 };
 
 static const char *const cause_names[] = {
@@ -130,8 +125,8 @@ static void write_stack(struct buffer *line, const struct ktally_stack *stack)
 	hexadecimal(line, "mm_id", stack->mm_id);
 	number(line, "kernel_frames", stack->kernel_frames);
 	number(line, "user_frames", stack->user_frames);
-	CONSTANT(line, "kernel_end", end_names, stack->kernel_end);
-	CONSTANT(line, "user_end", end_names, stack->user_end);
+	CONSTANT(line, "kernel_end", stack_end_names, stack->kernel_end);
+	CONSTANT(line, "user_end", stack_end_names, stack->user_end);
 	buffer_string(line, ",\"frames\":[");
 	for (unsigned int i = 0; i < (unsigned int)stack->kernel_frames + stack->user_frames; i++) {
 		buffer_string(line, i ? "," : "");
@@ -262,11 +257,11 @@ static int write_records(struct output *output, const struct capture_item *item)
 	return 0;
 }
 
-static void write_host(struct buffer *line, const char *text, size_t bytes)
+static void write_values(struct buffer *line, const char *text, size_t bytes)
 {
 	const char *key, *value, *comma = "";
 
-	buffer_string(line, "{\"type\":\"host\",\"values\":{");
+	buffer_string(line, ",\"values\":{");
 	while (load_next_value(&text, &bytes, &key, &value)) {
 		buffer_string(line, comma);
 		buffer_json_string(line, key);
@@ -277,6 +272,27 @@ static void write_host(struct buffer *line, const char *text, size_t bytes)
 	buffer_string(line, "}}\n");
 }
 
+static void write_host(struct buffer *line, const struct capture_item *item)
+{
+	buffer_string(line, "{\"type\":\"host\"");
+	write_values(line, item->data, item->bytes);
+}
+
+static void write_owner(struct buffer *line, const struct capture_item *item)
+{
+	buffer_string(line, "{\"type\":\"owner\"");
+	hexadecimal(line, "mm_id", item->mm_id);
+	number(line, "cgroup_id", item->cgroup_id);
+	write_values(line, item->data, item->bytes);
+}
+
+static void write_account(struct buffer *line, const struct capture_item *item)
+{
+	buffer_string(line, "{\"type\":\"account\"");
+	word(line, "lines", item->data);
+	buffer_string(line, "}\n");
+}
+
 static void write_mappings(struct buffer *line, const struct capture_item *item)
 {
 	char *text = strndup(item->data, item->bytes);
@@ -284,10 +300,27 @@ static void write_mappings(struct buffer *line, const struct capture_item *item)
 	buffer_string(line, "{\"type\":\"mappings\"");
 	hexadecimal(line, "mm_id", item->mm_id);
 	number(line, "pid", item->pid);
-	word(line, "executable", item->executable);
+	word(line, "executable", item->path);
 	word(line, "maps", text ? text : "");
 	buffer_string(line, "}\n");
 	free(text);
+}
+
+static void write_opened(struct buffer *line, const struct capture_item *item)
+{
+	const struct capture_file *file = &item->file;
+
+	buffer_string(line, "{\"type\":\"opened\"");
+	number(line, "file", file->identity.file);
+	word(line, "path", item->path);
+	buffer_string(line, ",\"build_id\":\"");
+	for (size_t i = 0; i < file->build_id_bytes; i++)
+		buffer_format(line, "%02x", file->build_id[i]);
+	buffer_string(line, "\"");
+	buffer_format(line, ",\"deleted\":%s", file->status & KTALLY_FILE_DELETED ? "true" : "false");
+	buffer_format(line, ",\"error\":%d", file->error);
+	number(line, "content_bytes", file->content_bytes);
+	buffer_string(line, "}\n");
 }
 
 static int dump(struct output *output, struct capture_reader *reader)
@@ -298,7 +331,7 @@ static int dump(struct output *output, struct capture_reader *reader)
 	while ((status = capture_next(reader, &item)) == 1 && !output->error) {
 		switch (item.type) {
 		case CAPTURE_HOST:
-			write_host(&output->buffer, item.data, item.bytes);
+			write_host(&output->buffer, &item);
 			break;
 		case CAPTURE_RECORDS:
 			if (write_records(output, &item))
@@ -309,6 +342,15 @@ static int dump(struct output *output, struct capture_reader *reader)
 			break;
 		case CAPTURE_MAPPINGS:
 			write_mappings(&output->buffer, &item);
+			break;
+		case CAPTURE_FILE:
+			write_opened(&output->buffer, &item);
+			break;
+		case CAPTURE_ACCOUNT:
+			write_account(&output->buffer, &item);
+			break;
+		case CAPTURE_OWNER:
+			write_owner(&output->buffer, &item);
 			break;
 		}
 		output_relieve(output);

@@ -154,6 +154,7 @@ int load_capture(struct load *load, const char *path)
 {
 	const struct profile_options options = {
 		.cells = load->cells, .on_stack = load->source ? source_expand : NULL, .context = load->source,
+		.categories = load->categories,
 	};
 	int error, end;
 

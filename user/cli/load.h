@@ -25,6 +25,7 @@ struct load {
 	void *context;
 	struct source *source;			/* NULL: without source lines */
 	bool cells;				/* as in struct profile_options */
+	struct categories *categories;		/* too */
 };
 
 /*

@@ -15,6 +15,7 @@ static const struct {
 	const char *summary;
 } commands[] = {
 	{ "record", command_record, "sample into a capture file" },
+	{ "profile", command_profile, "a whole profile by the daemon that runs here, into a file or to its backend" },
 	{ "top", command_top, "show what runs, live" },
 	{ "report", command_report, "a capture as a breakdown, pprof, folded stacks, flame graph or metrics" },
 	{ "script", command_script, "a capture as the text of perf script" },

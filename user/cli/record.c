@@ -281,6 +281,8 @@ static int open_capture(struct record *record)
 	if (error)
 		return EXIT_FAILED;
 	record->live.has_waits = record->options.off_cpu;
+	record->live.has_files = record->options.files;
+	record->live.whole_host = record->options.all;
 	live_create_profile(&record->live, LIVE_RECORD);
 	live_read_kernel_names(&record->live);
 	return EXIT_OK;
@@ -328,7 +330,7 @@ static int start(struct record *record)
 	if (code == EXIT_OK)
 		code = open_loop(record);
 	if (code == EXIT_OK)
-		code = session_enable(record->live.session);
+		code = live_enable(&record->live);
 	if (code == EXIT_OK)
 		code = let_command_run(record);
 	record->start = loop_now();
@@ -405,8 +407,7 @@ static void release(struct record *record)
 {
 	loop_destroy(record->loop);
 	recorder_close(record->live.recorder);
-	if (record->live.profile)
-		profile_destroy(record->live.profile);
+	live_destroy_profile(&record->live);
 	ktally_close(record->live.session);
 	session_options_release(&record->options);
 	if (record->signals >= 0)

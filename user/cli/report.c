@@ -9,11 +9,15 @@
 #include "base/message.h"
 #include "base/number.h"
 #include "cli/command.h"
+#include "cli/ends.h"
 #include "cli/functions.h"
 #include "cli/load.h"
 #include "cli/source.h"
 #include "cli/unknown.h"
 #include "cli/wall.h"
+#include "config/categories.h"
+#include "config/config.h"
+#include "export/format.h"
 
 #define ROWS_DEFAULT	15
 
@@ -30,17 +34,10 @@ static int write_text(FILE *file, const struct profile *profile, uint32_t source
 	return error ? error : functions_write(file, profile, rows_most);
 }
 
-static const struct format {
-	const char *name, *suffix;	/* suffix of files that are meant to be that, if nothing else is said */
-	export_writer *write;
-	bool binary;
-	bool tells_losses;		/* by itself */
-} formats[] = {
-	{ "text", ".txt", write_text, false, true },
-	{ "pprof", ".pb.gz", export_pprof, true, false },
-	{ "folded", ".folded", export_folded, false, false },
-	{ "flame", ".html", export_flamegraph, false, false },
-	{ "metrics", ".json", export_metrics_json, false, false },
+/* Besides those of whole profiles. The first is what there is if nothing else is said, and tells of losses by itself. */
+static const struct format own_formats[] = {
+	{ "text", ".txt", write_text, false },
+	{ "metrics", ".json", export_metrics_json, false },
 };
 
 static int write_unknown(FILE *file, const struct profile *profile, uint32_t sources, const struct export_host *host)
@@ -49,31 +46,40 @@ static int write_unknown(FILE *file, const struct profile *profile, uint32_t sou
 	return unknown_write(file, profile, sources, rows_most);
 }
 
-static const struct format unknown_format = { "unknown", "", write_unknown, false, false };
+static int write_ends(FILE *file, const struct profile *profile, uint32_t sources, const struct export_host *host)
+{
+	(void)host;
+	return ends_write(file, profile, sources, rows_most);
+}
 
-#define FORMATS (sizeof(formats) / sizeof(formats[0]))
+static const struct format unknown_format = { "unknown", "", write_unknown, false };
+static const struct format ends_format = { "ends", "", write_ends, false };
 
 static const char help[] =
-	"usage: ktally report [-i FILE] [-f FORMAT] [-o FILE] [-s SOURCE] [-n ROWS] [-l] [-t] [-u]\n"
+	"usage: ktally report [-i FILE] [-f FORMAT] [-o FILE] [-s SOURCE] [-n ROWS] [-l] [-t] [-u | -e] [-c FILE]\n"
 	"\n"
 	"Shows a capture.\n"
 	"\n"
 	"  -i, --input FILE        the capture (" LOAD_DEFAULT "); - is standard input\n"
 	"  -f, --format FORMAT     text     where CPU time went, for people; the default\n"
 	"                          pprof    for go tool pprof: gzipped profile.proto\n"
+	"                          otlp     OTLP profiles, for OpenTelemetry: the message ProfilesData\n"
 	"                          folded   stacks with their nanoseconds, for flamegraph.pl, speedscope\n"
 	"                          flame    flame graph, one HTML file\n"
+	"                          speedscope  JSON for speedscope.app\n"
 	"                          metrics  the OTLP metrics as JSON\n"
-	"  -o, --output FILE       standard output if not given; the format follows from .txt, .pb.gz, .folded,\n"
-	"                          .html and .json unless -f says it\n"
+	"  -o, --output FILE       standard output if not given; the format follows from .txt, .pb.gz, .otlp,\n"
+	"                          .folded, .html, .speedscope.json and .json unless -f says it\n"
 	"  -s, --source SOURCE     on-cpu   what ran: CPU time; the default\n"
 	"                          off-cpu  what threads waited for (ktally record --off-cpu)\n"
 	"                          wall     both, which is wall time\n"
-	"                          for pprof, folded and flame; text and metrics tell of both\n"
+	"                          for whole profiles; text and metrics tell of both\n"
 	"  -n, --top ROWS          so many functions, and processes or threads, in the text (15)\n"
 	"  -l, --lines             functions with their source line, and inlined ones, where DWARF is there: slow\n"
 	"  -t, --threads           wall time by thread instead of by process in the text\n"
 	"  -u, --unknown           what has no names, why, and what would cure it\n"
+	"  -e, --ends              in which code user stacks break off, how, and what would cure it\n"
+	"  -c, --config FILE       categories are those of this file (" CONFIG_DEFAULT ", if it can be read)\n"
 	"  -h, --help\n"
 	"\n"
 	"See ktally-report(1).\n";
@@ -87,57 +93,39 @@ static const struct option long_options[] = {
 	{ "lines", no_argument, NULL, 'l' },
 	{ "threads", no_argument, NULL, 't' },
 	{ "unknown", no_argument, NULL, 'u' },
+	{ "ends", no_argument, NULL, 'e' },
+	{ "config", required_argument, NULL, 'c' },
 	{ "help", no_argument, NULL, 'h' },
 	{ }
 };
 
 struct report {
-	const char *input, *output;
+	const char *input, *output, *config;
 	const struct format *format;
 	uint32_t sources;
 	bool lines;
 };
 
-static const struct {
-	const char *name;
-	uint32_t sources;
-} sources_named[] = {
-	{ "on-cpu", KTALLY_SOURCE_ONCPU },
-	{ "off-cpu", KTALLY_SOURCE_OFFCPU },
-	{ "wall", KTALLY_SOURCE_ONCPU | KTALLY_SOURCE_OFFCPU },
-};
-
-/* 0: there is none of that name. */
-static uint32_t take_sources(const char *name)
+static const struct format *find_by_name(const char *name)
 {
-	for (size_t i = 0; i < sizeof(sources_named) / sizeof(sources_named[0]); i++) {
-		if (!strcmp(name, sources_named[i].name))
-			return sources_named[i].sources;
+	for (size_t i = 0; i < sizeof(own_formats) / sizeof(own_formats[0]); i++) {
+		if (!strcmp(name, own_formats[i].name))
+			return &own_formats[i];
 	}
-	message_error("-s: there is no source \"%s\": take on-cpu, off-cpu or wall", name);
-	return 0;
+	return format_named(name);
 }
 
-static const struct format *format_named(const char *name)
+/* Theirs first: .speedscope.json is a .json too. */
+static const struct format *find_by_suffix(const char *path)
 {
-	for (size_t i = 0; i < FORMATS; i++) {
-		if (!strcmp(name, formats[i].name))
-			return &formats[i];
+	const struct format *format = format_of_file(path);
+	const char *dot = strrchr(path, '.');
+
+	for (size_t i = 0; !format && dot && dot != path && i < sizeof(own_formats) / sizeof(own_formats[0]); i++) {
+		if (!strcmp(dot, own_formats[i].suffix))
+			format = &own_formats[i];
 	}
-	return NULL;
-}
-
-static const struct format *format_of_file(const char *path)
-{
-	size_t bytes = strlen(path);
-
-	for (size_t i = 0; i < FORMATS; i++) {
-		size_t suffix = strlen(formats[i].suffix);
-
-		if (bytes > suffix && !strcmp(path + bytes - suffix, formats[i].suffix))
-			return &formats[i];
-	}
-	return NULL;
+	return format;
 }
 
 /* -1: go on, else the exit code. */
@@ -146,16 +134,16 @@ static int parse(struct report *report, int argc, char **argv)
 	uint64_t number;
 	int option;
 
-	while ((option = getopt_long(argc, argv, "i:f:o:s:n:ltuh", long_options, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, "i:f:o:s:n:ltuec:h", long_options, NULL)) != -1) {
 		switch (option) {
 		case 'i':
 			report->input = optarg;
 			break;
 		case 'f':
-			report->format = format_named(optarg);
+			report->format = find_by_name(optarg);
 			if (!report->format) {
-				message_error("-f: there is no format \"%s\": take text, pprof, folded, flame or "
-					      "metrics", optarg);
+				message_error("-f: there is no format \"%s\": take text, pprof, otlp, folded, flame, "
+					      "speedscope or metrics", optarg);
 				return EXIT_USAGE;
 			}
 			break;
@@ -163,9 +151,11 @@ static int parse(struct report *report, int argc, char **argv)
 			report->output = optarg;
 			break;
 		case 's':
-			report->sources = take_sources(optarg);
-			if (!report->sources)
+			report->sources = format_sources(optarg);
+			if (!report->sources) {
+				message_error("-s: there is no source \"%s\": take on-cpu, off-cpu or wall", optarg);
 				return EXIT_USAGE;
+			}
 			break;
 		case 'n':
 			if (number_parse(optarg, 0, 1000000, &number)) {
@@ -179,6 +169,12 @@ static int parse(struct report *report, int argc, char **argv)
 			break;
 		case 'u':
 			report->format = &unknown_format;
+			break;
+		case 'e':
+			report->format = &ends_format;
+			break;
+		case 'c':
+			report->config = optarg;
 			break;
 		case 't':
 			by_thread = true;
@@ -197,9 +193,9 @@ static int parse(struct report *report, int argc, char **argv)
 	if (report->output && !strcmp(report->output, "-"))
 		report->output = NULL;
 	if (!report->format)
-		report->format = report->output ? format_of_file(report->output) : &formats[0];
+		report->format = report->output ? find_by_suffix(report->output) : &own_formats[0];
 	if (!report->format) {
-		message_error("-o %s: what is it to be? Say -f text, pprof, folded, flame or metrics", report->output);
+		message_error("-o %s: what is it to be? Say -f text, pprof, otlp, folded, flame, speedscope or metrics", report->output);
 		return EXIT_USAGE;
 	}
 	if (!report->output && report->format->binary && isatty(STDOUT_FILENO)) {
@@ -224,6 +220,20 @@ static int write_report(const struct report *report, const struct load *load)
 	return error == -EACCES || error == -EPERM ? EXIT_PERMISSION : EXIT_FAILED;
 }
 
+/* NULL after a message. Only categories and their sets are of interest here; ktallyd says what is wrong with the rest. */
+static struct categories *read_categories(const char *path)
+{
+	struct document *document = NULL;
+	struct categories *categories = NULL;
+
+	if (!path && !access(CONFIG_DEFAULT, R_OK))
+		path = CONFIG_DEFAULT;
+	if (!path || !document_read(&document, path))
+		categories = config_categories(document, document ? config_category_sets(document) : NULL);
+	document_free(document);
+	return categories;
+}
+
 int command_report(int argc, char **argv)
 {
 	struct report report = { .input = LOAD_DEFAULT, .sources = KTALLY_SOURCE_ONCPU };
@@ -232,11 +242,15 @@ int command_report(int argc, char **argv)
 
 	if (code >= 0)
 		return code;
+	load.categories = read_categories(report.config);
+	if (!load.categories)
+		return EXIT_USAGE;
 	if (report.lines)
 		load.source = source_create();
 	code = load_capture(&load, report.input);
 	if (!load.profile) {
 		source_destroy(load.source);
+		categories_destroy(load.categories);
 		return code;
 	}
 	if (!load.profile->oncpu.samples && !load.profile->offcpu.weight)
@@ -244,10 +258,11 @@ int command_report(int argc, char **argv)
 				report.input);
 	else if (report.sources == KTALLY_SOURCE_OFFCPU && !load.profile->offcpu.weight)
 		message_warning("there are no waits in %s: `ktally record --off-cpu` records them", report.input);
-	if (!report.format->tells_losses)
+	if (report.format != &own_formats[0])
 		load_warn_of_losses(&load);
 	written = write_report(&report, &load);
 	load_release(&load);
+	categories_destroy(load.categories);
 	source_destroy(load.source);
 	return written == EXIT_OK ? code : written;
 }

@@ -18,7 +18,10 @@
 /* What is known of one address of one file: names of the frames that it stands for, the innermost first. */
 struct place {
 	size_t count;
-	const char *names[];		/* of the last one only its place: " (file:line)" */
+	struct {
+		const char *name;	/* with its place, as "name (file:line)"; of the last one only that: it has its name already */
+		struct source_line line;
+	} frames[];
 };
 
 struct source {
@@ -87,7 +90,7 @@ static size_t find_lines(struct source *source, const struct symbols_opened *ope
 }
 
 /* The name of a function, which is empty for the last one, and where in it. */
-static const char *describe(const struct line *line, bool last)
+static const char *describe(const struct line *line, bool last, struct source_line *source)
 {
 	char text[NAME_BYTES_MOST + 512] = "";
 	const char *file = line->file ? strrchr(line->file, '/') : NULL;
@@ -97,29 +100,34 @@ static const char *describe(const struct line *line, bool last)
 	if (!last && (!line->function || demangle(line->function, text, NAME_BYTES_MOST)))
 		snprintf(text, NAME_BYTES_MOST, "%s", line->function ? line->function : "[inlined]");
 	bytes = strlen(text);
+	*source = (struct source_line){
+		.function = bytes ? intern_printable(text, bytes) : NULL, .line = file ? line->line : 0, .inlined = !last,
+		.file = file ? intern_printable(line->file, strlen(line->file)) : NULL,
+	};
 	if (file && line->line)
 		snprintf(text + bytes, sizeof(text) - bytes, " (%.480s:%u)", file, line->line);
 	return intern_printable(text, strlen(text));
 }
 
-static struct place *find(struct source *source, struct symbols *symbols, uint64_t mm_id, const struct frame *frame,
-			  bool caller)
+static struct place *find(struct source *source, struct symbols *symbols, uint64_t mm_id, const struct frame *frame)
 {
 	struct symbols_opened opened;
 	struct line list[LINES_MOST];
 	struct place *place;
-	uint64_t key = hash_words(hash_words((uintptr_t)frame->object, frame->object_address), hash_words(mm_id, caller));
+	uint64_t key = hash_words(hash_words((uintptr_t)frame->object, frame->object_address), hash_words(mm_id, frame->file));
 	size_t count;
 
 	place = map_get(&source->places, key);
-	if (place || source->places.used >= PLACES_MOST || symbols_open(symbols, mm_id, frame->address, &opened))
+	if (place || source->places.used >= PLACES_MOST || symbols_open(symbols, mm_id, frame, &opened))
 		return place;
-	count = find_lines(source, &opened, frame->object_address - caller, list);
+	count = find_lines(source, &opened, frame->object_address, list);
 	symbols_close(&opened);
-	place = memory_zeroed(1, sizeof(*place) + count * sizeof(place->names[0]));
+	place = memory_zeroed(1, sizeof(*place) + count * sizeof(place->frames[0]));
 	place->count = count;
 	for (size_t i = 0; i < count; i++)
-		place->names[i] = describe(&list[i], i + 1 == count);
+		place->frames[i].name = describe(&list[i], i + 1 == count, &place->frames[i].line);
+	if (count)
+		place->frames[count - 1].line.function = frame->function;
 	map_put(&source->places, key, place);
 	return place;
 }
@@ -134,23 +142,17 @@ static const char *with_place(const char *function, const char *where)
 	return intern_printable(text, strlen(text));
 }
 
-/* A caller's address is that of the instruction after the call, which can be another line. */
-static bool is_caller(const struct stack *stack, size_t frame)
-{
-	return frame && frame != stack->kernel_frames;
-}
-
 struct stack *source_expand(void *context, struct symbols *symbols, struct stack *stack)
 {
 	size_t count = (size_t)stack->kernel_frames + stack->user_frames, more = 0, to;
-	const struct place **places = memory_zeroed(count, sizeof(*places));
+	struct place **places = memory_zeroed(count, sizeof(*places));
 
 	for (size_t i = stack->kernel_frames; i < count; i++) {
 		const struct frame *frame = &stack->frames[i];
 
 		if (frame->kind != FRAME_NATIVE || !frame->function || !frame->object || frame->object[0] != '/')
 			continue;
-		places[i] = find(context, symbols, stack->mm_id, frame, is_caller(stack, i));
+		places[i] = find(context, symbols, stack->mm_id, frame);
 		if (!places[i] || !places[i]->count || stack->user_frames + more + places[i]->count > UINT16_MAX)
 			places[i] = NULL;
 		else
@@ -164,11 +166,14 @@ struct stack *source_expand(void *context, struct symbols *symbols, struct stack
 		size_t inlined = places[i] ? places[i]->count - 1 : 0;
 
 		stack->frames[--to] = frame;
-		if (places[i])
-			stack->frames[to].function = with_place(frame.function, places[i]->names[inlined]);
+		if (places[i]) {
+			stack->frames[to].function = with_place(frame.function, places[i]->frames[inlined].name);
+			stack->frames[to].source = &places[i]->frames[inlined].line;
+		}
 		while (inlined--) {
 			stack->frames[--to] = frame;
-			stack->frames[to].function = places[i]->names[inlined];
+			stack->frames[to].function = places[i]->frames[inlined].name;
+			stack->frames[to].source = &places[i]->frames[inlined].line;
 			stack->frames[to].function_offset = 0;
 		}
 	}

@@ -13,7 +13,7 @@ void source_destroy(struct source *source);
 
 /*
  * For struct profile_options: gives the stack back, or a larger one instead of it. Frames are named "function (file:line)"
- * where that is known.
+ * where that is known, and have it as frame->source too, which lasts as long as the source does.
  */
 struct stack *source_expand(void *source, struct symbols *symbols, struct stack *stack);
 

@@ -123,7 +123,7 @@ static void on_sample(void *context, const struct profile_sample *sample)
 	const char *place = leaf ? base_name(leaf->object) : kernel ? "[kernel]" : NULL;
 	struct top *top = context;
 
-	ranking_add(&top->rankings[PROCESSES], sample->task->process_name, NULL, sample->record->weight);
+	ranking_add(&top->rankings[PROCESSES], intern(sample->task->process_name), NULL, sample->record->weight);
 	ranking_add(&top->rankings[AREAS], stack->class.area ? stack->class.area : "unknown", NULL, sample->record->weight);
 	ranking_add(&top->rankings[FUNCTIONS], function, place, sample->record->weight);
 }
@@ -164,7 +164,7 @@ static void rank_waits(struct top *top)
 
 		if (row->weight == row->weight_exported || wait_is_idle(row->class.cause))
 			continue;
-		ranking_add(&top->rankings[WAITS], row->class.cause, row->process_name, row->weight - row->weight_exported);
+		ranking_add(&top->rankings[WAITS], row->class.cause, intern(owner_label(row->owner)), row->weight - row->weight_exported);
 		row->weight_exported = row->weight;
 	}
 }
@@ -420,11 +420,12 @@ static int start(struct top *top)
 	if (code != EXIT_OK)
 		return code;
 	top->live.has_waits = top->options.off_cpu;
+	top->live.has_files = top->options.files;
 	live_create_profile(&top->live, LIVE_SHOW);
 	live_read_kernel_names(&top->live);
 	code = open_loop(top);
 	if (code == EXIT_OK)
-		code = session_enable(top->live.session);
+		code = live_enable(&top->live);
 	if (code != EXIT_OK)
 		return code;
 	error = top->on_screen ? screen_open(&top->screen) : 0;
@@ -468,8 +469,7 @@ int command_top(int argc, char **argv)
 	loop_destroy(top->loop);
 	for (int table = 0; table < TABLES; table++)
 		ranking_free(&top->rankings[table]);
-	if (top->live.profile)
-		profile_destroy(top->live.profile);
+	live_destroy_profile(&top->live);
 	ktally_close(top->live.session);
 	session_options_release(&top->options);
 	if (top->signals >= 0)

@@ -44,7 +44,7 @@ static struct row *row_for(struct rows *rows, const struct profile *profile, con
 	symbols_diagnose(profile->symbols, cell->stack->mm_id, frame, &diagnosis);
 	if (diagnosis.lack == SYMBOLS_LACK_NOTHING)
 		return NULL;
-	who = frame->object ? frame->object : cell->task->process_name;
+	who = frame->object ? frame->object : intern(cell->task->process_name);
 	key = hash_words(hash_words((uintptr_t)who, diagnosis.lack),
 			 hash_bytes(diagnosis.build_id, strlen(diagnosis.build_id), diagnosis.deleted));
 	row = map_get(&rows->all, key);
@@ -53,7 +53,7 @@ static struct row *row_for(struct rows *rows, const struct profile *profile, con
 		row->diagnosis = diagnosis;
 		row->object = frame->object;
 		row->task = cell->task;
-		row->runtime = symbols_runtime(profile->symbols, cell->stack->mm_id);
+		row->runtime = symbols_runtime(profile->symbols, cell->task->mm_id);
 		row->package = "";
 		map_put(&rows->all, key, row);
 	}

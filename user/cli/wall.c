@@ -42,7 +42,7 @@ static enum column column_of(const char *cause)
 
 static void add(struct map *rows, const struct profile_cell *cell, bool threads)
 {
-	uint64_t key = threads ? hash_words(cell->task->tid, cell->task->start_time) : (uintptr_t)cell->task->process_name;
+	uint64_t key = threads ? hash_words(cell->task->tid, cell->task->start_time) : (uintptr_t)intern(cell->task->process_name);
 	struct row *row = map_get(rows, key);
 
 	if (!row) {

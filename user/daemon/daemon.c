@@ -11,7 +11,9 @@
 #include "base/message.h"
 #include "daemon/clock.h"
 #include "daemon/daemon.h"
-#include "daemon/exporter.h"
+#include "daemon/demand.h"
+#include "daemon/exports.h"
+#include "daemon/exposition.h"
 #include "daemon/files.h"
 #include "daemon/notify.h"
 #include "session/live.h"
@@ -29,7 +31,9 @@ struct daemon {
 	const struct daemon_options *options;
 	struct live live;
 	struct loop *loop;
-	struct exporter *exporter;	/* NULL: metrics are not sent anywhere */
+	struct demand *demand;
+	struct exports *exports;
+	struct exposition *exposition;	/* NULL: metrics are not served */
 	struct files metrics, profiles;	/* written at each export, and at the end and SIGHUP */
 	char *capture_path;		/* NULL: none */
 	struct export_host host;
@@ -90,6 +94,7 @@ static void look_at_host(struct daemon *daemon)
 	export_host_fill(&daemon->host);
 	daemon->host.rate = daemon->options->session.rate;
 	daemon->host.clock = ktally_get_info(daemon->live.session)->clock;
+	daemon->host.deployment = &daemon->options->deployment;
 }
 
 static void export_metrics(struct daemon *daemon)
@@ -101,9 +106,17 @@ static void export_metrics(struct daemon *daemon)
 	if (step)
 		message_info("the wall clock moved by %+.3f s: it was set, or the host slept; metrics go on by the new time",
 			     (double)step / 1e9);
-	if (daemon->exporter)
-		exporter_send(daemon->exporter, daemon->live.profile, &daemon->host, daemon->window.start, daemon->window.end);
+	exports_send(daemon->exports, daemon->live.profile, &daemon->host, daemon->window.start, daemon->window.end);
 	files_write(&daemon->metrics, daemon->live.profile, &daemon->host);
+}
+
+static void on_scrape(void *context, struct buffer *text, enum prometheus_format format)
+{
+	struct daemon *daemon = context;
+
+	flush(daemon);
+	look_at_host(daemon);
+	exports_write_page(daemon->exports, daemon->live.profile, &daemon->host, daemon->window.end, text, format);
 }
 
 static void bound_memory(struct daemon *daemon)
@@ -127,12 +140,13 @@ static void bound_memory(struct daemon *daemon)
 
 static void tell_status(const struct daemon *daemon)
 {
-	struct buffer losses = { 0 };
+	struct buffer losses = { 0 }, exports = { 0 };
 
 	live_describe_losses(&daemon->live, &losses);
-	notify("STATUS=%u Hz, %" PRIu64 " samples, %s; %s%s", daemon->options->session.rate, daemon->live.profile->oncpu.samples, losses.data,
-	       !daemon->exporter ? "not exporting" : exporter_is_failing(daemon->exporter) ? "NOT delivered to " : "exporting to ",
-	       daemon->exporter ? exporter_endpoint(daemon->exporter) : "");
+	exports_describe(daemon->exports, &exports);
+	notify("STATUS=%u Hz, %" PRIu64 " samples, %s; %s", daemon->options->session.rate, daemon->live.profile->oncpu.samples, losses.data,
+	       exports.data);
+	buffer_free(&exports);
 	buffer_free(&losses);
 }
 
@@ -257,20 +271,6 @@ static int open_loop(struct daemon *daemon)
 	return EXIT_FAILED;
 }
 
-static int open_exporter(struct daemon *daemon)
-{
-	int code;
-
-	if (!daemon->options->otlp) {
-		message_info("metrics are not sent: the environment says OTEL_SDK_DISABLED or OTEL_METRICS_EXPORTER=none");
-		return EXIT_OK;
-	}
-	code = exporter_create(&daemon->exporter, daemon->loop, daemon->options->endpoint);
-	if (code == EXIT_OK && !daemon->exporter)
-		message_info("metrics are not sent: give --endpoint URL or OTEL_EXPORTER_OTLP_ENDPOINT to send them to a collector");
-	return code;
-}
-
 static void add_profiles(struct files *files, const char *directory, bool off_cpu)
 {
 	const uint32_t oncpu = KTALLY_SOURCE_ONCPU, offcpu = KTALLY_SOURCE_OFFCPU;
@@ -333,6 +333,11 @@ static int start(struct daemon *daemon)
 	int code;
 
 	daemon->live.has_waits = daemon->options->session.off_cpu;
+	daemon->live.has_files = daemon->options->session.files;
+	daemon->live.whole_host = daemon->options->session.all;
+	daemon->live.level = daemon->options->level;
+	daemon->live.series = daemon->options->series;
+	daemon->live.categories = daemon->options->categories;
 	live_create_profile(&daemon->live, daemon->options->out ? LIVE_KEEP : LIVE_COUNT);
 	live_read_kernel_names(&daemon->live);
 	look_at_host(daemon);
@@ -352,15 +357,17 @@ static int start(struct daemon *daemon)
 	if (daemon->watchdog_interval)
 		loop_timer_set(daemon->loop, &daemon->watchdog_timer, daemon->watchdog_interval);
 
-	code = session_enable(daemon->live.session);
+	if (daemon->options->prometheus) {
+		code = exposition_create(&daemon->exposition, daemon->loop, &daemon->options->prometheus_address, on_scrape, daemon);
+		if (code != EXIT_OK)
+			return code;
+	}
+	code = live_enable(&daemon->live);
 	if (code != EXIT_OK)
 		return code;
 	lower_priority(&daemon->options->session);
 	message_info("sampling %u CPUs at %u Hz, paced by %s, reading with %s", daemon->host.cpus, daemon->host.rate,
 		     session_clock_name(daemon->host.clock), loop_name(daemon->loop));
-	if (daemon->exporter)
-		message_info("sending metrics to %s every %.3g s", exporter_endpoint(daemon->exporter),
-			     (double)daemon->options->interval / 1000);
 	return EXIT_OK;
 }
 
@@ -377,9 +384,11 @@ int daemon_create(struct daemon **result, struct daemon_options *options)
 	if (code == EXIT_OK)
 		code = open_loop(daemon);
 	if (code == EXIT_OK)
-		code = open_exporter(daemon);
+		code = exports_create(&daemon->exports, daemon->loop, options);
 	if (code == EXIT_OK)
 		code = open_files(daemon);
+	if (code == EXIT_OK)
+		code = demand_create(&daemon->demand, daemon->loop, options);
 	if (code == EXIT_OK)
 		code = start(daemon);
 	if (code == EXIT_OK)
@@ -398,6 +407,8 @@ static void stop(struct daemon *daemon)
 	int error;
 
 	notify("STOPPING=1\nSTATUS=delivering the last metrics");
+	exposition_destroy(daemon->exposition);
+	daemon->exposition = NULL;
 	loop_unwatch(daemon->loop, daemon->device_watch);
 	loop_timer_cancel(daemon->loop, &daemon->more_timer);
 	loop_timer_cancel(daemon->loop, &daemon->export_timer);
@@ -416,8 +427,8 @@ static void stop(struct daemon *daemon)
 	buffer_free(&losses);
 
 	export_metrics(daemon);
-	if (daemon->exporter)
-		exporter_finish(daemon->exporter, daemon->options->stop_timeout, &daemon->impatient);
+	exports_finish(daemon->exports, daemon->options->stop_timeout, &daemon->impatient);
+	demand_finish(daemon->demand, daemon->options->stop_timeout, &daemon->impatient);
 	files_write(&daemon->profiles, daemon->live.profile, &daemon->host);
 	if (recorder_close(daemon->live.recorder))
 		daemon->failed = true;
@@ -437,16 +448,18 @@ int daemon_run(struct daemon *daemon)
 		daemon->failed = true;
 	}
 	stop(daemon);
-	return daemon->failed || daemon->metrics.failed || daemon->profiles.failed ? EXIT_FAILED : EXIT_OK;
+	daemon->failed |= daemon->metrics.failed || daemon->profiles.failed || exports_have_failed(daemon->exports);
+	return daemon->failed ? EXIT_FAILED : EXIT_OK;
 }
 
 void daemon_destroy(struct daemon *daemon)
 {
-	exporter_destroy(daemon->exporter);
+	demand_destroy(daemon->demand);
+	exports_destroy(daemon->exports);
+	exposition_destroy(daemon->exposition);
 	loop_destroy(daemon->loop);
 	recorder_close(daemon->live.recorder);
-	if (daemon->live.profile)
-		profile_destroy(daemon->live.profile);
+	live_destroy_profile(&daemon->live);
 	ktally_close(daemon->live.session);
 	files_release(&daemon->metrics);
 	files_release(&daemon->profiles);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Sends metrics to a collector from within the loop, and tells people when the collector stops taking them and when it takes
- * them again: one message for each change, however long it lasts, with what was lost meanwhile.
+ * A sender within the loop, which tells people when its destination stops taking what is sent and when it takes it again: one
+ * message for each change, however long it lasts, with what was lost meanwhile. The same of its spool.
  */
 #ifndef KTALLY_EXPORTER_H
 #define KTALLY_EXPORTER_H
@@ -9,22 +9,30 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "export/export.h"
+#include "export/sender.h"
 #include "loop/loop.h"
+#include "profile/profile.h"
 
 struct exporter;
 
-/* endpoint: NULL: what the environment says. EXIT_OK with *exporter NULL: neither says where to. Else an exit code, after a message. */
-int exporter_create(struct exporter **exporter, struct loop *loop, const char *endpoint);
+/*
+ * Options as sender_create() wants them, but for the spool: that is the directory in which each exporter has its own, with the name of
+ * its protocol. EXIT_OK, or an exit code after a message.
+ */
+int exporter_create(struct exporter **exporter, struct loop *loop, const struct sender_options *options);
 void exporter_destroy(struct exporter *exporter);
 
 const char *exporter_endpoint(const struct exporter *exporter);
 bool exporter_is_failing(const struct exporter *exporter);
+void exporter_get_statistics(const struct exporter *exporter, struct sender_statistics *statistics);
+void exporter_add_delivery(const struct exporter *exporter, struct profile_delivery *delivery);	/* exporter may be NULL */
 
-/* Sends what came to the profile since the last time. Times are CLOCK_REALTIME, ns. */
-void exporter_send(struct exporter *exporter, struct profile *profile, const struct export_host *host, uint64_t start, uint64_t end);
+void exporter_submit(struct exporter *exporter, const struct buffer *message, size_t points);
 
-/* Turns the loop until everything is delivered, the time is up or *impatient; says what was not delivered. */
+/*
+ * Turns the loop until everything is delivered, or on disk while the destination takes nothing; until the time is up or *impatient.
+ * Says what was not delivered.
+ */
 void exporter_finish(struct exporter *exporter, uint64_t milliseconds, const bool *impatient);
 
 #endif

@@ -7,7 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "export/accuracy.h"
 #include "export/export.h"
+#include "export/inclusive.h"
 #include "export/output.h"
 #include "export/shares.h"
 #include "export/table.h"
@@ -129,7 +131,7 @@ static void write_quality(struct buffer *text, const struct profile *profile)
 	buffer_format(text, "  %-14s%10.1f %%  of the time in processes the user stack is whole", "whole stacks",
 		      100 - table_percent(quality.truncated + quality.broken, quality.user));
 	if (quality.broken)
-		buffer_format(text, ";\n  %-14s%10.1f %%  breaks off: code without frame pointers hides its callers",
+		buffer_format(text, ";\n  %-14s%10.1f %%  breaks off: `ktally report --ends` tells where",
 			      "", table_percent(quality.broken, quality.user));
 	if (quality.truncated)
 		buffer_format(text, ";\n  %-14s%10.1f %%  is deeper than was asked for (--depth)", "",
@@ -148,8 +150,10 @@ static void write_head(struct buffer *text, const struct profile *profile, const
 	buffer_format(text, "  %-14s%10.2f s", "CPU time", busy);
 	if (seconds > 0)
 		buffer_format(text, "  %.2f of %u CPUs were busy", busy / seconds, host->cpus);
+	buffer_string(text, "\n");
+	accuracy_write_host(text, profile);
 	count_sampled(profile, &stacks, &processes);
-	buffer_format(text, "\n  %-14s%12" PRIu64 "  of %zu stacks in %zu processes\n", "samples", profile->oncpu.samples,
+	buffer_format(text, "  %-14s%12" PRIu64 "  of %zu stacks in %zu processes\n", "samples", profile->oncpu.samples,
 		      stacks, processes);
 	if (profile->offcpu.weight)
 		buffer_format(text, "  %-14s%10.2f s  in %" PRIu64 " records of waits\n", "waiting",
@@ -199,6 +203,32 @@ static void write_shares(struct buffer *text, const struct tally *tally, uint64_
 	free(shares);
 }
 
+static void write_cpu_time(struct buffer *text, const struct profile *profile, uint64_t total)
+{
+	const struct tally *tally = profile->oncpu.tally;
+
+	write_areas(text, profile, total);
+	write_shares(text, tally, total, shares_by_code, "USER CODE", "mostly in");
+	if (shares_have_services(tally))
+		write_shares(text, tally, total, shares_by_service, "SERVICES", "mostly");
+	write_shares(text, tally, total, shares_by_container, "CONTAINERS", "mostly");
+	write_shares(text, tally, total, shares_by_process, "PROCESSES", "mostly");
+	write_shares(text, tally, total, shares_by_syscall, "SYSTEM CALLS", "mostly");
+	accuracy_write_cgroups(text, profile, ROWS_MOST);
+	inclusive_write(text, profile, total);
+}
+
+static void write_waits(struct buffer *text, const struct profile *profile)
+{
+	const struct tally *tally = profile->offcpu.tally;
+
+	write_shares(text, tally, 0, shares_by_cause, "WHAT THREADS WAITED FOR", "mostly");
+	if (shares_have_services(tally))
+		write_shares(text, tally, 0, shares_by_waiting_service, "WAITS OF SERVICES", "mostly");
+	write_shares(text, tally, 0, shares_by_waiting_container, "WAITS OF CONTAINERS", "mostly");
+	write_shares(text, tally, 0, shares_by_idle_cause, "IDLE, WAITING FOR WORK", "mostly");
+}
+
 int export_breakdown(FILE *file, const struct profile *profile, uint32_t sources, const struct export_host *host)
 {
 	struct output output = { .file = file };
@@ -211,18 +241,13 @@ int export_breakdown(FILE *file, const struct profile *profile, uint32_t sources
 	rows = tally_rows(profile->oncpu.tally, &count);
 	for (size_t i = 0; i < count; i++)
 		total += rows[i]->weight;
-	if (total) {
-		write_areas(&output.buffer, profile, total);
-		write_shares(&output.buffer, profile->oncpu.tally, total, shares_by_code, "USER CODE", "mostly in");
-		write_shares(&output.buffer, profile->oncpu.tally, total, shares_by_process, "PROCESSES", "mostly");
-		write_shares(&output.buffer, profile->oncpu.tally, total, shares_by_syscall, "SYSTEM CALLS", "mostly");
-	}
-	write_shares(&output.buffer, profile->offcpu.tally, 0, shares_by_cause, "WHAT THREADS WAITED FOR", "mostly");
-	write_shares(&output.buffer, profile->offcpu.tally, 0, shares_by_idle_cause, "IDLE, WAITING FOR WORK", "mostly");
+	if (total)
+		write_cpu_time(&output.buffer, profile, total);
+	write_waits(&output.buffer, profile);
 	overflow = tally_overflow(profile->oncpu.tally) + tally_overflow(profile->offcpu.tally);
 	if (overflow)
 		buffer_format(&output.buffer,
-			      "\n%" PRIu64 " samples of too many different kinds are under the process \"other\".\n",
+			      "\n%" PRIu64 " samples of too many different kinds are under \"other\".\n",
 			      overflow);
 	return output_finish(&output);
 }

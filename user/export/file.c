@@ -14,13 +14,26 @@
 #include "base/message.h"
 #include "export/export.h"
 
-/* What is to be written. */
+/* What is to be written: what is in a descriptor, or what a writer writes. */
 struct content {
+	int from;
 	export_writer *writer;
 	const struct profile *profile;
 	uint32_t sources;
 	const struct export_host *host;
 };
+
+static int copy(FILE *file, int from)
+{
+	char data[16384];
+	ssize_t bytes;
+
+	while ((bytes = read(from, data, sizeof(data))) > 0) {
+		if (fwrite(data, 1, (size_t)bytes, file) != (size_t)bytes)
+			return -errno;
+	}
+	return bytes < 0 ? -errno : 0;
+}
 
 static int write_all(int fd, const struct content *content, bool sync)
 {
@@ -32,7 +45,7 @@ static int write_all(int fd, const struct content *content, bool sync)
 		close(fd);
 		return error;
 	}
-	error = content->writer(file, content->profile, content->sources, content->host);
+	error = content->writer ? content->writer(file, content->profile, content->sources, content->host) : copy(file, content->from);
 	if (fflush(file) && !error)
 		error = -errno;
 	if (sync && !error && fsync(fd))
@@ -70,17 +83,30 @@ static int write_to(int fd, const struct content *content)
 	return fd < 0 ? -errno : write_all(fd, content, false);
 }
 
-int export_file(const char *path, export_writer *writer, const struct profile *profile, uint32_t sources,
-		const struct export_host *host)
+static int put(const char *path, const struct content *content)
 {
-	const struct content content = { writer, profile, sources, host };
 	struct stat status;
 
 	if (!strcmp(path, "-"))
-		return write_to(fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0), &content);
+		return write_to(fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0), content);
 	if (stat(path, &status) || S_ISREG(status.st_mode))
-		return replace(path, &content);
-	return write_to(open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY), &content);
+		return replace(path, content);
+	return write_to(open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY), content);
+}
+
+int export_file(const char *path, export_writer *writer, const struct profile *profile, uint32_t sources,
+		const struct export_host *host)
+{
+	const struct content content = { -1, writer, profile, sources, host };
+
+	return put(path, &content);
+}
+
+int export_copy(const char *path, int from)
+{
+	const struct content content = { .from = from };
+
+	return put(path, &content);
 }
 
 const char *export_time_name(uint32_t sources)

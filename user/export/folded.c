@@ -25,15 +25,6 @@ static void write_path(struct buffer *line, const struct tree *tree, const uint3
 	}
 }
 
-static uint64_t own_weight(const struct tree *tree, const struct tree_node *node)
-{
-	uint64_t weight = 0;
-
-	for (uint32_t i = node->self; i; i = tree->selfs[i - 1].next)
-		weight += tree->selfs[i - 1].weight;
-	return weight;
-}
-
 int export_folded(FILE *file, const struct profile *profile, uint32_t sources, const struct export_host *host)
 {
 	struct output output = { .file = file };
@@ -46,7 +37,7 @@ int export_folded(FILE *file, const struct profile *profile, uint32_t sources, c
 	walk = tree_walk(&tree, TREE_BY_NAME);
 	path = memory_zeroed(tree.node_count, sizeof(*path));
 	for (size_t i = 1; i < tree.node_count; i++) {
-		uint64_t weight = own_weight(&tree, &tree.nodes[walk[i]]);
+		uint64_t weight = tree_own_weight(&tree, &tree.nodes[walk[i]]);
 
 		while (depth && path[depth - 1] != tree.nodes[walk[i]].parent)
 			depth--;

@@ -15,6 +15,42 @@ static void append(ProtobufCBuffer *sink, size_t bytes, const uint8_t *data)
 	buffer_append(((struct sink *)sink)->buffer, data, bytes);
 }
 
+void metrics_build(struct metrics *metrics, const struct profile *profile, const struct export_host *host, uint64_t start,
+		   uint64_t end, bool everything)
+{
+	metrics_init(metrics, start, end, everything);
+	metrics_add_owners(metrics, profile, host);
+	metrics_add_self(metrics, profile, host);
+	metrics_trim(metrics);
+}
+
+static size_t points_of(const Otlp__ResourceMetrics *resource)
+{
+	const Otlp__ScopeMetrics *scope = resource->scope_metrics[0];
+	size_t points = 0;
+
+	for (size_t i = 0; i < scope->n_metrics; i++)
+		points += scope->metrics[i]->sum->n_data_points;
+	return points;
+}
+
+size_t metrics_pack(struct buffer *out, const struct metrics *metrics, size_t *next)
+{
+	struct sink sink = { .base = { .append = append }, .buffer = out };
+	Otlp__ExportMetricsServiceRequest request = metrics->request;
+	size_t points = 0;
+
+	request.resource_metrics += *next;
+	request.n_resource_metrics = 0;
+	while (*next < metrics->request.n_resource_metrics && points < METRICS_POINTS_OF_A_REQUEST) {
+		points += points_of(metrics->request.resource_metrics[(*next)++]);
+		request.n_resource_metrics++;
+	}
+	if (points)
+		protobuf_c_message_pack_to_buffer(&request.base, &sink.base);
+	return points;
+}
+
 size_t export_metrics_protobuf(struct buffer *out, struct profile *profile, const struct export_host *host,
 			       uint64_t start_realtime, uint64_t end_realtime)
 {
@@ -22,17 +58,20 @@ size_t export_metrics_protobuf(struct buffer *out, struct profile *profile, cons
 	struct metrics metrics;
 	size_t points;
 
-	metrics_init(&metrics, start_realtime, end_realtime, false);
-	metrics_add_processes(&metrics, profile, host);
-	metrics_add_self(&metrics, profile, host);
-	metrics_trim(&metrics);
+	metrics_build(&metrics, profile, host, start_realtime, end_realtime, false);
 	points = metrics.points;
 	if (points)
 		protobuf_c_message_pack_to_buffer(&metrics.request.base, &sink.base);
-	metrics_mark_processes(profile);
-	metrics_mark_self(profile);
+	export_metrics_mark(profile);
 	metrics_free(&metrics);
 	return points;
+}
+
+void export_metrics_mark(struct profile *profile)
+{
+	metrics_mark_owners(profile);
+	metrics_mark_topics(profile);
+	metrics_mark_self(profile);
 }
 
 /* ---- JSON: OTLP's mapping has lowerCamelCase keys, numbers for enums, and strings for 64-bit integers ---- */
@@ -113,10 +152,7 @@ int export_metrics_json(FILE *file, const struct profile *profile, uint32_t sour
 
 	(void)sources;
 	/* The start of a window is not in it, the first sample is. */
-	metrics_init(&metrics, export_realtime(host, first) - 1, export_realtime(host, last), true);
-	metrics_add_processes(&metrics, profile, host);
-	metrics_add_self(&metrics, profile, host);
-	metrics_trim(&metrics);
+	metrics_build(&metrics, profile, host, export_realtime(host, first) - 1, export_realtime(host, last), true);
 	buffer_string(&output.buffer, "{\"resourceMetrics\":[");
 	for (size_t i = 0; i < metrics.request.n_resource_metrics; i++) {
 		if (i)

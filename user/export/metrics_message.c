@@ -98,10 +98,21 @@ static void add_attributes(struct metrics *metrics, Otlp__KeyValue ***array, siz
 	}
 }
 
-Otlp__ScopeMetrics *metrics_add_resource(struct metrics *metrics, const struct export_host *host,
-					 const char *process_name)
+void metrics_describe(struct metrics *metrics, Otlp__Resource *resource, const char *key, const char *value)
 {
-	const struct metrics_attribute attributes[] = {
+	const struct metrics_attribute attribute = { key, value };
+
+	for (size_t i = 0; i < resource->n_attributes; i++) {
+		if (!strcmp(resource->attributes[i]->key, key))
+			return;
+	}
+	add_attributes(metrics, &resource->attributes, &resource->n_attributes, &attribute, 1);
+}
+
+/* The first value for a key is the one that stays. */
+static void describe(struct metrics *metrics, Otlp__Resource *resource, const struct export_host *host, const struct owner *owner)
+{
+	const struct metrics_attribute general[] = {
 		{ "service.name", "ktally" },
 		{ "host.name", host->name },
 		{ "host.id", host->id },
@@ -109,24 +120,56 @@ Otlp__ScopeMetrics *metrics_add_resource(struct metrics *metrics, const struct e
 		{ "os.type", "linux" },
 		{ "os.name", host->os_name },
 		{ "os.version", host->os_version },
-		{ "process.executable.name", process_name },
 	};
+
+	for (enum owner_key key = 0; owner && key < OWNER_KEYS; key++)
+		metrics_describe(metrics, resource, owner_key_name(key), owner->values[key]);
+	for (size_t i = 0; host->deployment && i < host->deployment->count; i++)
+		metrics_describe(metrics, resource, host->deployment->attributes[i].key, host->deployment->attributes[i].value);
+	for (size_t i = 0; i < sizeof(general) / sizeof(general[0]); i++)
+		metrics_describe(metrics, resource, general[i].key, general[i].value);
+}
+
+static Otlp__ScopeMetrics *new_resource(struct metrics *metrics)
+{
 	Otlp__ResourceMetrics *resource_metrics = memory(metrics, sizeof(*resource_metrics));
-	Otlp__Resource *resource = memory(metrics, sizeof(*resource));
 	Otlp__ScopeMetrics *scope_metrics = memory(metrics, sizeof(*scope_metrics));
 
-	otlp__resource__init(resource);
-	add_attributes(metrics, &resource->attributes, &resource->n_attributes, attributes,
-		       sizeof(attributes) / sizeof(attributes[0]));
 	otlp__scope_metrics__init(scope_metrics);
 	scope_metrics->scope = memory(metrics, sizeof(*scope_metrics->scope));
 	otlp__scope__init(scope_metrics->scope);
 	scope_metrics->scope->name = text(metrics, "ktally");
 	scope_metrics->scope->version = text(metrics, ktally_version());
 	otlp__resource_metrics__init(resource_metrics);
-	resource_metrics->resource = resource;
+	resource_metrics->resource = memory(metrics, sizeof(*resource_metrics->resource));
+	otlp__resource__init(resource_metrics->resource);
 	append(metrics, &resource_metrics->scope_metrics, &resource_metrics->n_scope_metrics, scope_metrics);
 	append(metrics, &metrics->request.resource_metrics, &metrics->request.n_resource_metrics, resource_metrics);
+	return scope_metrics;
+}
+
+static Otlp__Resource *last_resource(const struct metrics *metrics)
+{
+	return metrics->request.resource_metrics[metrics->request.n_resource_metrics - 1]->resource;
+}
+
+Otlp__ScopeMetrics *metrics_add_resource(struct metrics *metrics, const struct export_host *host,
+					 const struct owner *owner)
+{
+	Otlp__ScopeMetrics *scope_metrics = new_resource(metrics);
+
+	describe(metrics, last_resource(metrics), host, owner);
+	if (!owner)
+		metrics->self = last_resource(metrics);
+	return scope_metrics;
+}
+
+Otlp__ScopeMetrics *metrics_add_described(struct metrics *metrics, const struct metrics_attribute *attributes, size_t count)
+{
+	Otlp__ScopeMetrics *scope_metrics = new_resource(metrics);
+	Otlp__Resource *resource = last_resource(metrics);
+
+	add_attributes(metrics, &resource->attributes, &resource->n_attributes, attributes, count);
 	return scope_metrics;
 }
 
@@ -142,7 +185,8 @@ Otlp__Sum *metrics_add_sum(struct metrics *metrics, Otlp__ScopeMetrics *scope, c
 	metric->data_case = OTLP__METRIC__DATA_SUM;
 	metric->sum = memory(metrics, sizeof(*metric->sum));
 	otlp__sum__init(metric->sum);
-	metric->sum->aggregation_temporality = OTLP__AGGREGATION_TEMPORALITY__DELTA;
+	metric->sum->aggregation_temporality = metrics->everything ? OTLP__AGGREGATION_TEMPORALITY__CUMULATIVE :
+								     OTLP__AGGREGATION_TEMPORALITY__DELTA;
 	metric->sum->is_monotonic = true;
 	append(metrics, &scope->metrics, &scope->n_metrics, metric);
 	return metric->sum;

@@ -5,9 +5,11 @@
 struct counter {
 	const char *name;		/* counters of the same name follow each other */
 	const char *unit, *description;
-	const char *cause;		/* NULL: does not apply */
+	const char *key, *attribute;	/* NULL: none */
 	uint64_t value;
 };
+
+#define CAUSE "ktally.cause"
 
 struct counters {
 	struct counter list[TALLY_MARKS];
@@ -21,7 +23,7 @@ static void add(struct counters *counters, struct counter counter)
 
 static void count(struct counters *counters, const char *name, const char *description, uint64_t value)
 {
-	add(counters, (struct counter){ name, "1", description, NULL, value });
+	add(counters, (struct counter){ name, "1", description, NULL, NULL, value });
 }
 
 /* Announcements that were lost are no samples and stand for no time. */
@@ -38,16 +40,52 @@ static void count_losses(struct counters *counters, const struct ktally_loss *lo
 
 	for (unsigned int i = 0; i < KTALLY_LOST_CAUSES; i++) {
 		if (causes[i])
-			add(counters, (struct counter){ samples, "1", "Samples taken that did not arrive", causes[i],
+			add(counters, (struct counter){ samples, "1", "Samples taken that did not arrive", CAUSE, causes[i],
 							lost[i].count });
 	}
 	for (unsigned int i = 0; i < KTALLY_LOST_CAUSES; i++) {
 		if (causes[i])
-			add(counters, (struct counter){ time, "s", "CPU time that lost samples stood for", causes[i],
+			add(counters, (struct counter){ time, "s", "CPU time that lost samples stood for", CAUSE, causes[i],
 							lost[i].weight });
 	}
 	count(counters, "ktally.notices.lost", "Announcements of exec and exit that were lost",
 	      lost[KTALLY_LOST_NOTICE].count);
+}
+
+static void count_ends(struct counters *counters, const uint64_t *ends)
+{
+	static const char stacks[] = "ktally.stacks.read";
+
+	for (unsigned int end = KTALLY_END_COMPLETE; end < STACK_ENDS; end++)
+		add(counters, (struct counter){ stacks, "1", "User stacks of samples, by how they end", "ktally.stack.end",
+						stack_end_names[end], ends[end] });
+}
+
+static void count_delivery(struct counters *counters, const struct profile_delivery *delivery)
+{
+	static const char batches[] = "ktally.export.batches.lost", points[] = "ktally.export.points.lost";
+	const struct {
+		const char *cause;
+		uint64_t batches, points;
+	} losses[] = {
+		{ "refused", delivery->batches_refused, delivery->points_refused },
+		{ "rejected", 0, delivery->points_rejected },
+		{ "spool_full", delivery->batches_evicted, delivery->points_evicted },
+		{ "memory_full", delivery->batches_dropped, delivery->points_dropped },
+		{ "damaged", delivery->batches_damaged, 0 },
+	};
+	const size_t causes = sizeof(losses) / sizeof(losses[0]);
+
+	count(counters, "ktally.export.requests", "Requests made to destinations", delivery->requests);
+	count(counters, "ktally.export.retries", "Requests that have to be made again", delivery->retries);
+	count(counters, "ktally.export.batches.added", "Batches to be sent", delivery->batches);
+	count(counters, "ktally.export.batches.spooled", "Batches written to the spool", delivery->batches_spooled);
+	for (size_t i = 0; i < causes; i++)
+		add(counters, (struct counter){ batches, "1", "Batches that were not delivered and never will be", CAUSE,
+						losses[i].cause, losses[i].batches });
+	for (size_t i = 0; i < causes; i++)
+		add(counters, (struct counter){ points, "1", "Data points that were not delivered and never will be", CAUSE,
+						losses[i].cause, losses[i].points });
 }
 
 static void count_all(struct counters *counters, const struct profile *profile)
@@ -57,10 +95,10 @@ static void count_all(struct counters *counters, const struct profile *profile)
 	if (profile->symbols)
 		symbols_get_statistics(profile->symbols, &symbols);
 	count(counters, "ktally.samples.read", "Samples read", profile->oncpu.samples);
-	add(counters, (struct counter){ "ktally.samples.time", "s", "CPU time that the samples read stand for", NULL,
+	add(counters, (struct counter){ "ktally.samples.time", "s", "CPU time that the samples read stand for", NULL, NULL,
 					profile->oncpu.weight });
 	count(counters, "ktally.waits.read", "Waits read", profile->offcpu.samples);
-	add(counters, (struct counter){ "ktally.waits.time", "s", "Time that the waits read stand for", NULL,
+	add(counters, (struct counter){ "ktally.waits.time", "s", "Time that the waits read stand for", NULL, NULL,
 					profile->offcpu.weight });
 	count_losses(counters, profile->lost);
 	count(counters, "ktally.samples.orphaned", "Samples without a task or stack", profile->orphans);
@@ -68,12 +106,15 @@ static void count_all(struct counters *counters, const struct profile *profile)
 	      tally_overflow(profile->offcpu.tally));
 	count(counters, "ktally.records.bad", "Records that were not well-formed", profile->bad_records);
 	count(counters, "ktally.throttles", "Changes of the rate by the time budget", profile->throttles);
-	count(counters, "ktally.stacks.truncated", "User stacks with too many frames", profile->stacks_truncated);
-	count(counters, "ktally.stacks.broken", "User stacks that break off", profile->stacks_broken);
+	count_ends(counters, profile->user_ends);
+	count(counters, "ktally.tables.loaded", "Unwind tables given to the module", profile->tables.loaded);
+	count(counters, "ktally.tables.failed", "Unwind tables that could not be made or loaded", profile->tables.failed);
+	count(counters, "ktally.tables.evicted", "Unwind tables dropped to make room", profile->tables.evicted);
 	count(counters, "ktally.frames.named", "Frames with a name", symbols.frames_named);
 	count(counters, "ktally.frames.unknown", "Frames without a name", symbols.frames_unknown);
 	count(counters, "ktally.files.failed", "Files whose symbols could not be read", symbols.files_failed);
 	count(counters, "ktally.files.evicted", "Symbol tables dropped to make room", symbols.files_evicted);
+	count_delivery(counters, &profile->delivery);
 }
 
 /* A counter that went back counts from there. */
@@ -92,7 +133,7 @@ void metrics_add_self(struct metrics *metrics, const struct profile *profile, co
 	count_all(&counters, profile);
 	for (size_t i = 0; i < counters.count; i++) {
 		const struct counter *counter = &counters.list[i];
-		const struct metrics_attribute cause = { "ktally.cause", counter->cause };
+		const struct metrics_attribute attribute = { counter->key, counter->attribute };
 		uint64_t value = since(counter->value, metrics->everything ? 0 : marks[i]);
 		Otlp__NumberDataPoint *point;
 
@@ -100,12 +141,13 @@ void metrics_add_self(struct metrics *metrics, const struct profile *profile, co
 			sum = metrics_add_sum(metrics, scope, counter->name, counter->unit, counter->description);
 		if (!value)
 			continue;
-		point = metrics_add_point(metrics, sum, &cause, 1);
+		point = metrics_add_point(metrics, sum, &attribute, !!counter->key);
 		if (*counter->unit == 's')
 			metrics_set_seconds(point, value);
 		else
 			metrics_set_count(point, value);
 	}
+	metrics_add_accounts(metrics, scope, profile);
 }
 
 void metrics_mark_self(struct profile *profile)
@@ -116,4 +158,5 @@ void metrics_mark_self(struct profile *profile)
 	count_all(&counters, profile);
 	for (size_t i = 0; i < counters.count; i++)
 		marks[i] = counters.list[i].value;
+	metrics_mark_accounts(profile);
 }

@@ -42,10 +42,10 @@ enum {
 	VALUE_TYPE_TYPE = 1, VALUE_TYPE_UNIT = 2,
 	SAMPLE_LOCATION = 1, SAMPLE_VALUE = 2, SAMPLE_LABEL = 3,
 	LABEL_KEY = 1, LABEL_STRING = 2, LABEL_NUMBER = 3,
-	MAPPING_ID = 1, MAPPING_START = 2, MAPPING_LIMIT = 3, MAPPING_FILE = 5, MAPPING_HAS_FUNCTIONS = 7,
+	MAPPING_ID = 1, MAPPING_START = 2, MAPPING_LIMIT = 3, MAPPING_FILE = 5, MAPPING_BUILD_ID = 6, MAPPING_HAS_FUNCTIONS = 7,
 	LOCATION_ID = 1, LOCATION_MAPPING = 2, LOCATION_ADDRESS = 3, LOCATION_LINE = 4,
-	LINE_FUNCTION = 1,
-	FUNCTION_ID = 1, FUNCTION_NAME = 2, FUNCTION_SYSTEM_NAME = 3,
+	LINE_FUNCTION = 1, LINE_LINE = 2,
+	FUNCTION_ID = 1, FUNCTION_NAME = 2, FUNCTION_SYSTEM_NAME = 3, FUNCTION_FILE = 4,
 };
 
 /* Compressed in pieces of about this size. */
@@ -56,15 +56,20 @@ struct writer {
 	z_stream gzip;
 	struct buffer plain;		/* fields of the profile that are not compressed yet */
 	struct map strings;		/* interned string -> its number and one */
-	struct map mappings;		/* number of the object's name -> id */
-	struct map functions;		/* number of the name, id of the mapping -> id */
+	struct map mappings;		/* numbers of the object's name and build id -> id */
+	struct map functions;		/* hash of what tells it apart -> struct function */
 	struct map locations;		/* hash -> struct location */
 	uint64_t string_count, mapping_count, function_count, location_count;
 };
 
 struct location {
 	uint64_t id, address;
-	const char *object, *function;	/* as in the frame: interned, so equal pointers are equal names */
+	const char *object, *build_id, *function;	/* as in the frame: interned, so equal pointers are equal names */
+	const struct source_line *source;
+};
+
+struct function {
+	uint64_t id, name, file, mapping;
 };
 
 static void compress_plain(struct writer *writer, int flush)
@@ -112,24 +117,26 @@ static uint64_t name_number(struct writer *writer, const char *name)
  * Number 1 is what is in no object, and has no name. pprof takes the first mapping for the program that was profiled
  * and puts its name above its reports; a profile of a whole host has no such program.
  */
-static uint64_t mapping_id(struct writer *writer, const char *object)
+static uint64_t mapping_id(struct writer *writer, const char *object, const char *build_id)
 {
 	struct buffer message = { 0 };
-	uint64_t file, id;
+	uint64_t file, build = build_id ? string_number(writer, build_id) : 0, key, id;
 
 	if (!object)
 		file = string_number(writer, "");
 	else
 		file = strcmp(object, "[kernel]") ? name_number(writer, object)
 						  : string_number(writer, "[kernel.kallsyms]");
-	id = (uintptr_t)map_get(&writer->mappings, file);
+	key = file << 32 | build;
+	id = (uintptr_t)map_get(&writer->mappings, key);
 	if (id)
 		return id;
 	id = ++writer->mapping_count;
-	map_put(&writer->mappings, file, (void *)(uintptr_t)id);
+	map_put(&writer->mappings, key, (void *)(uintptr_t)id);
 	protobuf_integer(&message, MAPPING_ID, id);
 	protobuf_integer(&message, MAPPING_LIMIT, UINT64_MAX);
 	protobuf_integer(&message, MAPPING_FILE, file);
+	protobuf_integer(&message, MAPPING_BUILD_ID, build);
 	protobuf_integer(&message, MAPPING_HAS_FUNCTIONS, true);
 	protobuf_message(&writer->plain, PROFILE_MAPPING, &message);
 	buffer_free(&message);
@@ -138,56 +145,72 @@ static uint64_t mapping_id(struct writer *writer, const char *object)
 
 static uint64_t function_id(struct writer *writer, uint64_t mapping, const struct frame *frame)
 {
+	const struct source_line *source = frame->source;
+	uint64_t file = source && source->file ? string_number(writer, source->file) : 0, name, key;
+	struct function *function;
 	struct buffer text = { 0 };
-	uint64_t name, key, id;
 
-	label_frame(&text, frame, false, NULL);
+	if (source)
+		buffer_string(&text, source->function);
+	else
+		label_frame(&text, frame, false, NULL);
 	name = string_number(writer, text.data);
-	key = name << 32 | mapping;
-	id = (uintptr_t)map_get(&writer->functions, key);
-	if (!id) {
-		id = ++writer->function_count;
-		map_put(&writer->functions, key, (void *)(uintptr_t)id);
+	key = hash_words(hash_words(name, file), mapping);
+	while ((function = map_get(&writer->functions, key)) &&
+	       (function->name != name || function->file != file || function->mapping != mapping))
+		key++;
+	if (!function) {
+		function = memory_zeroed(1, sizeof(*function));
+		*function = (struct function){ ++writer->function_count, name, file, mapping };
+		map_put(&writer->functions, key, function);
 		buffer_clear(&text);
-		protobuf_integer(&text, FUNCTION_ID, id);
+		protobuf_integer(&text, FUNCTION_ID, function->id);
 		protobuf_integer(&text, FUNCTION_NAME, name);
 		protobuf_integer(&text, FUNCTION_SYSTEM_NAME, name);
+		protobuf_integer(&text, FUNCTION_FILE, file);
 		protobuf_message(&writer->plain, PROFILE_FUNCTION, &text);
 	}
 	buffer_free(&text);
-	return id;
+	return function->id;
 }
 
-static void write_location(struct writer *writer, const struct location *location, const struct frame *frame)
+/* Functions that were inlined into each other are lines of one location. */
+static void write_location(struct writer *writer, const struct location *location, const struct frame *frames, unsigned int count)
 {
 	struct buffer message = { 0 }, line = { 0 };
-	uint64_t mapping = mapping_id(writer, frame->object);
+	uint64_t mapping = mapping_id(writer, frames->object, frames->build_id);
 
-	protobuf_integer(&line, LINE_FUNCTION, function_id(writer, mapping, frame));
 	protobuf_integer(&message, LOCATION_ID, location->id);
 	protobuf_integer(&message, LOCATION_MAPPING, mapping);
 	protobuf_integer(&message, LOCATION_ADDRESS, location->address);
-	protobuf_message(&message, LOCATION_LINE, &line);
+	for (unsigned int i = 0; i < count; i++) {
+		buffer_clear(&line);
+		protobuf_integer(&line, LINE_FUNCTION, function_id(writer, mapping, &frames[i]));
+		protobuf_integer(&line, LINE_LINE, frames[i].source ? frames[i].source->line : 0);
+		protobuf_message(&message, LOCATION_LINE, &line);
+	}
 	protobuf_message(&writer->plain, PROFILE_LOCATION, &message);
 	buffer_free(&line);
 	buffer_free(&message);
 }
 
-static uint64_t location_id(struct writer *writer, const struct frame *frame)
+static uint64_t location_id(struct writer *writer, const struct frame *frames, unsigned int count)
 {
-	uint64_t address = frame->kind == FRAME_NATIVE ? frame->object_address : frame->address;
-	uint64_t key = hash_words(hash_words((uintptr_t)frame->function, (uintptr_t)frame->object), address);
+	uint64_t address = frames->kind == FRAME_NATIVE ? frames->object_address : frames->address;
+	uint64_t key = hash_words(hash_words((uintptr_t)frames->function, (uintptr_t)frames->object), address);
 	struct location *location;
 
 	while ((location = map_get(&writer->locations, key)) &&
-	       (location->address != address || location->object != frame->object ||
-		location->function != frame->function))
+	       (location->address != address || location->object != frames->object || location->build_id != frames->build_id ||
+		location->function != frames->function || location->source != frames->source))
 		key++;
 	if (!location) {
 		location = memory_zeroed(1, sizeof(*location));
-		*location = (struct location){ ++writer->location_count, address, frame->object, frame->function };
+		*location = (struct location){
+			++writer->location_count, address, frames->object, frames->build_id, frames->function, frames->source,
+		};
 		map_put(&writer->locations, key, location);
-		write_location(writer, location, frame);
+		write_location(writer, location, frames, count);
 	}
 	return location->id;
 }
@@ -219,8 +242,10 @@ static void write_sample(struct writer *writer, const struct profile_cell *cell)
 	const struct stack *stack = cell->stack;
 	struct buffer sample = { 0 }, packed = { 0 };
 
-	for (unsigned int i = 0; i < (unsigned int)stack->kernel_frames + stack->user_frames; i++)
-		protobuf_varint(&packed, location_id(writer, &stack->frames[i]));
+	for (unsigned int i = 0, count; i < (unsigned int)stack->kernel_frames + stack->user_frames; i += count) {
+		count = stack_inlined(stack, i);
+		protobuf_varint(&packed, location_id(writer, &stack->frames[i], count));
+	}
 	if (packed.bytes)
 		protobuf_message(&sample, SAMPLE_LOCATION, &packed);
 	buffer_clear(&packed);
@@ -282,7 +307,14 @@ static void write_head(struct writer *writer, const struct profile *profile, uin
 	protobuf_integer(&writer->plain, PROFILE_TIME, export_realtime(host, profile->first_time));
 	protobuf_integer(&writer->plain, PROFILE_DURATION, profile->last_time - profile->first_time);
 	write_comments(writer, profile, host);
-	mapping_id(writer, NULL);
+	mapping_id(writer, NULL, NULL);
+}
+
+static void free_values(struct map *map)
+{
+	for (struct map_slot *slot = map_next(map, NULL); slot; slot = map_next(map, slot))
+		free(slot->value);
+	map_free(map);
 }
 
 int export_pprof(FILE *file, const struct profile *profile, uint32_t sources, const struct export_host *host)
@@ -305,11 +337,9 @@ int export_pprof(FILE *file, const struct profile *profile, uint32_t sources, co
 	free(cells);
 	deflateEnd(&writer.gzip);
 	buffer_free(&writer.plain);
-	for (struct map_slot *slot = map_next(&writer.locations, NULL); slot; slot = map_next(&writer.locations, slot))
-		free(slot->value);
-	map_free(&writer.locations);
+	free_values(&writer.locations);
+	free_values(&writer.functions);
 	map_free(&writer.strings);
 	map_free(&writer.mappings);
-	map_free(&writer.functions);
 	return output_finish(&writer.output);
 }

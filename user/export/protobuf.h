@@ -6,6 +6,7 @@
 #ifndef KTALLY_PROTOBUF_H
 #define KTALLY_PROTOBUF_H
 
+#include <endian.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -13,6 +14,7 @@
 
 enum protobuf_wire {
 	PROTOBUF_VARINT = 0,
+	PROTOBUF_FIXED = 1,
 	PROTOBUF_BYTES = 2,
 };
 
@@ -36,6 +38,17 @@ static inline void protobuf_integer(struct buffer *buffer, unsigned int field, u
 		return;
 	protobuf_varint(buffer, field << 3 | PROTOBUF_VARINT);
 	protobuf_varint(buffer, value);
+}
+
+/* A fixed64 field. */
+static inline void protobuf_fixed(struct buffer *buffer, unsigned int field, uint64_t value)
+{
+	const uint64_t little = htole64(value);
+
+	if (!value)
+		return;
+	protobuf_varint(buffer, field << 3 | PROTOBUF_FIXED);
+	buffer_append(buffer, &little, sizeof(little));
 }
 
 /* A string, a message or a packed array. */

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,9 +18,53 @@ static const char *area_of(const struct tally_row *row)
 
 bool shares_by_process(const struct tally_row *row, const char **name, const char **detail)
 {
-	*name = row->process_name;
+	*name = owner_label(row->owner);
 	*detail = area_of(row);
 	return true;
+}
+
+static const char *service_of(const struct owner *owner)
+{
+	return owner->values[OWNER_SERVICE] ? owner->values[OWNER_SERVICE] : owner_label(owner);
+}
+
+/* "POD/CONTAINER", else the first digits of the id, as container tools show it. NULL: in none. */
+static const char *container_of(const struct owner *owner)
+{
+	const char *id = owner->values[OWNER_CONTAINER], *pod = owner->values[OWNER_POD_NAME];
+	const char *name = owner->values[OWNER_CONTAINER_NAME];
+	char label[2 * OWNER_VALUE_BYTES];
+
+	if (pod && name) {
+		snprintf(label, sizeof(label), "%s/%s", pod, name);
+		return intern(label);
+	}
+	return id ? intern_bytes(id, 12) : pod ? pod : owner->values[OWNER_POD];
+}
+
+bool shares_by_service(const struct tally_row *row, const char **name, const char **detail)
+{
+	*name = service_of(row->owner);
+	*detail = owner_label(row->owner);
+	return true;
+}
+
+bool shares_by_container(const struct tally_row *row, const char **name, const char **detail)
+{
+	*name = container_of(row->owner);
+	*detail = service_of(row->owner);
+	return *name;
+}
+
+bool shares_have_services(const struct tally *tally)
+{
+	size_t count, i = 0;
+	struct tally_row **rows = tally_rows(tally, &count);
+
+	while (i < count && (!strcmp(service_of(rows[i]->owner), owner_label(rows[i]->owner)) ||
+			     !strcmp(service_of(rows[i]->owner), "kernel")))
+		i++;
+	return i < count;
 }
 
 bool shares_by_code(const struct tally_row *row, const char **name, const char **detail)
@@ -28,7 +73,7 @@ bool shares_by_code(const struct tally_row *row, const char **name, const char *
 	const char *area = area_of(row);
 
 	*name = strncmp(area, native_prefix, strlen(native_prefix)) ? area : area + strlen(native_prefix);
-	*detail = row->process_name;
+	*detail = owner_label(row->owner);
 	return strncmp(area, kernel_prefix, strlen(kernel_prefix));
 }
 
@@ -42,13 +87,25 @@ bool shares_by_syscall(const struct tally_row *row, const char **name, const cha
 static bool take_cause(const struct tally_row *row, const char **name, const char **detail)
 {
 	*name = row->class.cause ? row->class.cause : "other";
-	*detail = row->process_name;
+	*detail = owner_label(row->owner);
 	return true;
 }
 
 bool shares_by_cause(const struct tally_row *row, const char **name, const char **detail)
 {
 	return take_cause(row, name, detail) && !wait_is_idle(*name);
+}
+
+bool shares_by_waiting_service(const struct tally_row *row, const char **name, const char **detail)
+{
+	*name = service_of(row->owner);
+	*detail = row->class.cause ? row->class.cause : "other";
+	return !wait_is_idle(*detail);
+}
+
+bool shares_by_waiting_container(const struct tally_row *row, const char **name, const char **detail)
+{
+	return shares_by_waiting_service(row, name, detail) && (*name = container_of(row->owner));
 }
 
 bool shares_by_idle_cause(const struct tally_row *row, const char **name, const char **detail)

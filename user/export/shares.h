@@ -3,6 +3,7 @@
 #ifndef KTALLY_SHARES_H
 #define KTALLY_SHARES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -19,10 +20,17 @@ struct share {
 typedef bool shares_dimension(const struct tally_row *row, const char **name, const char **detail);
 
 shares_dimension shares_by_process;	/* details: areas */
+shares_dimension shares_by_service;	/* of owners; details: processes */
+shares_dimension shares_by_container;	/* by the names of pods and containers if they are known; details: services */
+shares_dimension shares_by_waiting_service;	/* waits that are not idle: whose; details: causes */
+shares_dimension shares_by_waiting_container;
 shares_dimension shares_by_code;	/* user code: libraries, programs, runtimes; details: processes */
 shares_dimension shares_by_syscall;	/* details: areas */
 shares_dimension shares_by_cause;	/* waits that are not idle: why; details: processes */
 shares_dimension shares_by_idle_cause;	/* idle waits */
+
+/* Whether there are services that are more than the names of processes. */
+bool shares_have_services(const struct tally *tally);
 
 /* Heaviest first. To be freed. */
 struct share *shares_of(const struct tally *tally, shares_dimension *dimension, size_t *count);

@@ -162,6 +162,15 @@ void tree_free(struct tree *tree)
 	*tree = (struct tree){ 0 };
 }
 
+uint64_t tree_own_weight(const struct tree *tree, const struct tree_node *node)
+{
+	uint64_t weight = 0;
+
+	for (uint32_t i = node->self; i; i = tree->selfs[i - 1].next)
+		weight += tree->selfs[i - 1].weight;
+	return weight;
+}
+
 struct sorting {
 	const struct tree *tree;
 	enum tree_order order;

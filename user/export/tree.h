@@ -69,6 +69,9 @@ void tree_build(struct tree *tree, const struct profile *profile, uint32_t sourc
 		const char *separators);
 void tree_free(struct tree *tree);
 
+/* Of the samples whose leaf the node is, ns. */
+uint64_t tree_own_weight(const struct tree *tree, const struct tree_node *node);
+
 enum tree_order {
 	TREE_BY_NAME,
 	TREE_BY_WEIGHT,		/* heaviest first */

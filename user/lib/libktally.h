@@ -15,7 +15,7 @@
  *	ktally_close(session);
  *
  * All functions that return int return 0 (or what they say) on success and -errno on failure; errno itself is not
- * touched. A session is used by one thread at a time.
+ * touched. A session is used by one thread at a time, but where a function says otherwise.
  */
 #ifndef LIBKTALLY_H
 #define LIBKTALLY_H
@@ -66,6 +66,24 @@ int ktally_disable(struct ktally_session *session);
 int ktally_set_rate(struct ktally_session *session, unsigned int rate);
 int ktally_set_keep(struct ktally_session *session, __u64 keep_ns, __u64 wait_min_ns);
 int ktally_flush(struct ktally_session *session, unsigned int flags);
+
+/**
+ * ktally_open_file() - open a file that frames name, see "Files" in <linux/ktally.h>
+ * @file: its number
+ * @path: where its path goes, NULL: it is not wanted
+ * @path_bytes: how much fits there; KTALLY_PATH_BYTES_MAX always suffice
+ * @status: KTALLY_FILE_*, NULL: not wanted
+ * Return: a new descriptor, read-only and closed on exec, the caller's; or -errno, as KTALLY_IOC_OPEN_FILE has them.
+ *
+ * This and ktally_load_table() may be called from any thread while the session is open, beside whatever another does.
+ */
+int ktally_open_file(const struct ktally_session *session, __u32 file, char *path, __u32 path_bytes, __u32 *status);
+
+/**
+ * ktally_load_table() - load a file's unwind table, see "User stacks and unwind tables" in <linux/ktally.h>
+ * @table: as KTALLY_IOC_LOAD_TABLE takes it, but that size 0 is taken as KTALLY_LOAD_TABLE_SIZE_V1; evicted is filled in
+ */
+int ktally_load_table(const struct ktally_session *session, struct ktally_load_table *table);
 
 /**
  * ktally_wait() - wait until there is something to read

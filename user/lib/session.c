@@ -244,6 +244,27 @@ int ktally_flush(struct ktally_session *session, unsigned int flags)
 	return control(session, KTALLY_IOC_FLUSH, &argument);
 }
 
+int ktally_open_file(const struct ktally_session *session, __u32 file, char *path, __u32 path_bytes, __u32 *status)
+{
+	struct ktally_open_file argument = {
+		.size = sizeof(argument), .file = file, .path = (uintptr_t)path, .path_bytes = path ? path_bytes : 0,
+	};
+	int error = control(session, KTALLY_IOC_OPEN_FILE, &argument);
+
+	if (error)
+		return error;
+	if (status)
+		*status = argument.status;
+	return argument.fd;
+}
+
+int ktally_load_table(const struct ktally_session *session, struct ktally_load_table *table)
+{
+	if (!table->size)
+		table->size = KTALLY_LOAD_TABLE_SIZE_V1;
+	return control(session, KTALLY_IOC_LOAD_TABLE, table);
+}
+
 /* ---- reading ---- */
 
 static bool has_more(const struct ktally_session *session)

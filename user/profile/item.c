@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -67,8 +68,39 @@ static void feed_mappings(struct profile *profile, const struct capture_item *it
 
 	if (!item->mm_id)
 		return;
-	symbols_set_mappings(profile->symbols, item->mm_id, item->pid, item->executable, item->data, item->bytes);
+	symbols_set_mappings(profile->symbols, item->mm_id, item->pid, item->path, item->data, item->bytes);
 	space_learnt(state, space_get(state, item->mm_id));
+}
+
+/* In memory that is a file, so that all who read files can read it. */
+static int copy(const void *content, size_t bytes)
+{
+	int fd = memfd_create("ktally", MFD_CLOEXEC);
+	size_t written = 0;
+
+	while (fd >= 0 && written < bytes) {
+		ssize_t more = write(fd, (const char *)content + written, bytes - written);
+
+		if (more <= 0) {
+			close(fd);
+			return -1;
+		}
+		written += (size_t)more;
+	}
+	return fd;
+}
+
+static void feed_file(struct profile *profile, const struct capture_item *item)
+{
+	struct symbols_file file = {
+		.identity = item->file.identity, .path = item->path, .deleted = item->file.status & KTALLY_FILE_DELETED,
+		.error = item->file.error, .build_id_bytes = item->file.build_id_bytes, .fd = -1,
+	};
+
+	memcpy(file.build_id, item->file.build_id, file.build_id_bytes);
+	if (item->bytes)
+		file.fd = copy(item->data, item->bytes);
+	symbols_set_file(profile->symbols, &file);
 }
 
 void profile_feed_item(struct profile *profile, const struct capture_item *item)
@@ -85,6 +117,15 @@ void profile_feed_item(struct profile *profile, const struct capture_item *item)
 		break;
 	case CAPTURE_MAPPINGS:
 		feed_mappings(profile, item);
+		break;
+	case CAPTURE_FILE:
+		feed_file(profile, item);
+		break;
+	case CAPTURE_ACCOUNT:
+		accounts_feed(profile, item);
+		break;
+	case CAPTURE_OWNER:
+		owners_feed(state_of(profile), item);
 		break;
 	}
 }

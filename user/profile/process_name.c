@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <string.h>
 
-#include "base/map.h"
 #include "profile/state.h"
 
 /*
  * "kworker/3:1-events", "kworker/u8:2", "ksoftirqd/0", "migration/11", "jbd2/sda1-8" are one thing each on every CPU
  * and every device, and so are "iou-wrk-1234" and "scsi_eh_0".
  */
-static const char *kernel_name(const char *comm)
+static size_t kernel_name_bytes(const char *comm)
 {
 	size_t bytes = strcspn(comm, "/");
 	size_t digits = bytes;
@@ -17,21 +16,22 @@ static const char *kernel_name(const char *comm)
 		digits--;
 	if (digits > 1 && digits < bytes && (comm[digits - 1] == '-' || comm[digits - 1] == '_'))
 		bytes = digits - 1;
-	return bytes ? intern_bytes(comm, bytes) : comm;
+	return bytes ? bytes : strlen(comm);
 }
 
-static const char *base_name(const char *path)
+void process_name(struct known_task *known)
 {
-	const char *slash = strrchr(path, '/');
+	struct task *task = &known->task;
+	const char *slash = task->executable ? strrchr(task->executable, '/') : NULL;
+	size_t bytes;
 
-	return slash && slash[1] ? intern(slash + 1) : path;
-}
-
-const char *process_name(const struct task *task)
-{
-	if (task->executable)
-		return base_name(task->executable);
-	if (!task->mm_id || (task->flags & KTALLY_TASK_KERNEL))
-		return kernel_name(task->comm);
-	return task->comm;
+	task->process_name = task->comm;
+	if (task->executable) {
+		task->process_name = slash && slash[1] ? slash + 1 : task->executable;
+	} else if (!task->mm_id || (task->flags & KTALLY_TASK_KERNEL)) {
+		bytes = kernel_name_bytes(task->comm);
+		memcpy(known->name, task->comm, bytes);
+		known->name[bytes] = '\0';
+		task->process_name = known->name;
+	}
 }

@@ -1,9 +1,29 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/message.h"
 #include "classify/classify.h"
+#include "classify/topics.h"
 #include "profile/state.h"
+
+/* Most owners have some areas and causes each. */
+#define OWNERS_SHARE 10
+
+/* A stack's set of topics is finer than its class, and rows of sets are small. */
+#define TOPIC_ROWS 2
+
+static struct profile_source create_source(const struct profile *profile)
+{
+	const struct owner *other = owners_other(profile->owners);
+	size_t series = profile->options.series;
+
+	return (struct profile_source){
+		.tally = tally_create(series, other),
+		.topics = topic_tally_create(series * TOPIC_ROWS, other),
+	};
+}
 
 struct profile *profile_create(const struct profile_options *options)
 {
@@ -12,8 +32,11 @@ struct profile *profile_create(const struct profile_options *options)
 
 	profile->options = *options;
 	profile->symbols = symbols_create(options->symbol_bytes);
-	profile->oncpu.tally = tally_create(0);
-	profile->offcpu.tally = tally_create(0);
+	profile->owners = owners_create(options->level, options->series / OWNERS_SHARE);
+	profile->cgroups = cgroups_create(options->live);
+	profile->topics = topics_create(options->categories);
+	profile->oncpu = create_source(profile);
+	profile->offcpu = create_source(profile);
 	profile->thin = 1;
 	if (options->live)
 		symbols_use_own_vdso(profile->symbols);
@@ -40,10 +63,15 @@ void profile_destroy(struct profile *profile)
 	free_values(&profile->offcpu.cells);
 	waits_free(state_of(profile));
 	free_values(&profile->stacks);
-	free_values(&state_of(profile)->spaces);
+	spaces_free(state_of(profile));
 	tasks_free(state_of(profile));
+	cgroups_destroy(profile->cgroups);
 	tally_destroy(profile->oncpu.tally);
 	tally_destroy(profile->offcpu.tally);
+	topic_tally_destroy(profile->oncpu.topics);
+	topic_tally_destroy(profile->offcpu.topics);
+	topics_destroy(profile->topics);
+	owners_destroy(profile->owners);
 	symbols_destroy(profile->symbols);
 	free(profile);
 }
@@ -68,6 +96,11 @@ static struct profile_cell *cell_for(struct profile_source *source, const struct
 	return cell;
 }
 
+static bool keeps_cells(const struct profile *profile, const struct task *task)
+{
+	return profile->options.cells && (!profile->options.process || !strcmp(profile->options.process, task->process_name));
+}
+
 struct place place_for(struct profile *profile, struct profile_source *source, const struct stack *stack, const struct task *task,
 		       const char *syscall, const char *cause)
 {
@@ -75,10 +108,29 @@ struct place place_for(struct profile *profile, struct profile_source *source, c
 	struct place place = { .source = source };
 
 	class.cause = cause;
-	place.row = tally_row(source->tally, task ? task->process_name : intern("unknown"), &class,
+	place.row = tally_row(source->tally, task ? task->owner : owners_unknown(profile->owners), &class,
 			      syscall ? syscall : class.syscall_name);
-	if (profile->options.cells && stack && task)
+	if (stack && stack->topics && task)
+		place.topics = topic_tally_row(source->topics, task->owner, topics_in_syscall(profile->topics, stack->topics, syscall), cause,
+					       topics_other(profile->topics));
+	if (stack && task && keeps_cells(profile, task))
 		place.cell = cell_for(source, stack, task, cause);
+	return place;
+}
+
+/* The same for what ran, mostly without looking anything up. */
+static struct place oncpu_place(struct profile *profile, struct stack *stack, const struct task *task, const char *syscall)
+{
+	struct stack_memo *memo = &stack->memo;
+	struct place place = { .source = &profile->oncpu, .row = memo->row, .topics = memo->topics };
+
+	if (memo->row && memo->owner == task->owner && memo->syscall == syscall) {
+		if (keeps_cells(profile, task))
+			place.cell = cell_for(&profile->oncpu, stack, task, NULL);
+		return place;
+	}
+	place = place_for(profile, &profile->oncpu, stack, task, syscall, NULL);
+	*memo = (struct stack_memo){ task->owner, syscall, place.row, place.topics };
 	return place;
 }
 
@@ -86,6 +138,8 @@ void place_add(const struct place *place, uint64_t samples, uint64_t weight)
 {
 	tally_add(place->source->tally, place->row, samples, weight);
 	place->source->weight += weight;
+	if (place->topics)
+		place->topics->weight += weight;
 	if (place->cell) {
 		place->cell->samples += samples;
 		place->cell->weight += weight;
@@ -112,8 +166,12 @@ static bool feed_sample(struct profile *profile, const struct ktally_sample *rec
 		place_add(&place, 1, record->weight);
 		return false;
 	}
-	place = place_for(profile, &profile->oncpu, stack, &known->task, syscall, NULL);
+	if (stack->user_end < STACK_ENDS)
+		profile->user_ends[stack->user_end]++;
+	place = oncpu_place(profile, stack, &known->task, syscall);
 	place_add(&place, 1, record->weight);
+	if (known->cgroup)
+		known->cgroup->sampled += record->weight;
 	if (sample)
 		*sample = (struct profile_sample){
 			.record = record,
@@ -137,6 +195,15 @@ static void feed_lost(struct profile *profile, const struct ktally_lost *record)
 	loss->weight += record->loss.weight;
 }
 
+/* Whoever could open it has told more of it before. */
+static void feed_file(struct profile *profile, const struct ktally_file *record)
+{
+	const struct symbols_file file = { .identity = *record, .path = "", .error = -ENOENT, .fd = -1 };
+
+	if (!symbols_find_file(profile->symbols, record->file))
+		symbols_set_file(profile->symbols, &file);
+}
+
 bool profile_feed(struct profile *profile, const struct ktally_record *record, struct profile_sample *sample)
 {
 	switch (record->type) {
@@ -155,6 +222,9 @@ bool profile_feed(struct profile *profile, const struct ktally_record *record, s
 		tasks_exit(state_of(profile), (const void *)record);
 		waits_exit(state_of(profile), (const void *)record);
 		break;
+	case KTALLY_RECORD_FILE:
+		feed_file(profile, (const void *)record);
+		break;
 	case KTALLY_RECORD_LOST:
 		feed_lost(profile, (const void *)record);
 		break;
@@ -172,4 +242,5 @@ void profile_forget(struct profile *profile)
 {
 	stacks_forget(state_of(profile));
 	tasks_forget(state_of(profile));
+	owners_forget_unused(state_of(profile));
 }

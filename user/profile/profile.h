@@ -11,18 +11,26 @@
 #include <stdint.h>
 #include <linux/ktally.h>
 
+#include "attribute/account.h"
+#include "attribute/cgroup.h"
+#include "attribute/owner.h"
 #include "base/map.h"
 #include "profile/frame.h"
 #include "symbols/symbols.h"
 #include "tally/tally.h"
+#include "tally/topic_tally.h"
+
+struct categories;
+struct topics;
 
 /* A task in one state; another comm, program or cgroup is another struct task. */
 struct task {
 	uint64_t id, mm_id, cgroup_id, start_time;
 	uint32_t pid, tid, parent, flags;	/* KTALLY_TASK_* */
-	const char *comm;			/* interned, printable */
+	const char *comm;			/* printable; as long as the task */
 	const char *executable;			/* path, interned; NULL: a kernel thread, or it could not be learnt */
-	const char *process_name;		/* base name of the executable, else comm; interned; processes' group */
+	const char *process_name;		/* base name of the executable, else comm; processes' group; as long as the task */
+	const struct owner *owner;		/* whom its time is attributed to */
 };
 
 /* Samples of one stack in one task, or its waits for one cause, added up. */
@@ -36,16 +44,22 @@ struct profile_cell {
 /* What the records of one source add up to. */
 struct profile_source {
 	struct tally *tally;
+	struct topic_tally *topics;
 	struct map cells;			/* hash -> struct profile_cell */
 	uint64_t samples, weight;		/* SAMPLE records, or OFFCPU records of waits that ended; the weight has open waits too */
 };
 
 struct profile_options {
 	bool cells;		/* keep cells (for pprof, folded, flame graphs); a daemon that only counts does not */
+	const char *process;	/* keep cells of tasks of this process name only; NULL: of all */
 	bool classes_only;	/* drop a stack's frames once it is classified: takes a daemon a tenth of the memory */
 	bool mappings_only;	/* name and classify nothing: a recorder needs the mappings, and names can wait */
 	bool live;		/* the processes exist on this host now: read their mappings from /proc when needed */
 	size_t symbol_bytes;	/* for symbols_create() */
+	enum owner_level level;	/* how fine owners are */
+	bool accounts;		/* every process is sampled: what the kernel charges can be compared */
+	size_t series;		/* most rows of each source's tally, twice as many of topics, a tenth as many owners; 0: 10 000 */
+	struct categories *categories;	/* that stacks are put into, must outlive the profile; NULL: none */
 	/*
 	 * Called when mappings were read from /proc, so that a recorder can write them down; from within
 	 * profile_feed(). They belong before the record that is being fed: who reads the capture needs them to name
@@ -53,22 +67,48 @@ struct profile_options {
 	 */
 	void (*on_mappings)(void *context, uint64_t mm_id, uint32_t pid, const char *executable, const char *text,
 			    size_t bytes);
+	/*
+	 * The same when something was learnt of the owner of an address space, or else (mm_id is 0) of a cgroup: text as
+	 * owner_write() writes it, of a cgroup after a line with its path. May be NULL.
+	 */
+	void (*on_owner)(void *context, uint64_t mm_id, uint64_t cgroup_id, const char *text, size_t bytes);
+	/* Called with what profile_compare_accounts() found, so that a recorder can write it down. May be NULL. */
+	void (*on_account)(void *context, const char *text, size_t bytes);
 	/* Called for each stack once it is named and classified: gives it back, or another one instead. May be NULL. */
 	struct stack *(*on_stack)(void *context, struct symbols *symbols, struct stack *stack);
 	void *context;
 };
 
+/* What became of what was exported, in all and over all destinations. Whoever exports keeps it here, to be told with the rest. */
+struct profile_delivery {
+	uint64_t requests, retries;
+	uint64_t batches, batches_spooled;
+	uint64_t batches_refused, batches_evicted, batches_dropped, batches_damaged;
+	uint64_t points_refused, points_evicted, points_dropped, points_rejected;
+};
+
+/* Unwind tables that the module was given. Whoever makes them keeps it here, to be told with the rest. */
+struct profile_tables {
+	uint64_t loaded, failed, evicted;
+};
+
 struct profile {
 	struct profile_options options;
 	struct symbols *symbols;
+	struct topics *topics;
 	struct profile_source oncpu, offcpu;
+	struct account account;		/* of the host */
+	struct owners *owners;
+	struct cgroups *cgroups;
 	struct map tasks;		/* task_id -> struct task */
 	struct map stacks;		/* stack_id -> struct stack */
 	struct ktally_loss lost[KTALLY_LOST_CAUSES];	/* from LOST records */
 	uint64_t throttles, bad_records, orphans;	/* orphans: samples whose task or stack was never announced */
 	uint64_t first_time, last_time;	/* of samples and waits, CLOCK_MONOTONIC ns */
-	uint64_t stacks_truncated, stacks_broken;	/* distinct user stacks that are not whole */
+	uint64_t user_ends[STACK_ENDS];	/* samples, by how their user stack ended */
+	struct profile_tables tables;
 	uint32_t thin;			/* of the last THROTTLE record, 1 at first */
+	struct profile_delivery delivery;
 };
 
 /* A sample of what ran, with everything it refers to. */
@@ -111,6 +151,16 @@ void profile_end_doubtful_waits(struct profile *profile);
  * then resend (KTALLY_FLUSH_RESEND). With cells, what a cell refers to stays.
  */
 void profile_forget(struct profile *profile);
+
+/*
+ * The CPU time of samples beside what the kernel charged, of the host and of cgroups. Read it when sampling begins, and whenever
+ * the rings are about to be emptied; compare when they are.
+ */
+void profile_read_accounts(struct profile *profile);
+void profile_compare_accounts(struct profile *profile);
+
+/* Calls on_owner for all that is known, for a recorder that comes later. */
+void profile_tell_owners(struct profile *profile);
 
 /*
  * A chunk of a capture file: its records are checked and fed, its mappings and kernel symbols are used for what comes

@@ -67,8 +67,25 @@ void space_learnt(struct profile_state *state, struct space *space)
 
 	for (struct known_task *known = space->tasks; known; known = known->next_in_space) {
 		known->task.executable = executable;
-		known->task.process_name = process_name(&known->task);
+		owners_attribute(state, known);
 	}
+}
+
+/* Once: an environment is what a program was started with. In the middle of exec there is none yet; some never have one. */
+static void read_owner(struct profile_state *state, struct space *space, const struct task *task)
+{
+	bool early;
+	struct owner *declared = owners_read(state, task, &early);
+
+	if (!is_still_there(task)) {
+		free(declared);
+		return;
+	}
+	space->asked = !early || space->asked_early;
+	space->asked_early = early;
+	free(space->declared);
+	space->declared = declared;
+	owners_tell_space(state, space);
 }
 
 void space_read(struct profile_state *state, struct space *space, const struct task *task)
@@ -80,6 +97,8 @@ void space_read(struct profile_state *state, struct space *space, const struct t
 	if (!is_still_there(task) || symbols_read_mappings(task->pid, &executable, &text, &bytes))
 		return;
 	if (is_still_there(task)) {
+		if (!space->asked)
+			read_owner(state, space, task);
 		symbols_set_mappings(state->profile.symbols, space->mm_id, task->pid, executable, text, bytes);
 		space_learnt(state, space);
 		if (options->on_mappings)
@@ -87,6 +106,12 @@ void space_read(struct profile_state *state, struct space *space, const struct t
 	}
 	free(executable);
 	free(text);
+}
+
+void space_first_sampled(struct profile_state *state, struct known_task *known)
+{
+	if (state->profile.options.live && known->space && !known->space->asked)
+		space_read(state, known->space, &known->task);
 }
 
 /*
@@ -157,5 +182,15 @@ void space_drop(struct profile_state *state, struct space *space)
 		known->space = NULL;
 	symbols_forget(state->profile.symbols, space->mm_id);
 	map_remove(&state->spaces, space->mm_id);
+	free(space->declared);
 	free(space);
+}
+
+void spaces_free(struct profile_state *state)
+{
+	for (struct map_slot *slot = map_next(&state->spaces, NULL); slot; slot = map_next(&state->spaces, slot)) {
+		free(((struct space *)slot->value)->declared);
+		free(slot->value);
+	}
+	map_free(&state->spaces);
 }

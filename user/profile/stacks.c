@@ -4,8 +4,15 @@
 
 #include "base/message.h"
 #include "classify/classify.h"
+#include "classify/topics.h"
 #include "classify/wait.h"
 #include "profile/state.h"
+
+const char *const stack_end_names[STACK_ENDS] = {
+	[KTALLY_END_NONE] = "none", [KTALLY_END_COMPLETE] = "complete", [KTALLY_END_TRUNCATED] = "truncated",
+	[KTALLY_END_BROKEN] = "broken", [KTALLY_END_HOLE] = "hole", [KTALLY_END_NO_TABLE] = "no_table",
+	[KTALLY_END_FOREIGN] = "foreign",
+};
 
 static void set_frame(struct frame *frame, uint64_t raw)
 {
@@ -17,6 +24,11 @@ static void set_frame(struct frame *frame, uint64_t raw)
 		break;
 	case KTALLY_FRAME_USER:
 		frame->kind = FRAME_NATIVE;
+		break;
+	case KTALLY_FRAME_FILE:
+		frame->kind = FRAME_NATIVE;
+		frame->file = (uint32_t)(frame->address >> KTALLY_FRAME_FILE_SHIFT);
+		frame->address &= KTALLY_FRAME_OFFSET_MASK;
 		break;
 	default:
 		frame->kind = FRAME_UNKNOWN;
@@ -57,7 +69,7 @@ static void find_mappings(struct profile_state *state, const struct stack *stack
 	for (size_t i = 0; i < count; i++) {
 		const struct frame *frame = &stack->frames[i];
 
-		if (frame->kind == FRAME_NATIVE &&
+		if (frame->kind == FRAME_NATIVE && !frame->file &&
 		    !symbols_address_is_mapped(state->profile.symbols, stack->mm_id, frame->address)) {
 			space_read_again(state, space, task, frame->address);
 			return;
@@ -74,25 +86,6 @@ static struct stack *without_frames(struct profile_state *state, struct stack *s
 	return stack;
 }
 
-/*
- * A caller's address is where it goes on. When the call never returns that can be where the next function begins, and the
- * byte before it tells who called. Only signals "return" to a function's beginning.
- */
-static void name_frame(struct symbols *symbols, struct stack *stack, size_t index)
-{
-	struct frame *frame = &stack->frames[index];
-	bool caller = index && index != stack->kernel_frames;
-
-	symbols_name(symbols, stack->mm_id, frame->kind == FRAME_KERNEL, frame);
-	if (!caller || !frame->function || frame->function_offset || strstr(frame->function, "restore_rt"))
-		return;
-	frame->address--;
-	symbols_name(symbols, stack->mm_id, frame->kind == FRAME_KERNEL, frame);
-	frame->address++;
-	frame->object_address++;
-	frame->function_offset += frame->function ? 1 : 0;
-}
-
 struct stack *stacks_name(struct profile_state *state, struct stack *stack, const struct task *task)
 {
 	struct profile *profile = &state->profile;
@@ -106,16 +99,15 @@ struct stack *stacks_name(struct profile_state *state, struct stack *stack, cons
 	}
 	for (size_t i = 0; i < count; i++)
 		if (stack->frames[i].kind != FRAME_UNKNOWN)
-			name_frame(profile->symbols, stack, i);
+			symbols_name(profile->symbols, stack->mm_id, stack->frames[i].kind == FRAME_KERNEL, &stack->frames[i]);
 	classify(stack, task->executable, symbols_runtime(profile->symbols, task->mm_id));
+	stack->topics = topics_of_stack(profile->topics, stack, task->executable, symbols_runtime(profile->symbols, task->mm_id));
 	stack->wait_cause = wait_cause_of_stack(stack);
 	stack->named = true;
 	if (profile->options.on_stack) {
 		stack = profile->options.on_stack(profile->options.context, profile->symbols, stack);
 		map_put(&profile->stacks, stack->id, stack);
 	}
-	profile->stacks_truncated += stack->user_end == KTALLY_END_TRUNCATED;
-	profile->stacks_broken += stack->user_end >= KTALLY_END_BROKEN;
 	return profile->options.classes_only && !profile->options.cells ? without_frames(state, stack) : stack;
 }
 
@@ -125,6 +117,8 @@ bool stacks_resolve(struct profile_state *state, uint64_t stack_id, uint64_t tas
 	*stack = map_get(&state->profile.stacks, stack_id);
 	if (!*known || !*stack)
 		return false;
+	if (!(*known)->sampled)
+		space_first_sampled(state, *known);
 	if (!(*stack)->named)
 		*stack = stacks_name(state, *stack, &(*known)->task);
 	(*stack)->recent = true;
@@ -133,6 +127,15 @@ bool stacks_resolve(struct profile_state *state, uint64_t stack_id, uint64_t tas
 	return true;
 }
 
+void stacks_forget_rows(struct profile_state *state)
+{
+	struct map *stacks = &state->profile.stacks;
+
+	for (struct map_slot *slot = map_next(stacks, NULL); slot; slot = map_next(stacks, slot))
+		((struct stack *)slot->value)->memo = (struct stack_memo){ .row = NULL };
+}
+
+/* Frames that have names do not need their files any more, but for what people ask of a cell. */
 void stacks_forget(struct profile_state *state)
 {
 	struct map *stacks = &state->profile.stacks;
@@ -147,4 +150,6 @@ void stacks_forget(struct profile_state *state)
 			stack->recent = false;
 		}
 	}
+	if (!state->profile.options.cells)
+		symbols_forget_files(state->profile.symbols);
 }

@@ -14,6 +14,7 @@ struct profile_state {
 	struct map threads;			/* tid -> struct known_task: the latest, chained by `earlier` */
 	struct map waits;			/* tid -> struct thread_wait */
 	struct space *ended_first, *ended_last;	/* spaces without a living task, in the order of their ends */
+	uint64_t forgotten;			/* profile.last_time when owners were last forgotten */
 	uint64_t exec_reads, exec_window;	/* mappings read because of an exec since exec_window, ns */
 };
 
@@ -30,6 +31,9 @@ struct known_task {
 	bool ended;
 	bool recent;				/* announced or sampled since the last profile_forget() */
 	bool sampled;				/* ever: a cell may refer to it */
+	struct cgroup *cgroup;			/* NULL: not known */
+	char comm[KTALLY_COMM_BYTES + 1];	/* what task.comm is; anybody can make new ones by the thousand, so none outlives its task */
+	char name[KTALLY_COMM_BYTES + 1];	/* what task.process_name is, where it is made of comm */
 };
 
 /* An address space, as far as it is more than its mappings (which symbols.h has). */
@@ -41,6 +45,9 @@ struct space {
 	uint64_t ended_time;
 	struct space *ended_next;
 	bool ended;				/* is among the ended ones */
+	bool asked;				/* its environment was read, or cannot be */
+	bool asked_early;			/* and before it had one */
+	struct owner *declared;			/* what that said of its owner; NULL: nothing */
 };
 
 /* Where samples and waits of one sort are added up: for good, so that what is held of an open wait stays valid. */
@@ -48,6 +55,7 @@ struct place {
 	struct profile_source *source;
 	struct tally_row *row;
 	struct profile_cell *cell;		/* NULL: none are kept */
+	struct topic_row *topics;		/* NULL: the stack is not known */
 };
 
 /* ---- profile.c ---- */
@@ -60,6 +68,7 @@ void place_add(const struct place *place, uint64_t samples, uint64_t weight);
 
 void waits_feed(struct profile_state *state, const struct ktally_offcpu *record);
 void waits_exit(struct profile_state *state, const struct ktally_exit *record);
+void waits_hold_rows(struct profile_state *state);	/* of the tallies, for tally_forget() and topic_tally_forget() */
 void waits_free(struct profile_state *state);
 
 /* ---- tasks.c ---- */
@@ -72,10 +81,34 @@ void tasks_free(struct profile_state *state);
 /* ---- process_name.c ---- */
 
 /*
- * What processes are grouped by, interned: base name of the executable, else comm; that of a kernel thread without its
+ * Fills in what processes are grouped by: base name of the executable, else comm; that of a kernel thread without its
  * CPU.
  */
-const char *process_name(const struct task *task);
+void process_name(struct known_task *known);
+
+/* ---- owners.c ---- */
+
+/* Fills in process name and owner of the task, by what is known now. */
+void owners_attribute(struct profile_state *state, struct known_task *known);
+
+/* What the process says of itself, to be freed; NULL: nothing. */
+struct owner *owners_read(struct profile_state *state, const struct task *task, bool *early);	/* early: it has no environment yet */
+
+/* Calls on_owner with what is known. */
+void owners_tell_space(struct profile_state *state, const struct space *space);
+void owners_tell_cgroup(struct profile_state *state, struct cgroup *cgroup);
+
+/* A chunk of a capture that says so; its text is zero-terminated. */
+struct capture_item;
+void owners_feed(struct profile_state *state, const struct capture_item *item);
+
+/* Drops what no task and no row refers to, when there is too much. */
+void owners_forget_unused(struct profile_state *state);
+
+/* ---- accounts.c ---- */
+
+/* A chunk of a capture: lines of a cgroup's id (0: the host), ns charged and ns sampled since the chunk before. */
+void accounts_feed(struct profile *profile, const struct capture_item *item);
 
 /* ---- space.c ---- */
 
@@ -90,6 +123,8 @@ void space_read(struct profile_state *state, struct space *space, const struct t
  * of an exec.
  */
 void space_read_again(struct profile_state *state, struct space *space, const struct task *task, uint64_t address);
+/* Before a task's first sample is fed: what could not be read when its program began can be by now. */
+void space_first_sampled(struct profile_state *state, struct known_task *known);
 void space_read_exec(struct profile_state *state, struct space *space, const struct task *task);
 
 /* The mappings are new: all tasks of the space get its executable and their process name. */
@@ -98,6 +133,7 @@ void space_learnt(struct profile_state *state, struct space *space);
 void space_task_ended(struct profile_state *state, struct space *space, uint64_t time);
 void spaces_forget_ended(struct profile_state *state, uint64_t time);	/* those that ended a while before then */
 void space_drop(struct profile_state *state, struct space *space);
+void spaces_free(struct profile_state *state);
 
 /* ---- stacks.c ---- */
 
@@ -111,5 +147,6 @@ bool stacks_resolve(struct profile_state *state, uint64_t stack_id, uint64_t tas
 /* Names and classifies a stack that was just sampled in a task for the first time. The stack, which may have moved. */
 struct stack *stacks_name(struct profile_state *state, struct stack *stack, const struct task *task);
 void stacks_forget(struct profile_state *state);
+void stacks_forget_rows(struct profile_state *state);	/* of the tallies, before some of these go: none knows where its time went last */
 
 #endif

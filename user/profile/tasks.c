@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/message.h"
 #include "profile/state.h"
@@ -39,16 +40,21 @@ static struct known_task *remember(struct profile_state *state, const struct kta
 		.tid = record->tid,
 		.parent = record->parent,
 		.flags = record->task_flags,
-		.comm = intern_printable((const char *)record->comm, sizeof(record->comm)),
 		.executable = space ? symbols_executable(state->profile.symbols, record->mm_id) : NULL,
 	};
-	known->task.process_name = process_name(&known->task);
+	memcpy(known->comm, record->comm, sizeof(record->comm));
+	printable(known->comm, strlen(known->comm));
+	known->task.comm = known->comm;
 	known->time = record->time;
 	link_thread(state, known);
 	if (state->profile.options.live)
 		end_earlier(state, known);
 	if (space)
 		space_add(space, known);
+	known->cgroup = cgroups_get(state->profile.cgroups, record->cgroup_id, record->pid, record->time);
+	if (known->cgroup && !known->cgroup->told)
+		owners_tell_cgroup(state, known->cgroup);
+	owners_attribute(state, known);
 	map_put(&state->profile.tasks, record->task_id, known);
 	return known;
 }

@@ -192,6 +192,19 @@ void profile_end_doubtful_waits(struct profile *profile)
 	}
 }
 
+void waits_hold_rows(struct profile_state *state)
+{
+	for (struct map_slot *slot = map_next(&state->waits, NULL); slot; slot = map_next(&state->waits, slot)) {
+		const struct thread_wait *wait = slot->value;
+
+		/* One that seems to have ended may turn out to go on. */
+		if (wait->place.row)
+			wait->place.row->held = true;
+		if (wait->place.topics)
+			wait->place.topics->held = true;
+	}
+}
+
 void waits_free(struct profile_state *state)
 {
 	for (struct map_slot *slot = map_next(&state->waits, NULL); slot; slot = map_next(&state->waits, slot))

@@ -13,6 +13,13 @@
 /* How many records are taken between two looks at the state of the session. */
 #define RECORDS_IN_A_ROW 65536
 
+/* How long files may keep others waiting: at a flush, and at the end. */
+#define PATIENCE_MS 1000
+#define LAST_PATIENCE_MS 10000
+
+/* How much may wait behind a file: seconds of a busy host. */
+#define BACKLOG_BYTES_MOST (8 << 20)
+
 #define MODULES_BYTES_MAX (4 << 20)
 
 static void on_mappings(void *context, uint64_t mm_id, uint32_t pid, const char *executable, const char *text, size_t bytes)
@@ -23,14 +30,72 @@ static void on_mappings(void *context, uint64_t mm_id, uint32_t pid, const char 
 		recorder_write_mappings(live->recorder, mm_id, pid, executable, text, bytes);
 }
 
+static int open_again(void *context, uint32_t number)
+{
+	return ktally_open_file(((struct live *)context)->session, number, NULL, 0, NULL);
+}
+
+static void create_loader(struct live *live, enum live_purpose purpose)
+{
+	const struct loader_options options = {
+		.session = live->session, .names = purpose != LIVE_RECORD, .contents = purpose == LIVE_RECORD || live->recorder,
+	};
+	int error = loader_create(&live->loader, &options);
+
+	if (error)
+		message_warning("there is no thread to read symbols and unwind tables: %s: user frames have no names",
+				strerror(-error));
+	symbols_set_opener(live->profile->symbols, open_again, live);
+}
+
+static void on_owner(void *context, uint64_t mm_id, uint64_t cgroup_id, const char *text, size_t bytes)
+{
+	struct live *live = context;
+
+	if (live->recorder)
+		recorder_write_owner(live->recorder, mm_id, cgroup_id, text, bytes);
+}
+
+static void on_account(void *context, const char *text, size_t bytes)
+{
+	struct live *live = context;
+
+	if (live->recorder)
+		recorder_write_account(live->recorder, text, bytes);
+}
+
 void live_create_profile(struct live *live, enum live_purpose purpose)
 {
 	const struct profile_options options = {
 		.cells = purpose == LIVE_KEEP, .classes_only = purpose == LIVE_COUNT, .mappings_only = purpose == LIVE_RECORD,
-		.live = true, .on_mappings = on_mappings, .context = live,
+		.live = true, .level = live->level, .series = live->series, .on_mappings = on_mappings, .on_owner = on_owner,
+		.on_account = on_account, .accounts = live->whole_host, .categories = live->categories, .context = live,
 	};
 
 	live->profile = profile_create(&options);
+	if (live->has_files)
+		create_loader(live, purpose);
+	if (cgroups_are_old(live->profile->cgroups))
+		message_info("controllers are on cgroup v1 on this host, all or some: the container of a process is looked for in "
+			     "/proc/PID/cgroup when it is first seen, and is not known of one that ended before");
+}
+
+void live_destroy_profile(struct live *live)
+{
+	loader_destroy(live->loader);
+	live->loader = NULL;
+	backlog_free(&live->backlog);
+	if (live->profile)
+		profile_destroy(live->profile);
+	live->profile = NULL;
+}
+
+/* What was charged before is nothing to compare with. */
+int live_enable(struct live *live)
+{
+	profile_read_accounts(live->profile);
+	profile_compare_accounts(live->profile);
+	return session_enable(live->session);
 }
 
 /* ---- names of the kernel ---- */
@@ -87,10 +152,68 @@ void live_refresh_kernel_names(struct live *live)
 
 /* ---- records ---- */
 
-int live_drain(struct live *live, size_t most, live_sample *on_sample, void *context)
+static void take_file(struct live *live, uint32_t number)
+{
+	struct loaded loaded;
+
+	if (!live->loader || !loader_take(live->loader, number, &loaded))
+		return;
+	if (live->recorder)
+		recorder_write_file(live->recorder, &loaded);
+	symbols_set_file(live->profile->symbols, &loaded.file);
+	loaded_free(&loaded);
+}
+
+static void take(struct live *live, const struct ktally_record *record, live_sample *on_sample, void *context)
 {
 	struct profile_sample sample;
 
+	if (record->type == KTALLY_RECORD_THROTTLE && live->thin_worst < ((const struct ktally_throttle *)record)->thin)
+		live->thin_worst = ((const struct ktally_throttle *)record)->thin;
+	if (record->type == KTALLY_RECORD_FILE)
+		take_file(live, ((const struct ktally_file *)record)->file);
+	if (profile_feed(live->profile, record, on_sample ? &sample : NULL) && on_sample)
+		on_sample(context, &sample);
+	/* After the mappings that feeding it may have brought: whoever reads the capture needs them first. */
+	if (live->recorder)
+		recorder_write(live->recorder, record);
+}
+
+static bool must_wait(const struct live *live, const struct ktally_record *record)
+{
+	return record->type == KTALLY_RECORD_FILE && live->loader &&
+	       loader_is_busy_with(live->loader, ((const struct ktally_file *)record)->file) &&
+	       !loader_is_stuck(live->loader) && backlog_bytes(&live->backlog) < BACKLOG_BYTES_MOST;
+}
+
+/* What a task is must be read while it is there; that its record comes early does no harm. */
+static bool waits_in_turn(const struct live *live, const struct ktally_record *record)
+{
+	return record->type != KTALLY_RECORD_TASK && (backlog_bytes(&live->backlog) || must_wait(live, record));
+}
+
+static void take_backlog(struct live *live, bool wait, live_sample *on_sample, void *context)
+{
+	const struct ktally_record *record;
+
+	while ((record = backlog_first(&live->backlog)) && !(wait && must_wait(live, record))) {
+		take(live, record, on_sample, context);
+		backlog_take_first(&live->backlog);
+	}
+}
+
+/* One that came too late is tried again whenever another CPU tells of it. */
+static void submit(struct live *live, const struct ktally_file *file)
+{
+	const struct symbols_file *known = symbols_find_file(live->profile->symbols, file->file);
+
+	if (live->loader && !loader_has(live->loader, file->file) && (!known || known->error == -ESTALE))
+		loader_submit(live->loader, file);
+}
+
+int live_drain(struct live *live, size_t most, live_sample *on_sample, void *context)
+{
+	take_backlog(live, true, on_sample, context);
 	for (size_t taken = 0; taken < most; taken++) {
 		const struct ktally_record *record = ktally_next(live->session);
 		int ready;
@@ -100,28 +223,27 @@ int live_drain(struct live *live, size_t most, live_sample *on_sample, void *con
 			ready = ktally_wait(live->session, 0);
 			return ready == -EINTR ? 1 : ready > 0 && !taken ? 0 : ready;
 		}
-		if (record->type == KTALLY_RECORD_THROTTLE) {
-			const struct ktally_throttle *throttle = (const void *)record;
-
-			if (live->thin_worst < throttle->thin)
-				live->thin_worst = throttle->thin;
-		}
-		if (profile_feed(live->profile, record, &sample) && on_sample)
-			on_sample(context, &sample);
-		/* After the mappings that feeding it may have brought: whoever reads the capture needs them first. */
-		if (live->recorder)
-			recorder_write(live->recorder, record);
+		if (record->type == KTALLY_RECORD_FILE)
+			submit(live, (const void *)record);
+		if (waits_in_turn(live, record))
+			backlog_add(&live->backlog, record);
+		else
+			take(live, record, on_sample, context);
 	}
 	return 1;
 }
 
-static int drain_all(struct live *live, live_sample *on_sample, void *context)
+/* Everything that is there, in so many milliseconds that files may take; then their frames go without names. */
+static int drain_all(struct live *live, unsigned int patience, live_sample *on_sample, void *context)
 {
 	int more;
 
 	do
 		more = live_drain(live, RECORDS_IN_A_ROW, on_sample, context);
 	while (more > 0);
+	if (backlog_bytes(&live->backlog))
+		loader_wait(live->loader, patience);
+	take_backlog(live, false, on_sample, context);
 	return more;
 }
 
@@ -149,6 +271,16 @@ static uint64_t lost_ends(const struct live *live)
 	return lost;
 }
 
+static void tell_tables(struct live *live)
+{
+	struct loader_statistics statistics;
+
+	if (!live->loader)
+		return;
+	loader_get_statistics(live->loader, &statistics);
+	live->profile->tables = (struct profile_tables){ statistics.tables, statistics.tables_failed, statistics.tables_evicted };
+}
+
 int live_flush(struct live *live, live_sample *on_sample, void *context)
 {
 	uint64_t lost = lost_ends(live), now = loop_now();
@@ -157,13 +289,16 @@ int live_flush(struct live *live, live_sample *on_sample, void *context)
 
 	if (resend)
 		profile_doubt_waits(live->profile);
+	profile_read_accounts(live->profile);
 	error = ktally_flush(live->session, resend ? KTALLY_FLUSH_RESEND : 0);
 	if (!error)
-		error = drain_all(live, on_sample, context);
+		error = drain_all(live, PATIENCE_MS, on_sample, context);
 	if (resend && !error)
 		profile_end_doubtful_waits(live->profile);
 	live->lost = lost;
 	profile_extend_waits(live->profile, now);
+	profile_compare_accounts(live->profile);
+	tell_tables(live);
 	return error;
 }
 
@@ -174,7 +309,7 @@ static int tell_open_waits(struct live *live, live_sample *on_sample, void *cont
 	int error = ktally_flush(live->session, KTALLY_FLUSH_RESEND);
 
 	if (!error)
-		error = drain_all(live, on_sample, context);
+		error = drain_all(live, PATIENCE_MS, on_sample, context);
 	profile_extend_waits(live->profile, now);
 	return error;
 }
@@ -184,6 +319,7 @@ int live_stop(struct live *live, live_sample *on_sample, void *context)
 	int told = live->has_waits ? tell_open_waits(live, on_sample, context) : 0;
 	int error = ktally_disable(live->session), drained;
 
+	profile_read_accounts(live->profile);
 	if (!error)
 		error = told;
 	/* A full ring has no room for the announcement of what it lost; once drained it has. */
@@ -192,12 +328,13 @@ int live_stop(struct live *live, live_sample *on_sample, void *context)
 
 		if (!error)
 			error = flushed;
-		drained = drain_all(live, on_sample, context);
+		drained = drain_all(live, LAST_PATIENCE_MS, on_sample, context);
 		if (!error)
 			error = drained;
 		if (error || !missing_samples(live))
 			break;
 	}
+	profile_compare_accounts(live->profile);
 	return error;
 }
 
@@ -213,7 +350,7 @@ int live_forget(struct live *live, live_sample *on_sample, void *context)
 	profile_doubt_waits(live->profile);
 	error = ktally_flush(live->session, KTALLY_FLUSH_RESEND);
 	if (!error)
-		error = drain_all(live, on_sample, context);
+		error = drain_all(live, PATIENCE_MS, on_sample, context);
 	if (!error)
 		profile_end_doubtful_waits(live->profile);
 	live->lost = lost;
@@ -231,6 +368,13 @@ static bool is_still_there(const struct task *task)
 	return !proc_read_thread(task->pid, task->tid, &ticks, comm, sizeof(comm)) && ticks == proc_ticks(task->start_time);
 }
 
+static void write_file(void *context, const struct symbols_file *file)
+{
+	const struct loaded loaded = { .file = *file };
+
+	recorder_write_file(context, &loaded);
+}
+
 int live_change_recorder(struct live *live, struct recorder *recorder)
 {
 	struct map written = { 0 };
@@ -244,6 +388,7 @@ int live_change_recorder(struct live *live, struct recorder *recorder)
 			recorder_write_kallsyms(recorder, text, bytes);
 		free(text);
 	}
+	symbols_each_file(live->profile->symbols, write_file, recorder);
 	/* The profile has the mappings of these and does not read them again; those that are gone run no more. */
 	while ((slot = map_next(&live->profile->tasks, slot))) {
 		const struct task *task = slot->value;
@@ -258,6 +403,7 @@ int live_change_recorder(struct live *live, struct recorder *recorder)
 		free(text);
 	}
 	map_free(&written);
+	profile_tell_owners(live->profile);
 	return ktally_flush(live->session, KTALLY_FLUSH_RESEND);
 }
 

@@ -2,6 +2,9 @@
 /*
  * A session that runs, with those who take its records: a profile, and a recorder if there is one. What ktallyd, ktally record
  * and ktally top have in common.
+ *
+ * A record that tells of a file waits, and with it all that follow but those of tasks, until the loader has found out what the
+ * file is; then its frames have names at once, and a capture has the file before them. The wait is bounded in time and memory.
  */
 #ifndef KTALLY_LIVE_H
 #define KTALLY_LIVE_H
@@ -13,6 +16,8 @@
 #include "base/buffer.h"
 #include "lib/libktally.h"
 #include "profile/profile.h"
+#include "session/backlog.h"
+#include "session/loader.h"
 #include "session/recorder.h"
 
 /* What a live session's profile is for, each including those before it. */
@@ -27,8 +32,15 @@ struct live {
 	struct ktally_session *session;
 	struct profile *profile;
 	struct recorder *recorder;		/* NULL: none */
+	struct categories *categories;		/* for the profile; NULL: none */
 	uint32_t thin_worst;			/* one of so many samples was taken, at worst */
 	bool has_waits;				/* KTALLY_SOURCE_OFFCPU */
+	bool has_files;				/* KTALLY_CAPTURE_FILES */
+	struct loader *loader;			/* NULL: none is needed, or there is no thread to be had */
+	struct backlog backlog;
+	bool whole_host;			/* every process is sampled */
+	enum owner_level level;			/* of the profile, and */
+	size_t series;				/* as in struct profile_options; all these before live_create_profile() */
 	uint64_t lost;				/* as of the last flush */
 	uint64_t modules;			/* hash of the kernel's list of modules when its names were read */
 	bool kernel_names;			/* whether there are any */
@@ -38,6 +50,10 @@ typedef void live_sample(void *context, const struct profile_sample *sample);
 
 /* The profile of a live session, which writes the mappings it learns through live->recorder. */
 void live_create_profile(struct live *live, enum live_purpose purpose);
+void live_destroy_profile(struct live *live);	/* before the session is closed */
+
+/* Starts sampling. EXIT_OK or an exit code, after a message. */
+int live_enable(struct live *live);
 
 /* Gives the kernel's names to the profile and the recorder. Later: once more if modules came or went since. Says what hinders it. */
 void live_read_kernel_names(struct live *live);

@@ -14,6 +14,7 @@ struct session_options {
 	bool off_cpu;					/* waits too */
 	uint64_t keep_ns, wait_min_ns;			/* of them, as in struct ktally_setup */
 	bool kernel;					/* kernel frames; session_open() turns it off where they are not allowed */
+	bool files;					/* user frames by file, stacks by unwind tables: out, as far as that is allowed */
 	bool all;					/* every process of the host, or fail */
 	__s32 pids[KTALLY_PIDS_MAX];
 	uint32_t pid_count;

@@ -98,6 +98,31 @@ void recorder_write_mappings(struct recorder *recorder, uint64_t mm_id, uint32_t
 		note(recorder, capture_write_mappings(recorder->writer, mm_id, pid, executable, text, bytes));
 }
 
+void recorder_write_file(struct recorder *recorder, const struct loaded *loaded)
+{
+	const struct symbols_file *file = &loaded->file;
+	struct capture_file header = {
+		.identity = file->identity, .status = file->deleted ? KTALLY_FILE_DELETED : 0, .error = file->error,
+		.build_id_bytes = (uint32_t)file->build_id_bytes, .content_bytes = loaded->content_bytes,
+	};
+
+	memcpy(header.build_id, file->build_id, file->build_id_bytes);
+	if (!recorder->error)
+		note(recorder, capture_write_file(recorder->writer, &header, file->path, loaded->packed, loaded->packed_bytes));
+}
+
+void recorder_write_owner(struct recorder *recorder, uint64_t mm_id, uint64_t cgroup_id, const char *text, size_t bytes)
+{
+	if (!recorder->error)
+		note(recorder, capture_write_owner(recorder->writer, mm_id, cgroup_id, text, bytes));
+}
+
+void recorder_write_account(struct recorder *recorder, const char *text, size_t bytes)
+{
+	if (!recorder->error)
+		note(recorder, capture_write(recorder->writer, CAPTURE_ACCOUNT, text, bytes));
+}
+
 void recorder_flush(struct recorder *recorder)
 {
 	if (!recorder->error)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Writes a live session down as a capture: what the host is, its kernel's names, the mappings of its processes as they are
- * learnt, and every record.
+ * Writes a live session down as a capture: what the host is, its kernel's names, the mappings of its processes and the files
+ * of their code as they are learnt, and every record.
  *
  * The first write that fails (the disk is full, most likely) is told once, with its cause; after that nothing is written, so that
  * what is in the file stays a capture that can be read up to there. Sampling and counting go on.
@@ -16,6 +16,7 @@
 
 #include "base/buffer.h"
 #include "lib/libktally.h"
+#include "session/loader.h"
 
 struct recorder;
 
@@ -27,6 +28,9 @@ void recorder_write_kallsyms(struct recorder *recorder, const char *text, size_t
 
 void recorder_write(struct recorder *recorder, const struct ktally_record *record);
 void recorder_write_mappings(struct recorder *recorder, uint64_t mm_id, uint32_t pid, const char *executable, const char *text, size_t bytes);
+void recorder_write_file(struct recorder *recorder, const struct loaded *loaded);
+void recorder_write_owner(struct recorder *recorder, uint64_t mm_id, uint64_t cgroup_id, const char *text, size_t bytes);
+void recorder_write_account(struct recorder *recorder, const char *text, size_t bytes);
 void recorder_flush(struct recorder *recorder);		/* so that the file on disk is whole up to now */
 
 /* Whether the file is still the one its path leads to, and was not moved away by a rotation of logs, say. */

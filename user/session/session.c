@@ -2,6 +2,9 @@
 #include <errno.h>
 #include <stdint.h>
 #include <string.h>
+#include <unistd.h>
+#include <linux/capability.h>
+#include <sys/syscall.h>
 
 #include "base/buffer.h"
 #include "base/message.h"
@@ -116,6 +119,27 @@ static int check_rights(const struct ktally_info *info, struct session_options *
 	return EXIT_OK;
 }
 
+/* Opening the files of others' code takes more than sampling them does. */
+static bool may_open_files(void)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = { 0 };
+
+	return !syscall(SYS_capget, &header, data) && data[0].effective & 1U << CAP_SYS_PTRACE;
+}
+
+/* Without files, user frames are addresses, named through /proc/PID/maps, and stacks are unwound by frame pointers. */
+static void choose_files(const struct ktally_info *info, struct session_options *options)
+{
+	const uint64_t features = KTALLY_FEATURE_FILES | KTALLY_FEATURE_TABLES;
+
+	options->files = (info->features & features) == features && info->allowed & KTALLY_ALLOWED_ALL_PROCESSES &&
+			 may_open_files();
+	if (!options->files && info->allowed & KTALLY_ALLOWED_ALL_PROCESSES)
+		message_warning("user stacks of programs without frame pointers will break off: unwinding them needs %s",
+				(info->features & features) == features ? "CAP_SYS_PTRACE" : "a newer kernel module");
+}
+
 int session_open(struct ktally_session **session, struct session_options *options)
 {
 	struct ktally_setup setup = { .size = sizeof(setup), .sources = KTALLY_SOURCE_ONCPU };
@@ -134,7 +158,9 @@ int session_open(struct ktally_session **session, struct session_options *option
 
 	if (!options->rate)
 		options->rate = info->rate_default;
-	setup.capture = KTALLY_CAPTURE_USER | (options->kernel ? KTALLY_CAPTURE_KERNEL : 0);
+	choose_files(info, options);
+	setup.capture = KTALLY_CAPTURE_USER | (options->kernel ? KTALLY_CAPTURE_KERNEL : 0) |
+			(options->files ? KTALLY_CAPTURE_FILES : 0);
 	setup.rate = options->rate;
 	if (options->off_cpu) {
 		setup.sources |= KTALLY_SOURCE_OFFCPU;

@@ -27,6 +27,8 @@ static void append(const char *text, size_t bytes, void *context)
 
 	if (bytes >= output->most - output->bytes)
 		longjmp(output->too_long, 1);
+	if (!bytes)	/* then libiberty may give no text at all */
+		return;
 	memcpy(output->text + output->bytes, text, bytes);
 	output->bytes += bytes;
 }

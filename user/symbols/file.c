@@ -39,23 +39,28 @@ static void read_symbols(const struct elf *elf, const struct elf *full, bool pub
 	file->runtime = rust ? "rust" : NULL;
 }
 
+/*
+ * All names; what others can call, where there is no room for all; and without what the linker wrote, if that is too much
+ * still: a debug file that no linker made must not take away the names that the file itself has.
+ */
 static int read_table(const struct elf *elf, const struct elf *full, size_t most_bytes, struct file *file)
 {
+	const struct {
+		const struct elf *full;
+		bool public_only;
+	} tries[] = { { full, false }, { full, true }, { NULL, true } };
 	struct draft draft;
 
-	draft_begin(&draft, lowest_address(elf), most_bytes);
-	read_symbols(elf, full, false, &draft, file);
-	if (draft.overflow) {
-		draft_drop(&draft);
+	for (size_t i = 0; i < sizeof(tries) / sizeof(*tries); i++) {
 		draft_begin(&draft, lowest_address(elf), most_bytes);
-		read_symbols(elf, full, true, &draft, file);
-	}
-	if (draft.overflow) {
+		read_symbols(elf, tries[i].full, tries[i].public_only, &draft, file);
+		if (!draft.overflow) {
+			draft_finish(&draft, &file->table);
+			return 0;
+		}
 		draft_drop(&draft);
-		return -EFBIG;
 	}
-	draft_finish(&draft, &file->table);
-	return 0;
+	return -EFBIG;
 }
 
 int file_read(struct file **result, const struct elf_source *source, const char *path, const int *roots,

@@ -1,38 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <sys/auxv.h>
 
-#include "base/buffer.h"
 #include "base/message.h"
-#include "symbols/file.h"
 #include "symbols/jit.h"
-#include "symbols/kallsyms.h"
-#include "symbols/mappings.h"
-#include "symbols/names.h"
 #include "symbols/proc.h"
 #include "symbols/runtime.h"
-#include "symbols/symbols.h"
+#include "symbols/state.h"
 
 #define BYTES_DEFAULT		(32U << 20)
-#define OPEN_ATTEMPTS_MOST	4
-#define OWN_MAPS_BYTES_MOST	(16U << 20)
-#define VDSO			"[vdso]"
-
-struct symbols {
-	size_t most_bytes;
-	struct kallsyms kernel;
-	struct map spaces;		/* mm_id -> struct mappings */
-	struct map objects;		/* of all of them */
-	struct cache cache;
-	struct names names;
-	struct elf_source vdso;		/* memory NULL: not to be used */
-	uint64_t frames_named, frames_unknown, files_failed;
-};
 
 struct symbols *symbols_create(size_t most_bytes)
 {
@@ -52,6 +31,7 @@ void symbols_destroy(struct symbols *symbols)
 		mappings_free(slot->value, &symbols->objects);
 	map_free(&symbols->spaces);
 	map_free(&symbols->objects);
+	sampled_free_all(symbols);
 	cache_free(&symbols->cache);
 	names_free(&symbols->names);
 	kallsyms_free(&symbols->kernel);
@@ -131,43 +111,13 @@ void symbols_forget(struct symbols *symbols, uint64_t mm_id)
 
 /* ------------------------------------------------------------------------------------------------ files */
 
-void symbols_use_own_vdso(struct symbols *symbols)
+void symbols_set_opener(struct symbols *symbols, symbols_opener *opener, void *context)
 {
-	uint64_t address = getauxval(AT_SYSINFO_EHDR);
-	struct buffer maps = { 0 };
-	struct map objects = { 0 };
-	struct mappings *own;
-	const struct mapping *mapping;
-
-	if (!address || buffer_read_file(&maps, "/proc/self/maps", OWN_MAPS_BYTES_MOST))
-		return;
-	own = mappings_parse(&objects, 0, NULL, maps.data, maps.bytes);
-	mapping = mappings_find(own, address);
-	if (mapping && mapping->start == address) {
-		symbols->vdso.memory = (const void *)address;	/* for as long as this process lives */
-		symbols->vdso.bytes = mapping->end - mapping->start;
-	}
-	mappings_free(own, &objects);
-	map_free(&objects);
-	buffer_free(&maps);
+	symbols->opener = opener;
+	symbols->opener_context = context;
 }
 
-/* The image has the same size in all 64-bit processes; that of 32-bit ones is another, in the lower 4 GiB. */
-static bool is_own_vdso(const struct symbols *symbols, const struct mapping *mapping)
-{
-	return symbols->vdso.memory && !strcmp(mapping->object->path, VDSO) && mapping->start > UINT32_MAX &&
-	       mapping->end - mapping->start == symbols->vdso.bytes;
-}
-
-static uint64_t key_of_status(const struct stat *status)
-{
-	uint64_t time = (uint64_t)status->st_mtim.tv_sec * 1000000000ULL + (uint64_t)status->st_mtim.tv_nsec;
-
-	return hash_words(hash_words(status->st_dev, status->st_ino), hash_words((uint64_t)status->st_size, time));
-}
-
-/* Our own debug files are more to be trusted than those a process shows. */
-static void open_roots(uint32_t pid, struct symbols_opened *opened)
+void symbols_open_roots(uint32_t pid, struct symbols_opened *opened)
 {
 	opened->roots[0] = proc_open_root(0);
 	opened->root_count = opened->roots[0] >= 0;
@@ -185,101 +135,25 @@ void symbols_close(struct symbols_opened *opened)
 	*opened = (struct symbols_opened){ .fd = -1 };
 }
 
-/* The object by way of one of its mappings, without the roots. */
-static int open_mapping(uint32_t pid, const struct mapping *mapping, struct symbols_opened *opened)
+int symbols_open(struct symbols *symbols, uint64_t mm_id, const struct frame *frame, struct symbols_opened *opened)
 {
-	const struct object *object = mapping->object;
-	const struct proc_mapped mapped = {
-		.start = mapping->start, .end = mapping->end, .path = object->path,
-		.major = object->major, .minor = object->minor, .inode = object->inode,
-	};
-	struct stat status;
+	const struct sampled *sampled = sampled_get(symbols, frame->file);
 
-	*opened = (struct symbols_opened){ .fd = proc_open_mapped(pid, &mapped, &status) };
-	if (opened->fd < 0)
-		return opened->fd;
-	opened->bytes = (uint64_t)status.st_size;
-	opened->key = key_of_status(&status);
-	opened->path = strndup(object->path, object->name_bytes);
-	return 0;
+	if (frame->file)
+		return sampled ? sampled_open(symbols, sampled, opened) : -ENOENT;
+	return mapped_open(map_get(&symbols->spaces, mm_id), frame->address, opened);
 }
 
-int symbols_open(struct symbols *symbols, uint64_t mm_id, uint64_t address, struct symbols_opened *opened)
+int symbols_read_opened(struct symbols *symbols, const struct symbols_opened *opened, uint64_t key, struct file **file)
 {
-	const struct mappings *mappings = map_get(&symbols->spaces, mm_id);
-	const struct mapping *mapping = mappings ? mappings_find(mappings, address) : NULL;
-	int error;
+	const struct elf_source source = { .fd = opened->fd, .bytes = opened->bytes };
+	int error = file_read(file, &source, opened->path, opened->roots, opened->root_count, symbols->most_bytes);
 
-	if (!mapping || !mapping->object || !object_is_file(mapping->object))
-		return -ENOENT;
-	error = open_mapping(mappings->pid, mapping, opened);
-	if (!error)
-		open_roots(mappings->pid, opened);
-	return error;
-}
-
-/* Reads the object unless the same file was read before under another name. */
-static struct file *open_object(struct symbols *symbols, uint32_t pid, const struct mapping *mapping)
-{
-	struct object *object = mapping->object;
-	struct symbols_opened opened;
-	struct elf_source source;
-	struct file *file;
-	int error;
-
-	if (object->failures >= OPEN_ATTEMPTS_MOST || (object->failures && object->failed_pid == pid))
-		return NULL;
-	error = open_mapping(pid, mapping, &opened);
-	if (error) {
-		object->error = error;
-		object->failures++;
-		object->failed_pid = pid;
+	if (error)
 		symbols->files_failed++;
-		return NULL;
-	}
-	object->file_key = opened.key;
-	file = cache_get(&symbols->cache, object->file_key);
-	if (!file) {
-		open_roots(pid, &opened);
-		source = (struct elf_source){ .fd = opened.fd, .bytes = opened.bytes };
-		error = file_read(&file, &source, opened.path, opened.roots, opened.root_count, symbols->most_bytes);
-		if (!error)
-			cache_put(&symbols->cache, object->file_key, file);
-	}
-	symbols_close(&opened);
-	object->known = !error;
-	object->useless = error;
-	symbols->files_failed += error != 0;
-	return file;
-}
-
-static struct file *open_vdso(struct symbols *symbols, struct object *object)
-{
-	struct file *file = NULL;
-
-	object->file_key = hash_bytes(VDSO, strlen(VDSO), 0);
-	file = cache_get(&symbols->cache, object->file_key);
-	if (!file && !file_read(&file, &symbols->vdso, NULL, NULL, 0, symbols->most_bytes))
-		cache_put(&symbols->cache, object->file_key, file);
-	object->known = file;
-	object->useless = !file;
-	return file;
-}
-
-/* What is known of a mapped file; NULL: nothing can be had. */
-static struct file *file_of(struct symbols *symbols, const struct mappings *mappings, const struct mapping *mapping)
-{
-	struct object *object = mapping->object;
-	struct file *file;
-
-	if (object->useless)
-		return NULL;
-	file = object->known ? cache_get(&symbols->cache, object->file_key) : NULL;
-	if (file)
-		return file;
-	if (is_own_vdso(symbols, mapping))
-		return open_vdso(symbols, object);
-	return object_is_file(object) ? open_object(symbols, mappings->pid, mapping) : NULL;
+	else
+		cache_put(&symbols->cache, key, *file);
+	return error;
 }
 
 /* ------------------------------------------------------------------------------------------------ names */
@@ -301,31 +175,80 @@ static void name_compiled(struct symbols *symbols, uint64_t mm_id, struct mappin
 	}
 }
 
+/*
+ * Addresses lie in the instruction that was executing, so there is nothing to take off or add. But no call leads to where
+ * signal handlers return to, and the byte before that is nobody's.
+ */
+static const char *find_function(const struct file *file, uint64_t address, uint64_t *start)
+{
+	const char *function = table_find(&file->table, address, start);
+
+	if (!function) {
+		function = table_find(&file->table, address + 1, start);
+		if (function && (*start != address + 1 || !strstr(function, "restore_rt")))
+			function = NULL;
+	}
+	return function;
+}
+
+static void set_build_id(struct symbols *symbols, struct frame *frame, const uint8_t *build_id, size_t bytes)
+{
+	static const char digits[] = "0123456789abcdef";
+	char text[2 * ELF_BUILD_ID_MOST];
+
+	for (size_t i = 0; i < bytes; i++) {
+		text[2 * i] = digits[build_id[i] >> 4];
+		text[2 * i + 1] = digits[build_id[i] & 15];
+	}
+	if (bytes)
+		frame->build_id = names_object(&symbols->names, text, 2 * bytes);
+}
+
+/* offset: in the file. */
+static void name_in_file(struct symbols *symbols, const struct file *file, uint64_t offset, struct frame *frame)
+{
+	const char *function;
+	uint64_t start;
+
+	frame->kind = FRAME_NATIVE;
+	frame->object_address = offset;
+	if (file)
+		set_build_id(symbols, frame, file->build_id, file->build_id_bytes);
+	if (!file || !elf_address_of(file->segments, file->segment_count, offset, &frame->object_address))
+		return;
+	function = find_function(file, frame->object_address, &start);
+	if (function)
+		frame->function = names_function(&symbols->names, function, table_is_folded(&file->table, start));
+	if (frame->function)
+		frame->function_offset = frame->object_address < start ? 0 : frame->object_address - start;
+}
+
+static void name_sampled(struct symbols *symbols, struct frame *frame)
+{
+	struct sampled *sampled = sampled_get(symbols, frame->file);
+	const char *path = sampled ? sampled->file.path : "";
+
+	if (path[0])
+		frame->object = names_object(&symbols->names, path, strlen(path));
+	if (sampled)
+		set_build_id(symbols, frame, sampled->file.build_id, sampled->file.build_id_bytes);
+	name_in_file(symbols, sampled ? sampled_file(symbols, sampled) : NULL, frame->address, frame);
+}
+
 static void name_mapped(struct symbols *symbols, uint64_t mm_id, struct mappings *mappings,
 			const struct mapping *mapping, struct frame *frame)
 {
 	struct object *object = mapping->object;
 	uint64_t offset = frame->address - mapping->start + mapping->offset;
-	struct file *file = file_of(symbols, mappings, mapping);
-	const char *function;
-	uint64_t start;
+	struct file *file = mapped_file(symbols, mappings, mapping);
 
 	if (is_code_without_file(object)) {
 		frame->kind = FRAME_ANONYMOUS;
 		name_compiled(symbols, mm_id, mappings, frame);
 		return;
 	}
-	frame->kind = FRAME_NATIVE;
 	frame->object = names_object(&symbols->names, object->path, object->name_bytes);
-	frame->object_address = offset;
-	if (!file || !elf_address_of(file->segments, file->segment_count, offset, &frame->object_address))
-		return;
-	function = table_find(&file->table, frame->object_address, &start);
-	if (function) {
-		frame->function = names_function(&symbols->names, function,
-						 table_is_folded(&file->table, frame->object_address));
-		frame->function_offset = frame->function ? frame->object_address - start : 0;
-	}
+	name_in_file(symbols, file, offset, frame);
 }
 
 static void name_user(struct symbols *symbols, uint64_t mm_id, struct frame *frame)
@@ -345,9 +268,12 @@ void symbols_name(struct symbols *symbols, uint64_t mm_id, bool kernel, struct f
 {
 	frame->function = NULL;
 	frame->object = NULL;
+	frame->build_id = NULL;
 	frame->function_offset = 0;
 	if (kernel)
 		name_kernel(symbols, frame);
+	else if (frame->file)
+		name_sampled(symbols, frame);
 	else
 		name_user(symbols, mm_id, frame);
 	if (frame->function)
@@ -356,42 +282,67 @@ void symbols_name(struct symbols *symbols, uint64_t mm_id, bool kernel, struct f
 		symbols->frames_unknown++;
 }
 
-static enum symbols_lack diagnose_file(struct symbols *symbols, const struct mappings *mappings,
-				       const struct mapping *mapping, struct symbols_diagnosis *diagnosis)
+static enum symbols_lack diagnose_read(const struct file *file, struct symbols_diagnosis *diagnosis)
 {
-	const struct object *object = mapping->object;
-	const struct file *file = file_of(symbols, mappings, mapping);
-
-	diagnosis->deleted = object->path[object->name_bytes];
-	diagnosis->error = object->error;
-	if (!object_is_file(object))
-		return SYMBOLS_LACK_FILE;
-	if (!file)
-		return object->useless ? SYMBOLS_LACK_ELF : SYMBOLS_LACK_FILE;
 	for (size_t i = 0; i < file->build_id_bytes; i++)
 		sprintf(diagnosis->build_id + 2 * i, "%02x", file->build_id[i]);
 	return file->whole ? SYMBOLS_LACK_FUNCTION : SYMBOLS_LACK_TABLE;
 }
 
-void symbols_diagnose(struct symbols *symbols, uint64_t mm_id, const struct frame *frame,
-		      struct symbols_diagnosis *diagnosis)
+static enum symbols_lack diagnose_sampled(struct symbols *symbols, uint32_t number, struct symbols_diagnosis *diagnosis)
+{
+	struct sampled *sampled = sampled_get(symbols, number);
+	const struct file *file = sampled ? sampled_file(symbols, sampled) : NULL;
+
+	diagnosis->deleted = sampled && sampled->file.deleted;
+	diagnosis->error = sampled ? sampled->file.error : -ENOENT;
+	if (file)
+		return diagnose_read(file, diagnosis);
+	return sampled && sampled->useless ? SYMBOLS_LACK_ELF : SYMBOLS_LACK_FILE;
+}
+
+static enum symbols_lack diagnose_object(struct symbols *symbols, const struct mappings *mappings,
+					 const struct mapping *mapping, struct symbols_diagnosis *diagnosis)
+{
+	const struct object *object = mapping->object;
+	const struct file *file = mapped_file(symbols, mappings, mapping);
+
+	diagnosis->deleted = object->path[object->name_bytes];
+	diagnosis->error = object->error;
+	if (!object_is_file(object))
+		return SYMBOLS_LACK_FILE;
+	if (file)
+		return diagnose_read(file, diagnosis);
+	return object->useless ? SYMBOLS_LACK_ELF : SYMBOLS_LACK_FILE;
+}
+
+static enum symbols_lack diagnose_mapped(struct symbols *symbols, uint64_t mm_id, const struct frame *frame,
+					 struct symbols_diagnosis *diagnosis)
 {
 	const struct mappings *mappings = map_get(&symbols->spaces, mm_id);
 	const struct mapping *mapping = mappings ? mappings_find(mappings, frame->address) : NULL;
 
+	if (!mappings)
+		return SYMBOLS_LACK_MAPPINGS;
+	if (!mapping)
+		return SYMBOLS_LACK_MAPPING;
+	if (frame->kind == FRAME_ANONYMOUS)
+		return mappings->jit[0].key || mappings->jit[1].key ? SYMBOLS_LACK_COMPILED : SYMBOLS_LACK_MAP;
+	return mapping->object ? diagnose_object(symbols, mappings, mapping, diagnosis) : SYMBOLS_LACK_NOTHING;
+}
+
+void symbols_diagnose(struct symbols *symbols, uint64_t mm_id, const struct frame *frame,
+		      struct symbols_diagnosis *diagnosis)
+{
 	*diagnosis = (struct symbols_diagnosis){ .lack = SYMBOLS_LACK_NOTHING };
 	if (frame->function)
 		return;
 	if (frame->kind == FRAME_KERNEL)
 		diagnosis->lack = SYMBOLS_LACK_KERNEL;
-	else if (!mappings)
-		diagnosis->lack = SYMBOLS_LACK_MAPPINGS;
-	else if (!mapping)
-		diagnosis->lack = SYMBOLS_LACK_MAPPING;
-	else if (frame->kind == FRAME_ANONYMOUS)
-		diagnosis->lack = mappings->jit[0].key || mappings->jit[1].key ? SYMBOLS_LACK_COMPILED : SYMBOLS_LACK_MAP;
-	else if (mapping->object)
-		diagnosis->lack = diagnose_file(symbols, mappings, mapping, diagnosis);
+	else if (frame->file)
+		diagnosis->lack = diagnose_sampled(symbols, frame->file, diagnosis);
+	else
+		diagnosis->lack = diagnose_mapped(symbols, mm_id, frame, diagnosis);
 }
 
 /* ------------------------------------------------------------------------------------------------ runtimes */
@@ -412,7 +363,7 @@ static const char *find_runtime(struct symbols *symbols, const struct mappings *
 		    strncmp(object->path, mappings->executable, object->name_bytes) ||
 		    mappings->executable[object->name_bytes])
 			continue;
-		file = file_of(symbols, mappings, mapping);
+		file = mapped_file(symbols, mappings, mapping);
 		runtime = file ? file->runtime : NULL;
 	}
 	return runtime;

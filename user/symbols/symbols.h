@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Names for addresses: the kernel's from /proc/kallsyms, those of files from their ELF symbol tables, found through the
- * mappings of an address space. Each file is read once, when first needed; memory is bounded by dropping the
+ * Names for frames: the kernel's from /proc/kallsyms, those of files from their ELF symbol tables, found by the number
+ * that the device gave to the file, or through the mappings of an address space. Each file is read once, when first needed; memory is bounded by dropping the
  * tables that were used longest ago. Everything read here is hostile: file contents, /proc text, lengths.
  */
 #ifndef KTALLY_SYMBOLS_H
@@ -11,9 +11,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <linux/ktally.h>
+
 #include "profile/frame.h"
+#include "symbols/elf.h"
 
 struct symbols;
+struct file;
 
 struct symbols_statistics {
 	uint64_t files;			/* symbol tables in memory */
@@ -52,9 +56,32 @@ void symbols_forget(struct symbols *symbols, uint64_t mm_id);
 /* Reads /proc/PID/maps (executable mappings only) and /proc/PID/exe. malloc()ed. -ESRCH when the process is gone. */
 int symbols_read_mappings(uint32_t pid, char **executable, char **text, size_t *bytes);
 
+/* A file that frames name by number (KTALLY_FRAME_FILE), as far as it is known. */
+struct symbols_file {
+	struct ktally_file identity;	/* as it was announced */
+	const char *path;		/* "": not known */
+	bool deleted;			/* when it was opened, nothing had its path any more, or something else */
+	int error;			/* -errno of opening it, 0 */
+	uint8_t build_id[ELF_BUILD_ID_MOST];
+	size_t build_id_bytes;
+	int fd;				/* of a copy, the symbols' own from now on; -1: there is none */
+	struct file *names;		/* what was read of it, the symbols' own from now on; NULL: to be read when needed */
+};
+
+typedef void symbols_file_use(void *context, const struct symbols_file *file);
+
+void symbols_set_file(struct symbols *symbols, const struct symbols_file *file);
+const struct symbols_file *symbols_find_file(struct symbols *symbols, uint32_t number);	/* NULL: nobody told of it */
+void symbols_each_file(const struct symbols *symbols, symbols_file_use *use, void *context);
+void symbols_forget_files(struct symbols *symbols);	/* those that nobody looked for since the last time */
+
+/* How a file is opened again once its symbols were dropped: a descriptor, or -errno. Without it, by its path. */
+typedef int symbols_opener(void *context, uint32_t number);
+void symbols_set_opener(struct symbols *symbols, symbols_opener *opener, void *context);
+
 /*
- * Fills in frame->function, object, object_address, function_offset and kind from frame->address. `kernel` says which
- * sort it is.
+ * Fills in frame->function, object, build_id, object_address, function_offset and kind from frame->address and file. `kernel` says
+ * which sort it is.
  */
 void symbols_name(struct symbols *symbols, uint64_t mm_id, bool kernel, struct frame *frame);
 
@@ -83,7 +110,7 @@ void symbols_diagnose(struct symbols *symbols, uint64_t mm_id, const struct fram
 		      struct symbols_diagnosis *diagnosis);
 
 /*
- * Opens the file that is mapped at an address, and the roots below which its debug file may be: descriptors that the
+ * Opens the file that a frame is in, and the roots below which its debug file may be: descriptors that the
  * caller closes, of root_count. *key is the same for the same file. 0 or -errno.
  */
 struct symbols_opened {
@@ -94,7 +121,7 @@ struct symbols_opened {
 	char *path;			/* to be freed */
 };
 
-int symbols_open(struct symbols *symbols, uint64_t mm_id, uint64_t address, struct symbols_opened *opened);
+int symbols_open(struct symbols *symbols, uint64_t mm_id, const struct frame *frame, struct symbols_opened *opened);
 void symbols_close(struct symbols_opened *opened);
 
 /*

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * An index by open addressing over rows that never move. Names are interned, so a row's key is its pointers, and looking
- * one up touches no text. Rows are never removed: the cap bounds them, and past it samples keep their runtime only, so
- * that the sums over user and kernel time stay right.
+ * one up touches no text. Past the cap samples keep their runtime only, so that the sums over user and kernel time stay
+ * right.
  */
 #include <stdbool.h>
 #include <stdlib.h>
@@ -17,6 +17,7 @@
 
 struct tally {
 	size_t most_rows;
+	const struct owner *other;
 	struct tally_row **rows;
 	size_t count, room;
 	struct tally_row **index;	/* NULL: free */
@@ -27,11 +28,12 @@ struct tally {
 	uint64_t marks[TALLY_MARKS];
 };
 
-struct tally *tally_create(size_t most_rows)
+struct tally *tally_create(size_t most_rows, const struct owner *other)
 {
 	struct tally *tally = memory_zeroed(1, sizeof(*tally));
 
 	tally->most_rows = most_rows ? most_rows : ROWS_DEFAULT;
+	tally->other = other;
 	tally->index_size = 64;
 	tally->index = memory_zeroed(tally->index_size, sizeof(*tally->index));
 	return tally;
@@ -51,22 +53,23 @@ void tally_destroy(struct tally *tally)
 static uint64_t hash_of(const struct tally_row *row)
 {
 	const struct class *class = &row->class;
-	uint64_t hash = hash_words((uintptr_t)row->process_name, (uintptr_t)row->syscall_name);
+	uint64_t hash = hash_words((uintptr_t)row->owner, (uintptr_t)row->syscall_name);
 
 	hash = hash_words(hash, hash_words((uintptr_t)class->runtime, (uintptr_t)class->kernel_area));
 	hash = hash_words(hash, hash_words((uintptr_t)class->kernel_proto, (uintptr_t)class->kernel_io));
 	hash = hash_words(hash, hash_words((uintptr_t)class->syscall_name, (uintptr_t)class->shlib_name));
-	return hash_words(hash, hash_words((uintptr_t)class->area, (uintptr_t)class->cause));
+	hash = hash_words(hash, hash_words((uintptr_t)class->area, (uintptr_t)class->caller));
+	return hash_words(hash, (uintptr_t)class->cause);
 }
 
 static bool has_key_of(const struct tally_row *row, const struct tally_row *key)
 {
 	const struct class *a = &row->class, *b = &key->class;
 
-	return row->process_name == key->process_name && row->syscall_name == key->syscall_name &&
+	return row->owner == key->owner && row->syscall_name == key->syscall_name &&
 	       a->runtime == b->runtime && a->kernel_area == b->kernel_area && a->kernel_proto == b->kernel_proto &&
 	       a->kernel_io == b->kernel_io && a->syscall_name == b->syscall_name && a->shlib_name == b->shlib_name &&
-	       a->area == b->area && a->cause == b->cause;
+	       a->area == b->area && a->caller == b->caller && a->cause == b->cause;
 }
 
 /* Where the row with that key is, or would go. */
@@ -110,7 +113,7 @@ static struct tally_row *new_row(struct tally *tally, const struct tally_row *ke
 static struct tally_row *other(struct tally *tally, const char *runtime)
 {
 	const struct class class = { .runtime = runtime, .area = intern("other") };
-	const struct tally_row key = { .process_name = intern("other"), .class = class, .is_other = true };
+	const struct tally_row key = { .owner = tally->other, .class = class, .is_other = true };
 
 	for (size_t i = 0; i < tally->other_count; i++) {
 		if (tally->others[i]->class.runtime == runtime)
@@ -137,9 +140,9 @@ static struct tally_row *row_for(struct tally *tally, const struct tally_row *ke
 	return row;
 }
 
-struct tally_row *tally_row(struct tally *tally, const char *process_name, const struct class *class, const char *syscall_name)
+struct tally_row *tally_row(struct tally *tally, const struct owner *owner, const struct class *class, const char *syscall_name)
 {
-	const struct tally_row key = { .process_name = process_name, .class = *class, .syscall_name = syscall_name };
+	const struct tally_row key = { .owner = owner, .class = *class, .syscall_name = syscall_name };
 	struct tally_row *row = row_for(tally, &key);
 
 	return row ? row : other(tally, class->runtime);
@@ -157,6 +160,39 @@ struct tally_row **tally_rows(const struct tally *tally, size_t *count)
 {
 	*count = tally->count;
 	return tally->rows;
+}
+
+bool tally_has_many(const struct tally *tally)
+{
+	return tally->count - tally->other_count > tally->most_rows / 2;
+}
+
+static bool can_go(const struct tally_row *row)
+{
+	return !row->held && !row->is_other && row->samples == row->samples_before && row->weight == row->weight_before &&
+	       row->samples == row->samples_exported && row->weight == row->weight_exported;
+}
+
+void tally_forget(struct tally *tally)
+{
+	size_t kept = 0;
+
+	memset(tally->index, 0, tally->index_size * sizeof(*tally->index));
+	for (size_t i = 0; i < tally->count; i++) {
+		struct tally_row *row = tally->rows[i];
+
+		if (can_go(row)) {
+			free(row);
+			continue;
+		}
+		row->held = false;
+		row->samples_before = row->samples;
+		row->weight_before = row->weight;
+		tally->rows[kept++] = row;
+		if (!row->is_other)
+			*find(tally->index, tally->index_size, row) = row;
+	}
+	tally->count = kept;
 }
 
 uint64_t tally_overflow(const struct tally *tally)

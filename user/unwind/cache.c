@@ -33,6 +33,46 @@ struct header {
 	uint64_t checksum;		/* of all, with 0 here */
 };
 
+#define CACHE_DIRECTORY	"/var/cache/ktally"
+#define TABLES		"unwind"
+
+/* A directory below another that nobody but us may write, made if it is not there; -1. */
+static int open_own(int parent, const char *path)
+{
+	struct stat status;
+	int fd;
+
+	mkdirat(parent, path, 0700);
+	fd = openat(parent, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd >= 0 && (fstat(fd, &status) || status.st_uid != geteuid() || (status.st_mode & (S_IWGRP | S_IWOTH)))) {
+		close(fd);
+		fd = -1;
+	}
+	return fd;
+}
+
+void unwind_cache_open(struct unwind_cache *cache, uint64_t most_bytes)
+{
+	const char *path = getenv("CACHE_DIRECTORY");
+	int directory;
+
+	*cache = (struct unwind_cache){ .directory = -1, .most_bytes = most_bytes };
+	if (!path && !geteuid())
+		path = CACHE_DIRECTORY;
+	directory = path && path[0] == '/' ? open_own(AT_FDCWD, path) : -1;
+	if (directory < 0)
+		return;
+	cache->directory = open_own(directory, TABLES);
+	close(directory);
+}
+
+void unwind_cache_close(struct unwind_cache *cache)
+{
+	if (cache->directory >= 0)
+		close(cache->directory);
+	cache->directory = -1;
+}
+
 static bool is_cached(const struct elf *elf)
 {
 	struct stat status;
@@ -119,7 +159,7 @@ int unwind_cache_parse(int fd, const struct elf *elf, bool with_debug, struct un
 
 	*table = (struct unwind_table){ 0 };
 	if (fstat(fd, &status) || !S_ISREG(status.st_mode) || status.st_size < (off_t)sizeof(header) ||
-	    (uint64_t)status.st_size > sizeof(header) + 2ULL * UNWIND_TABLE_BYTES_MOST ||
+	    (uint64_t)status.st_size > sizeof(header) + 2ULL * KTALLY_UNWIND_BYTES_MAX ||
 	    !read_all(fd, &header, sizeof(header)) || !is_header(&header, elf, with_debug, (uint64_t)status.st_size))
 		return -EBADMSG;
 	table->first_chunk = header.first_chunk;

@@ -18,6 +18,13 @@ struct unwind_cache {
 };
 
 /*
+ * The cache of whoever runs this: in the directory that systemd gives to a service (CacheDirectory=), else, for root,
+ * /var/cache/ktally. Where there is none, or it could be written by somebody else, every table is made anew.
+ */
+void unwind_cache_open(struct unwind_cache *cache, uint64_t most_bytes);
+void unwind_cache_close(struct unwind_cache *cache);
+
+/*
  * The table of an ELF file from the cache. with_debug: one that was made with a debug file at hand. 0; -ENOENT: not there,
  * or the file is none that is cached. What is there and wrong is removed.
  */

@@ -30,8 +30,6 @@ struct unwind_statistics {
 	uint64_t code_bytes, uncovered_bytes;	/* of executable segments; of which nothing is known */
 };
 
-#define UNWIND_TABLE_BYTES_MOST	(64U << 20)
-
 /*
  * Reads the table of an open ELF file. debug: its separate debug file, or NULL. The table covers all executable segments,
  * with rule 0 where nothing is known; it always passes unwind_table_check().

@@ -4,11 +4,13 @@
 #include <lzma.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "fake_elf.h"
 #include "fake_frames.h"
+#include "spool/file.h"
 #include "unwind/unwind.h"
 
 static const char *directory;
@@ -216,6 +218,71 @@ static void unwind_seeds(void)
 	write_seed("unwind_cache/table", table, sizeof(table));
 }
 
+static void http_seeds(void)
+{
+	static const char scrape[] =
+		"GET /metrics?a=b HTTP/1.1\r\nHost: [::1]:9464\r\nUser-Agent: Prometheus/3.4\r\n"
+		"Accept: application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,text/plain;version=0.0.4;q=0.3,*/*;q=0.2\r\n"
+		"Accept-Encoding: gzip\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+	static const char url[] = "HEAD http://127.0.0.1:1/ HTTP/1.0\r\nTransfer-Encoding: x\r\n\r\n";
+
+	static const char partly[] =
+		"{\"took\":3,\"errors\":true,\"items\":[{\"create\":{\"status\":201}},{\"create\":{\"status\":429,\"error\":"
+		"{\"type\":\"es_rejected_execution_exception\",\"reason\":\"rejected \\u0041\"}}},{\"create\":{\"status\":400,\"error\":\"x\"}}]}";
+	static const char refused[] = "{\"error\":{\"root_cause\":[],\"type\":\"security_exception\",\"reason\":\"no\"},\"status\":401}";
+
+	write_seed("elasticsearch/partly", partly, strlen(partly));
+	write_seed("elasticsearch/refused", refused, strlen(refused));
+	write_seed("http_request/scrape", scrape, strlen(scrape));
+	write_seed("http_request/url", url, strlen(url));
+}
+
+static void spool_seeds(void)
+{
+	static const char text[] = "0123456789abcdef.batch";
+	static const unsigned char file[SPOOL_HEAD_BYTES + 9] = {
+		'k', 't', 's', 'p', 'o', 'o', 'l', 0, 1, 0, 0, 0, 1, 0, 0, 0, 0x34, 0x12, [24] = 8, [32] = 9,
+		[SPOOL_HEAD_BYTES] = '1', '2', '3', '4', '5', '6', '7', '8', '9',
+	};
+
+	write_seed("spool/file", file, sizeof(file));
+	write_seed("spool/name", text, sizeof(text) - 1);
+}
+
+static void attribute_seeds(void)
+{
+	static const struct {
+		const char *name, *text;
+	} seeds[] = {
+		{ "attribute/attributes", "service.name=a%20b,k8s.pod.name=c , service.version = 1" },
+		{ "attribute/path", "/kubepods.slice/kubepods-pod6f1b7c2e_0a4d_4c5e_9f3b_2d8e7a6c5b41.slice/cri-containerd-"
+				    "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef.scope/a.service" },
+		{ "attribute/cgroup", "1:name=systemd:/docker/0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\n0::/a.service\n" },
+		{ "attribute/log", "pod_namespace_container-0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef.log" },
+		{ "attribute/lines", "service.name=shop\ncontainer.id=1\npath=/x\n" },
+		{ "attribute/stat", "cpu  10 2 3 1000 500 4 5 6 7 8\n" },
+		{ "attribute/cpu.stat", "usage_usec 1234567\nuser_usec 1\n" },
+	};
+	static const char environment[] = "PATH=/bin\0OTEL_SERVICE_NAME=shop\0OTEL_RESOURCE_ATTRIBUTES=service.name=a%20b,deployment.environment=c";
+
+	for (size_t i = 0; i < sizeof(seeds) / sizeof(seeds[0]); i++)
+		write_seed(seeds[i].name, seeds[i].text, strlen(seeds[i].text));
+	write_seed("attribute/environment", environment, sizeof(environment));
+}
+
+static void config_seeds(void)
+{
+	static const char options[] = "rate: 99\noff-cpu: 5ms\nno-kernel: true\n# a comment\nattribute: { a: b }\n";
+	static const char rules[] =
+		"categories:\n  - name: tls\n    label: 'TLS'\n    mode: both\n    match:\n      - file: [libssl, /usr/*]\n"
+		"      - function: \"*push*\"\n        class: std::vector\n        package: std\n        frame_type: native\n"
+		"        at: leaf\n        syscall: [read, write]\n        area: kernel/network*\n"
+		"  - name: between\n    match: [ { function: main, called-by: { function: aa* }, calls: { file: libc } } ]\n";
+
+	write_seed("config/options", options, sizeof(options) - 1);
+	write_seed("config/rules", rules, sizeof(rules) - 1);
+}
+
 int main(int argc, char **argv)
 {
 	static const char maps[] =
@@ -226,6 +293,8 @@ int main(int argc, char **argv)
 		"ffffffff81000000 T _stext\nffffffff81000000 T __pfx_f\n"
 		"ffffffff81000010 t f\nffffffff81000010 T _etext\n"
 		"ffffffffc0100000 t g\t[m]\nffffffffc0200000 W h\t[bpf]\n";
+	static const char request[] =
+		"ktally 1 profile\nfor=60000\nrate=99\nkernel=1\npid=12\nprocess=openssl\noutput=pprof on-cpu\nsend=1\n";
 	struct buffer own = { 0 };
 
 	if (argc != 2) {
@@ -233,16 +302,21 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	directory = argv[1];
+	spool_seeds();
 	elf_seeds();
+	http_seeds();
 	compiled_seeds();
 	lines_seed();
 	name_seeds();
 	pclntab_seed();
 	unwind_seeds();
+	attribute_seeds();
+	config_seeds();
 	write_seed("mappings/short", maps, sizeof(maps) - 1);
 	if (!buffer_read_file(&own, "/proc/self/maps", 1 << 20))
 		write_seed("mappings/own", own.data, own.bytes);
 	buffer_free(&own);
 	write_seed("kallsyms/short", kallsyms, sizeof(kallsyms) - 1);
+	write_seed("request/all", request, sizeof(request) - 1);
 	return 0;
 }

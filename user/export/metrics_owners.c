@@ -9,14 +9,10 @@
 #include "base/message.h"
 #include "export/metrics.h"
 
-/* Resources in a request. Processes beyond are those that used the least time; they go out together, as "other". */
-#define PROCESSES_MOST	250
-
 /* What a row has new. */
 struct item {
 	const struct tally_row *row;
 	bool is_wait;
-	const char *process;
 	uint64_t samples, weight;
 };
 
@@ -75,9 +71,9 @@ static const struct definition definitions[] = {
 	  { "kernel_area", "kernel_proto", "kernel_io", "syscall_name" } },
 	{ "samples.native.count", "1", "Samples with the leaf in native code", has_run_native, COUNT, { "shlib_name" } },
 	{ "ktally.cpu.time", "s", "CPU time", has_run, SECONDS,
-	  { "ktally.area", "cpu.mode", "kernel_area", "kernel_proto", "kernel_io", "syscall_name" } },
+	  { "ktally.area", "cpu.mode", "kernel_area", "kernel_proto", "kernel_io", "syscall_name", "ktally.caller" } },
 	{ "ktally.offcpu.time", "s", "Time waited", has_waited, SECONDS,
-	  { "ktally.cause", "ktally.area", "kernel_area", "kernel_proto", "kernel_io", "syscall_name" } },
+	  { "ktally.cause", "ktally.area", "kernel_area", "kernel_proto", "kernel_io", "syscall_name", "ktally.caller" } },
 };
 
 static const char *value_of(const struct tally_row *row, const char *key)
@@ -92,6 +88,7 @@ static const char *value_of(const struct tally_row *row, const char *key)
 		{ "shlib_name", row->class.shlib_name },
 		{ "ktally.area", row->class.area },
 		{ "ktally.cause", row->class.cause },
+		{ "ktally.caller", row->class.caller },
 		{ "cpu.mode", is_kernel(row) ? "system" : is_user(row) ? "user" : NULL },
 	};
 
@@ -112,7 +109,16 @@ static int compare_text(const char *a, const char *b)
 	return strcmp(a, b);
 }
 
-/* By the attributes of the definition; by process when there is none. */
+static int compare_owners(const struct owner *a, const struct owner *b)
+{
+	int order = 0;
+
+	for (int key = OWNER_KEYS - 1; a != b && !order && key >= 0; key--)
+		order = compare_text(a->values[key], b->values[key]);
+	return order;
+}
+
+/* By the attributes of the definition; by owner when there is none, in an order that people find things in. */
 static int compare_items(const void *a, const void *b, void *context)
 {
 	const struct definition *definition = context;
@@ -120,7 +126,7 @@ static int compare_items(const void *a, const void *b, void *context)
 	int order = 0;
 
 	if (!definition)
-		return compare_text(first->process, second->process);
+		return compare_owners(first->row->owner, second->row->owner);
 	for (size_t i = 0; !order && i < METRICS_ATTRIBUTES_MOST && definition->keys[i]; i++) {
 		const char *key = definition->keys[i];
 
@@ -211,51 +217,19 @@ static void add_runtimes(struct metrics *metrics, Otlp__ScopeMetrics *scope, con
 	}
 }
 
-static void add_process(struct metrics *metrics, const struct export_host *host, const struct item *items, size_t count)
+static void add_owner(struct metrics *metrics, const struct export_host *host, struct metrics_scopes *scopes, const struct item *items,
+		      size_t count)
 {
-	Otlp__ScopeMetrics *scope = metrics_add_resource(metrics, host, items->process);
+	Otlp__ScopeMetrics *scope = metrics_add_resource(metrics, host, items->row->owner);
 	struct item *some = memory_zeroed(count, sizeof(*some));
 
+	map_put(&scopes->by_owner, (uintptr_t)items->row->owner, scope);
+	for (size_t i = 0; i < count; i++)
+		scopes->other = items[i].row->is_other ? scope : scopes->other;
 	for (size_t i = 0; i < sizeof(definitions) / sizeof(definitions[0]); i++)
 		add_metric(metrics, scope, &definitions[i], NULL, items, count, some);
 	add_runtimes(metrics, scope, items, count, some);
 	free(some);
-}
-
-/* Items of a process, while it is decided which processes go out by themselves. */
-struct group {
-	struct item *items;
-	size_t count;
-	uint64_t weight;
-};
-
-static int compare_groups(const void *a, const void *b)
-{
-	const struct group *first = a, *second = b;
-
-	return (first->weight < second->weight) - (first->weight > second->weight);
-}
-
-/* Items must be sorted by process, and may not be afterwards. */
-static void merge_small_processes(struct item *items, size_t count)
-{
-	struct group *groups = memory_zeroed(count, sizeof(*groups));
-	size_t group_count = 0, next;
-
-	for (size_t i = 0; i < count; i = next) {
-		struct group *group = &groups[group_count++];
-
-		*group = (struct group){ .items = items + i, .count = equal_items(items + i, count - i, NULL) };
-		next = i + group->count;
-		for (size_t j = i; j < next; j++)
-			group->weight += items[j].weight;
-	}
-	qsort(groups, group_count, sizeof(*groups), compare_groups);
-	for (size_t i = PROCESSES_MOST - 1; group_count > PROCESSES_MOST && i < group_count; i++) {
-		for (size_t j = 0; j < groups[i].count; j++)
-			groups[i].items[j].process = "other";
-	}
-	free(groups);
 }
 
 /* How many were added. */
@@ -267,7 +241,6 @@ static size_t add_items(const struct metrics *metrics, const struct tally *tally
 	for (size_t i = 0; i < row_count; i++) {
 		struct item item = { .row = rows[i], .is_wait = is_wait, .samples = rows[i]->samples, .weight = rows[i]->weight };
 
-		item.process = rows[i]->process_name ? rows[i]->process_name : "unknown";
 		if (!metrics->everything) {
 			item.samples -= rows[i]->samples_exported;
 			item.weight -= rows[i]->weight_exported;
@@ -278,9 +251,10 @@ static size_t add_items(const struct metrics *metrics, const struct tally *tally
 	return count;
 }
 
-void metrics_add_processes(struct metrics *metrics, const struct profile *profile, const struct export_host *host)
+void metrics_add_owners(struct metrics *metrics, const struct profile *profile, const struct export_host *host)
 {
 	size_t oncpu_rows, offcpu_rows, count, equal;
+	struct metrics_scopes scopes = { 0 };
 	struct item *items;
 
 	tally_rows(profile->oncpu.tally, &oncpu_rows);
@@ -289,14 +263,12 @@ void metrics_add_processes(struct metrics *metrics, const struct profile *profil
 	count = add_items(metrics, profile->oncpu.tally, false, items);
 	count += add_items(metrics, profile->offcpu.tally, true, items + count);
 	sort(items, count, NULL);
-	if (count > PROCESSES_MOST) {
-		merge_small_processes(items, count);
-		sort(items, count, NULL);
-	}
 	for (size_t i = 0; i < count; i += equal) {
 		equal = equal_items(items + i, count - i, NULL);
-		add_process(metrics, host, items + i, equal);
+		add_owner(metrics, host, &scopes, items + i, equal);
 	}
+	metrics_add_topics(metrics, profile, host, &scopes);
+	map_free(&scopes.by_owner);
 	free(items);
 }
 
@@ -311,7 +283,7 @@ static void mark(const struct tally *tally)
 	}
 }
 
-void metrics_mark_processes(struct profile *profile)
+void metrics_mark_owners(struct profile *profile)
 {
 	mark(profile->oncpu.tally);
 	mark(profile->offcpu.tally);

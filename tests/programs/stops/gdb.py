@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Stops a process again and again, and writes down where gdb says it was: for each stop, when it was seen, and the frames.
+
+Run by gdb: STOPS_PID, STOPS_COUNT and STOPS_OUTPUT in the environment. Frames are [path, offset in the file] or
+[null, address], as ktally has them: of callers the byte before the return address.
+"""
+import json
+import os
+import subprocess
+import time
+
+import gdb
+
+STOPPER = """
+import os, random, signal, sys, time
+pid = int(sys.argv[1])
+while True:
+    time.sleep(random.uniform(0.005, 0.05))
+    try:
+        with open(f"/proc/{pid}/stat") as stat:
+            if stat.read().rpartition(")")[2].split()[0] != "t":
+                os.kill(pid, signal.SIGSTOP)
+    except OSError:
+        break
+"""
+
+pid = int(os.environ["STOPS_PID"])
+
+
+def mappings():
+    """Executable mappings: (start, end, offset, path or None)."""
+    found = []
+    with open(f"/proc/{pid}/maps") as maps:
+        for line in maps:
+            fields = line.split(None, 5)
+            if "x" not in fields[1]:
+                continue
+            start, end = (int(part, 16) for part in fields[0].split("-"))
+            path = fields[5].strip() if len(fields) > 5 else ""
+            found.append((start, end, int(fields[2], 16), path if path.startswith("/") else None))
+    return found
+
+
+def place(address, maps):
+    for start, end, offset, path in maps:
+        if start <= address < end and path:
+            return [path.removesuffix(" (deleted)"), address - start + offset]
+    return [None, address]
+
+
+def frames(maps):
+    found, frame, exact = [], gdb.newest_frame(), True
+    while frame is not None and len(found) < 600:
+        if frame.type() not in (gdb.INLINE_FRAME, gdb.TAILCALL_FRAME):
+            found.append(place(frame.pc() - (0 if exact else 1), maps))
+            exact = frame.type() == gdb.SIGTRAMP_FRAME
+        last, frame = frame, frame.older()
+    reason = last.unwind_stop_reason()
+    return found, reason in (gdb.FRAME_UNWIND_NO_REASON, gdb.FRAME_UNWIND_OUTERMOST)
+
+
+for setting in ("pagination off", "confirm off", "debuginfod enabled off", "backtrace past-main on",
+                "print inferior-events off"):
+    gdb.execute("set " + setting)
+gdb.execute(f"attach {pid}", to_string=True)
+gdb.execute("handle all nostop noprint pass", to_string=True)
+gdb.execute("handle SIGSTOP stop nopass noprint", to_string=True)
+stopper = subprocess.Popen(["python3", "-c", STOPPER, str(pid)])
+stops = []
+try:
+    while len(stops) < int(os.environ["STOPS_COUNT"]):
+        gdb.execute("continue", to_string=True)
+        if not gdb.selected_inferior().pid:
+            break
+        seen = time.clock_gettime_ns(time.CLOCK_MONOTONIC)
+        found, whole = frames(mappings())
+        stops.append({"time": seen, "frames": found, "whole": whole})
+finally:
+    stopper.kill()
+    with open(os.environ["STOPS_OUTPUT"], "w") as output:
+        json.dump(stops, output)
+if gdb.selected_inferior().pid:
+    gdb.execute("detach", to_string=True)

@@ -1,0 +1,242 @@
+#!/bin/bash
+# ktallyd and the real servers: an OpenTelemetry Collector and Prometheus, as scripts/receivers has them.
+#
+# What arrived is read from what the servers themselves wrote down or answer, and they must have complained of nothing.
+# shellcheck source=tests/programs/tap.sh
+. "$(dirname "$0")/../programs/tap.sh"
+
+plain=14318 secure=14319 metrics=19464 prometheus=19090
+started=()
+cleanup() {
+	((${#started[@]})) && kill -9 "${started[@]}" 2>/dev/null
+	rm -rf "$work"
+}
+trap cleanup EXIT
+unset "${!OTEL_@}"
+
+background() {
+	"$@" &
+	last=$!
+	started+=("$last")
+}
+
+within() {
+	local tries=$(($1 * 5))
+	shift
+	until "$@" >/dev/null 2>&1; do
+		((tries--)) || return 1
+		sleep 0.2
+	done
+}
+
+says() { grep -qE -- "$2" "$work/$1.log"; }
+says_not() { ! grep -iE -- "$2" "$work/$1.log"; }
+opens() { bash -c "exec 3<>/dev/tcp/127.0.0.1/$1"; }
+
+# stop NAME PROCESS: SIGTERM, and all must have been well; what it said is shown if it was not.
+stop() {
+	local status=0
+	kill -TERM "$2"
+	wait "$2" || status=$?
+	cat "$work/$1.log"
+	((status == 0))
+}
+
+# A program to be recognised by; what the kernel charged it is what the servers must have been told, in ms.
+cp "$(command -v dash)" "$work/burner"
+background nice -n 19 "$work/burner" -c 'while :; do :; done'
+burner=$last
+charged() { awk -v hertz="$(getconf CLK_TCK)" '{ sub(/.*\) /, ""); printf "%d", ($12 + $13) * 1000 / hertz }' "/proc/$burner/stat"; }
+
+# nearly MS WANTED: within a quarter. Where it began and ended is not known better than to an interval, of which there are many.
+nearly() { echo "$1 ms, where the kernel charged $2 ms"; (($1 * 4 > $2 * 3 && $1 * 4 < $2 * 5)); }
+
+# ---- OpenTelemetry's Collector
+
+# certificate NAME EXTENSION: signed by the authority, with its key beside it.
+certificate() {
+	openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj "/CN=$1" -keyout "$work/$1.key" -out "$work/$1.csr" &&
+		openssl x509 -req -in "$work/$1.csr" -CA "$work/authority.pem" -CAkey "$work/authority.key" -CAcreateserial -days 2 \
+			-extfile <(echo "$2") -out "$work/$1.pem"
+}
+
+authority() {
+	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj '/CN=authority' \
+		-keyout "$work/authority.key" -out "$work/authority.pem"
+}
+
+# Two receivers that each take one compression only, so that what comes was compressed so; and a file for each.
+configure() {
+	cat >"$work/collector.yaml" <<-CONFIG
+		receivers:
+		  otlp/plain:
+		    protocols:
+		      http:
+		        endpoint: 127.0.0.1:$plain
+		        compression_algorithms: [gzip]
+		  otlp/secure:
+		    protocols:
+		      http:
+		        endpoint: 127.0.0.1:$secure
+		        compression_algorithms: [zstd]
+		        tls:
+		          cert_file: $work/server.pem
+		          key_file: $work/server.key
+		          client_ca_file: $work/authority.pem
+		exporters:
+		  debug:
+		  file/plain:
+		    path: $work/plain.metrics
+		  file/secure:
+		    path: $work/secure.metrics
+		  file/plain-profiles:
+		    path: $work/plain.profiles
+		  file/secure-profiles:
+		    path: $work/secure.profiles
+		service:
+		  telemetry:
+		    metrics:
+		      level: none
+		    logs:
+		      encoding: json
+		  pipelines:
+		    metrics/plain:
+		      receivers: [otlp/plain]
+		      exporters: [debug, file/plain]
+		    metrics/secure:
+		      receivers: [otlp/secure]
+		      exporters: [debug, file/secure]
+		    profiles/plain:
+		      receivers: [otlp/plain]
+		      exporters: [debug, file/plain-profiles]
+		    profiles/secure:
+		      receivers: [otlp/secure]
+		      exporters: [debug, file/secure-profiles]
+	CONFIG
+}
+
+# points NAME METRIC: the points of a metric of the burner.
+points() {
+	jq -c --arg metric "$2" '.resourceMetrics[]
+		| select(any(.resource.attributes[]; .key == "process.executable.name" and .value.stringValue == "burner"))
+		| .scopeMetrics[].metrics[] | select(.name == $metric) | .unit as $unit | .sum
+		| .dataPoints[] + { unit: $unit, temporality: .aggregationTemporality, monotonic: .isMonotonic }' "$work/$1.metrics"
+}
+has_points() { [[ $(points "$1" "$2" | wc -l) -ge $3 ]]; }
+milliseconds() { points "$1" ktally.cpu.time | jq -s 'map(.asDouble) | add * 1000 | floor'; }
+all_are() { points "$1" "$2" | jq -se "length > 0 and all($3)"; }
+
+# milliseconds_of_profile NAME: the CPU time of the burner in the profile. The sample type is by number in the dictionary.
+milliseconds_of_profile() {
+	jq -s '[.[] | .dictionary.stringTable as $texts | .resourceProfiles[]
+		| select(any(.resource.attributes[]; (.key // $texts[.keyStrindex]) == "process.executable.name"
+			and (.value.stringValue // $texts[.value.stringValueStrindex]) == "burner"))
+		| .scopeProfiles[].profiles[] | select($texts[.sampleType.typeStrindex] == "cpu")
+		| .samples[].values[] | tonumber] | add / 1e6 | floor' "$work/$1.profiles"
+}
+has_name() { jq -se --arg name "$2" 'any(.[].dictionary.stringTable[]; . == $name)' "$work/$1.profiles"; }
+profile_arrived() { (($(milliseconds_of_profile "$1") > 0)); }
+
+enters() { curl -sS --max-time 20 --cacert "$work/authority.pem" "$@" "https://127.0.0.1:$secure/v1/metrics"; }
+stays_out() { ! enters --http1.1 && says collector "client didn't provide a certificate"; }
+# Of whom it was right to complain, that does not count.
+no_complaint() { ! grep -E '"level":"(warn|error|dpanic|panic|fatal)"' "$work/collector.log" | grep -v "client didn't provide a certificate"; }
+
+# arrives NAME WHAT: what the daemon that sent to this receiver sent.
+arrives() {
+	ok "$2: metrics arrive" within 60 has_points "$1" ktally.cpu.time 5
+	ok "$2: times are delta sums in seconds" all_are "$1" ktally.cpu.time '.unit == "s" and .temporality == 1 and .monotonic'
+	ok "$2: a profile arrives" within 90 profile_arrived "$1"
+	ok "$2: with the names of what ran" has_name "$1" burner
+}
+
+collector() {
+	authority && certificate server 'subjectAltName=IP:127.0.0.1' && certificate client 'extendedKeyUsage=clientAuth' && configure
+}
+
+if receiver=$(scripts/receivers cached collector); then
+	ok 'certificates can be made' collector
+	background "$receiver" --feature-gates=service.profilesSupport --config "$work/collector.yaml" 2>"$work/collector.log" >&2
+	receiver=$last
+	ok 'the Collector starts' within 90 says collector 'Everything is ready'
+
+	background ktallyd --no-config --rate 199 --interval 1 --control "$work/control" --profile 3s \
+		--endpoint "http://127.0.0.1:$plain" 2>"$work/plain.log"
+	daemon=$last
+	ok 'HTTP and gzip: a daemon starts' within 60 says plain 'sampling .* CPUs'
+	began=$(charged)
+	arrives plain 'HTTP and gzip'
+	ran=$(($(charged) - began))
+	ok 'HTTP and gzip: it ends well' stop plain "$daemon"
+	ok 'HTTP and gzip: the time is what the kernel charged' nearly "$(milliseconds plain)" "$ran"
+	ok 'HTTP and gzip: nothing was rejected or lost' says_not plain 'reject|does not take|not delivered|dropped'
+
+	# Without this the certificate of the client could be one that nobody looks at.
+	ok 'TLS: with a certificate one gets in' enters --cert "$work/client.pem" --key "$work/client.key"
+	ok 'TLS: without one nobody does' stays_out
+	export OTEL_EXPORTER_OTLP_CERTIFICATE=$work/authority.pem OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE=$work/client.pem
+	export OTEL_EXPORTER_OTLP_CLIENT_KEY=$work/client.key OTEL_EXPORTER_OTLP_COMPRESSION=zstd
+	background ktallyd --no-config --rate 199 --interval 1 --control "$work/control" \
+		--endpoint "https://127.0.0.1:$secure" 2>"$work/secure.log"
+	daemon=$last
+	unset "${!OTEL_@}"
+	ok 'TLS and zstd: a daemon starts' within 60 says secure 'sampling .* CPUs'
+	began=$(charged)
+	ok 'TLS and zstd: ktally profile sends a profile' ktally profile --control "$work/control" --for 3s --hz 199 --send
+	arrives secure 'TLS and zstd'
+	ran=$(($(charged) - began))
+	ok 'TLS and zstd: it ends well' stop secure "$daemon"
+	ok 'TLS and zstd: the time is what the kernel charged' nearly "$(milliseconds secure)" "$ran"
+	ok 'TLS and zstd: nothing was rejected or lost' says_not secure 'reject|does not take|not delivered|dropped'
+
+	ok 'the Collector complains of nothing' no_complaint
+	kill -TERM "$receiver"
+	wait "$receiver"
+	ok 'nor does it at its end' no_complaint
+else
+	skip 'a real Collector' 'it is not there: scripts/receivers path collector builds it'
+fi
+
+# ---- Prometheus
+
+# asks WHAT FILTER: jq's exit status of the filter on what Prometheus answers; the answer is shown when the filter says no.
+asks() {
+	curl -sf --max-time 20 -G "http://127.0.0.1:$prometheus/api/v1/$1" "${@:3}" >"$work/answer" && jq -e "$2" "$work/answer" && return
+	cat "$work/answer"
+	return 1
+}
+# milliseconds_scraped: CPU time of the burner as of the last scrape.
+milliseconds_scraped() {
+	asks query '.data.result[0].value[1] | tonumber * 1000 | floor' \
+		--data-urlencode 'query=sum(ktally_cpu_time_seconds_total{process_executable_name="burner"})'
+}
+scraped() { (($(milliseconds_scraped) >= $1)); }
+target_is() { asks targets ".data.activeTargets | length == 1 and all($1)"; }
+
+if receiver=$(scripts/receivers cached prometheus); then
+	printf 'scrape_configs: [{ job_name: ktally, scrape_interval: 1s, static_configs: [{ targets: ["127.0.0.1:%d"] }] }]\n' $metrics \
+		>"$work/prometheus.yaml"
+	background ktallyd --no-config --rate 199 --control none --prometheus $metrics 2>"$work/scraped.log"
+	daemon=$last
+	ok 'a daemon serves Prometheus' within 60 says scraped 'sampling .* CPUs'
+	began=$(charged)
+	background "$receiver" --config.file="$work/prometheus.yaml" --storage.tsdb.path="$work/tsdb" \
+		--web.listen-address=127.0.0.1:$prometheus 2>"$work/prometheus.log" >&2
+	receiver=$last
+	ok 'Prometheus starts' within 90 curl -sf "http://127.0.0.1:$prometheus/-/ready"
+	ok 'it scrapes ktallyd' within 60 target_is '.health == "up" and .lastError == ""'
+	ok 'and knows how long the program ran' within 60 scraped 3000
+	ok 'as the kernel charged it' nearly "$(milliseconds_scraped)" $(($(charged) - began))
+	ok 'it knows the type of it' asks metadata '.data.ktally_cpu_time_seconds[0].type == "counter"'
+	ok 'samples in the kernel are there too' asks query '.data.result | length > 0' \
+		--data-urlencode 'query=samples_kernel_count_total > 0'
+	ok 'no scrape failed since the first that did not' asks query '.data.result[0].value[1] == "1"' \
+		--data-urlencode 'query=min_over_time(up[10s])'
+	ok 'it complains of nothing' says_not prometheus 'level=(warn|error)'
+	skip 'Prometheus takes OTLP' 'Debian builds it without its OTLP receiver'
+	ok 'the daemon ends well' stop scraped "$daemon"
+else
+	skip 'a real Prometheus' 'it is not there: scripts/receivers path prometheus fetches it'
+fi
+
+finish

@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* session/live.h on a device of our own: what becomes of records while files are opened, in time and too late. */
+#include <time.h>
+
+#include "check.h"
+#include "device.h"
+#include "fake_elf.h"
+#include "session/live.h"
+
+#define NUMBER	7
+
+static const struct fake_symbol functions[] = {
+	{ "first", 0x10, 0x20, STB_GLOBAL, STT_FUNC, false }, { NULL, 0, 0, 0, 0, false },
+};
+
+static char path[64];
+static unsigned int samples, named;
+
+static void on_sample(void *context, const struct profile_sample *sample)
+{
+	check(context == &samples, "the context");
+	samples++;
+	named += sample->stack->frames[0].function && !strcmp(sample->stack->frames[0].function, "first");
+}
+
+static void put_file(void)
+{
+	struct buffer data = fake_elf(&(struct fake_elf){ .symbols = functions });
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+
+	check(fd >= 0 && write(fd, data.data, data.bytes) == (ssize_t)data.bytes, "a file");
+	close(fd);
+	buffer_free(&data);
+}
+
+static void start(struct live *live)
+{
+	struct ktally_setup setup = { .sources = KTALLY_SOURCE_ONCPU };
+
+	plug_in();
+	put_file();
+	device.file = path;
+	samples = named = 0;
+	*live = (struct live){ .has_files = true };
+	check(!ktally_open_fd(&live->session, device.fd) && !ktally_set_up(live->session, &setup), "a session");
+	live_create_profile(live, LIVE_KEEP);
+	check(live->loader, "with a loader");
+}
+
+static void stop(struct live *live)
+{
+	live_destroy_profile(live);
+	ktally_close(live->session);
+	unlink(path);
+}
+
+static void write_file(unsigned int cpu, uint32_t number)
+{
+	const struct ktally_file file = { .header = { .type = KTALLY_RECORD_FILE, .size = sizeof(file) }, .file = number };
+
+	write_bytes(cpu, &file, sizeof(file));
+}
+
+/* A stack of one frame in a file, and a sample of it. */
+static void write_sample(unsigned int cpu, uint64_t id, uint32_t number)
+{
+	const struct ktally_task task = { .header = { .type = KTALLY_RECORD_TASK, .size = sizeof(task) }, .task_id = 1 + number };
+	struct {
+		struct ktally_stack stack;
+		uint64_t frame;
+	} stack = {
+		.stack = { .header = { .type = KTALLY_RECORD_STACK, .size = sizeof(stack) }, .stack_id = id, .user_frames = 1,
+			   .user_end = KTALLY_END_COMPLETE },
+		.frame = KTALLY_FRAME_FILE << KTALLY_FRAME_TYPE_SHIFT | (uint64_t)number << KTALLY_FRAME_FILE_SHIFT |
+			 (FAKE_TEXT_OFFSET + 0x12),
+	};
+	const struct ktally_sample sample = {
+		.header = { .type = KTALLY_RECORD_SAMPLE, .size = sizeof(sample) },
+		.stack_id = id, .task_id = 1 + number, .time = 5, .weight = 1000, .syscall = KTALLY_SYSCALL_NONE,
+	};
+
+	write_bytes(cpu, &task, sizeof(task));
+	write_bytes(cpu, &stack, sizeof(stack));
+	write_bytes(cpu, &sample, sizeof(sample));
+	producer_of(cpu)->samples++;
+}
+
+static int drain(struct live *live)
+{
+	return live_drain(live, 1000000, on_sample, &samples);
+}
+
+static void drain_until(struct live *live, unsigned int wanted)
+{
+	for (unsigned int i = 0; i < 5000 && samples < wanted; i++) {
+		usleep(1000);
+		drain(live);
+	}
+	check_number(samples, wanted, "samples come");
+}
+
+static void in_time(void)
+{
+	struct loader_statistics statistics;
+	struct live live;
+
+	start(&live);
+	device.hold = true;
+	write_sample(0, 10, 0);
+	write_file(0, NUMBER);
+	write_sample(0, 11, NUMBER);
+	write_sample(0, 12, NUMBER);
+	check_number(drain(&live), 0, "all is read");
+	check_number(samples, 1, "what comes before a file is taken at once");
+	check_number((long long)live.profile->tasks.used, 2, "and so are tasks that come after it");
+	check_number(tail_of(0), device.head[0], "and the ring is empty");
+	write_sample(1, 13, 0);
+	drain(&live);
+	check_number(samples, 1, "what comes after it waits for its turn");
+	__atomic_store_n(&device.hold, false, __ATOMIC_RELEASE);
+	drain_until(&live, 4);
+	check_number(named, 2, "and then has names");
+	check_number(device.files_opened, 1, "the file was opened");
+	loader_get_statistics(live.loader, &statistics);
+	check_number((long long)statistics.tables, 1, "its unwind table was loaded");
+	check_number((long long)statistics.tables_evicted, 2, "what went for it is known");
+	check(device.tables == 1 && device.table_file == NUMBER, "for its number");
+
+	write_file(1, NUMBER);
+	write_sample(1, 14, NUMBER);
+	drain(&live);
+	check_number(samples, 5, "told again by another ring it is known");
+	check_number(device.files_opened, 1, "and not opened again");
+	stop(&live);
+}
+
+static void flushed(void)
+{
+	struct live live;
+
+	start(&live);
+	device.hold = true;
+	write_file(0, NUMBER);
+	write_sample(0, 11, NUMBER);
+	check_number(live_flush(&live, on_sample, &samples), 0, "a flush");
+	check_number(samples, 1, "does not wait for long");
+	check_number(named, 0, "then there is no name");
+	__atomic_store_n(&device.hold, false, __ATOMIC_RELEASE);
+	loader_wait(live.loader, 5000);
+	write_file(1, NUMBER);
+	write_sample(1, 12, NUMBER);
+	drain(&live);
+	check_number(named, 1, "but later there is");
+
+	device.file_error = ESTALE;
+	write_file(0, NUMBER + 1);
+	write_sample(0, 13, NUMBER + 1);
+	check_number(live_flush(&live, on_sample, &samples), 0, "a file that the device does not hold");
+	check_number(samples, 3, "holds nobody up");
+	device.file_error = 0;
+	write_file(1, NUMBER + 1);
+	write_sample(1, 14, NUMBER + 1);
+	drain_until(&live, 4);
+	check_number(named, 2, "told again it is tried again");
+	check_number(device.files_opened, 3, "once each");
+	stop(&live);
+}
+
+/* A file on a server that does not answer. */
+static void stuck(void)
+{
+	struct live live;
+
+	start(&live);
+	device.hold = true;
+	write_file(0, NUMBER);
+	write_sample(0, 11, NUMBER);
+	drain(&live);
+	check_number(samples, 0, "a file that cannot be read keeps samples waiting");
+	drain_until(&live, 0);
+	for (unsigned int i = 0; i < 8000 && !samples; i++) {
+		usleep(1000);
+		drain(&live);
+	}
+	check_number(samples, 1, "but not for good");
+	write_file(0, NUMBER + 1);
+	write_sample(0, 12, NUMBER + 1);
+	drain(&live);
+	check_number(samples, 2, "nor others behind it");
+	__atomic_store_n(&device.hold, false, __ATOMIC_RELEASE);
+	stop(&live);
+}
+
+int main(void)
+{
+	snprintf(path, sizeof(path), "/tmp/ktally-live.%d", (int)getpid());
+	in_time();
+	flushed();
+	stuck();
+	return check_end();
+}

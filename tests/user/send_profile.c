@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Profiles that are sent, because somebody asked or because ktallyd was told to take one: as they arrive. */
+#include "daemon/demand.h"
+#include "demand.h"
+#include "profile_rules.h"
+
+static const char arrived[] = "_v1development_profiles_application_x-protobuf";
+
+/* One that ktallyd takes because it was told to. */
+static void check_own(int port)
+{
+	struct buffer data = { 0 }, findings = { 0 };
+	struct rules rules = { 0 };
+	char option[128];
+
+	snprintf(option, sizeof(option), "--endpoint http://127.0.0.1:%d --profile 2s --profile-rate 199", port);
+	start(option);
+	check(says("asked for a profile of every process at 199 Hz for 2 s, to be sent"), "a profile is taken at the start");
+	check_ask("--for 1 -o @x.folded", EXIT_UNAVAILABLE, "another profile is being taken", "and no other meanwhile");
+	check(says("asked for has ended, with 0"), "it ends by itself");
+	stop();
+	check(!buffer_read_file(&data, path_of(arrived), 1 << 20) && !rules_check(&rules, data.data, data.bytes, &findings), "it arrives");
+	check_number(rules.value, 14000000, "with all the time");
+	unlink(path_of(arrived));
+	unlink(path_of("_v1_metrics_application_x-protobuf"));
+	buffer_free(&findings);
+	buffer_free(&data);
+
+	unlink(log_path);
+	check_number(end_of(start_daemon(log_path, "--profile 1")), EXIT_USAGE, "without a collector there is nowhere to send it to");
+	check(says("nowhere to send it to: give --endpoint"), "which is said");
+	unlink(log_path);
+	check_number(end_of(start_daemon(log_path, "--profile 1 --control none --endpoint http://127.0.0.1:1")), EXIT_USAGE,
+		     "without a control socket there is nobody to take it");
+	check(says("no control socket, which profiles need: give --control"), "which is said, too");
+}
+
+static void check_sending(void)
+{
+	struct buffer data = { 0 }, findings = { 0 };
+	struct rules rules = { 0 };
+	char option[256], *endpoint, *lines;
+	int port;
+	pid_t child = start_collector(&port);
+
+	snprintf(option, sizeof(option), "--endpoint http://127.0.0.1:%d --json-lines %s", port, path_of("lines"));
+	start(option);
+	check_ask("--for 200ms --off-cpu -o @sent.otlp --send", EXIT_OK, "4 samples of stacks are on their way, in 1 requests", "a profile is sent");
+	stop();
+	check(!buffer_read_file(&data, path_of(arrived), 1 << 20) && data.bytes, "the collector has it");
+	check_number(rules_check(&rules, data.data, data.bytes, &findings), 0, "it breaks no rule%s%s", findings.bytes ? ": " : "",
+		     findings.bytes ? findings.data : "");
+	check_number(rules.value, 19000000, "and has all the time");
+	buffer_clear(&data);
+	buffer_clear(&findings);
+	check(!buffer_read_file(&data, path_of("sent.otlp"), 1 << 20) && !rules_check(&rules, data.data, data.bytes, &findings), "so does the file");
+	check_number(rules.value, 19000000, "which has it too");
+	unlink(path_of(arrived)), unlink(path_of("sent.otlp"));
+	check(!unlink(path_of("_v1_metrics_application_x-protobuf")), "it has the metrics too");
+	lines = contents(path_of("lines"));
+	check(strstr(lines, "\"metric\":\"ktally.cpu.time\",\"unit\":\"s\",\"value\":0.004000000,"), "and so have lines in a file");
+	free(lines);
+	unlink(path_of("lines"));
+	check_own(port);
+	kill(child, SIGKILL);
+	waitpid(child, NULL, 0);
+	buffer_free(&findings);
+	buffer_free(&data);
+
+	endpoint = demand_endpoint("https://host:1/otlp/v1/metrics");
+	check_string(endpoint, "https://host:1/otlp/v1development/profiles", "profiles go beside metrics");
+	free(endpoint);
+	check_string(demand_endpoint("https://host/api"), NULL, "where that can be told");
+}
+
+int main(void)
+{
+	begin();
+	check_sending();
+	end();
+	return check_end();
+}

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <string.h>
+
+#include "base/number.h"
+#include "daemon/http_server.h"
+
+#define ADDRESS_BYTES_MOST 64
+
+static int take_address(const char *text, struct sockaddr_storage *address)
+{
+	struct sockaddr_in *in = (struct sockaddr_in *)address;
+	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)address;
+
+	*address = (struct sockaddr_storage){ .ss_family = AF_INET };
+	if (inet_pton(AF_INET, strcmp(text, "localhost") ? text : "127.0.0.1", &in->sin_addr) == 1)
+		return 0;
+	address->ss_family = AF_INET6;
+	return inet_pton(AF_INET6, text, &in6->sin6_addr) == 1 ? 0 : -EINVAL;
+}
+
+int http_address_parse(const char *text, struct sockaddr_storage *address)
+{
+	const char *colon = strrchr(text, ':'), *port = colon ? colon + 1 : text;
+	char host[ADDRESS_BYTES_MOST] = "127.0.0.1";
+	bool bracketed = *text == '[';
+	uint64_t number;
+
+	if (colon) {
+		size_t bytes = (size_t)(colon - text) - (bracketed ? 2 : 0);
+
+		if (bracketed && (colon < text + 3 || colon[-1] != ']'))
+			return -EINVAL;
+		/* Without brackets nobody could tell an address's last part from a port. */
+		if (!bracketed && memchr(text, ':', (size_t)(colon - text)))
+			return -EINVAL;
+		if (!bytes || bytes >= sizeof(host))
+			return -EINVAL;
+		memcpy(host, text + bracketed, bytes);
+		host[bytes] = '\0';
+	}
+	if (number_parse(port, 0, 65535, &number) || take_address(host, address))
+		return -EINVAL;
+	if ((address->ss_family == AF_INET6) != bracketed)
+		return -EINVAL;
+	/* In the same place in both. */
+	((struct sockaddr_in *)address)->sin_port = htons((uint16_t)number);
+	return 0;
+}
+
+bool http_address_is_loopback(const struct sockaddr_storage *address)
+{
+	const struct sockaddr_in *in = (const struct sockaddr_in *)address;
+	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)address;
+
+	if (address->ss_family == AF_INET)
+		return ntohl(in->sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
+	return IN6_IS_ADDR_LOOPBACK(&in6->sin6_addr);
+}
+
+unsigned int http_address_port(const struct sockaddr_storage *address)
+{
+	return ntohs(((const struct sockaddr_in *)address)->sin_port);
+}

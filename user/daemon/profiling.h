@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A whole profile on demand, taken by a process of its own: it has its own session on the device, which ends with it, and whatever it
+ * costs in time and memory to name, keep and write stacks, the daemon goes on as before. The kernel takes it first when memory runs out.
+ */
+#ifndef KTALLY_PROFILING_H
+#define KTALLY_PROFILING_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "control/request.h"
+
+/* Files in memory that the process writes into. */
+struct profiling {
+	pid_t child;
+	int messages;		/* a pipe: what the process says, see message_copy_to(); its end is the end of the process, nearly */
+	int outputs[REQUEST_OUTPUTS_MOST];
+	size_t output_count;
+	int batches;		/* what is to be sent, see profiling_batches(); -1: nothing is */
+};
+
+/* In what is to be sent: before each request, which follows it. */
+struct profiling_batch {
+	uint64_t bytes, samples;
+};
+
+/* Starts the process. The descriptors in request->session stay the caller's. 0 or -errno: nothing was started. */
+int profiling_start(struct profiling *profiling, const struct request *request);
+
+void profiling_stop(struct profiling *profiling);	/* it ends early, and writes what it has */
+
+/* Waits for the process, or kills it: its exit code. Outputs are sealed. */
+int profiling_end(struct profiling *profiling);
+void profiling_kill(struct profiling *profiling);
+
+void profiling_release(struct profiling *profiling);	/* closes what is open */
+
+/* Calls for each batch that is to be sent: requests of OTLP profiles with so many samples. 0, or what the call returned. */
+int profiling_batches(const struct profiling *profiling, export_request *take, void *context);
+
+#endif

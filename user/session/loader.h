@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Opens the files that were sampled, makes their unwind tables and loads them, and reads their symbols. All of that can
+ * take seconds, or, for a file on a server that is gone, forever; so a thread of its own does it, one file after the other,
+ * while the rings are drained. It has to come to a file soon: the module holds one for some seconds only.
+ */
+#ifndef KTALLY_LOADER_H
+#define KTALLY_LOADER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/libktally.h"
+#include "symbols/symbols.h"
+
+struct loader;
+
+struct loader_options {
+	const struct ktally_session *session;
+	bool names;			/* symbols are wanted */
+	bool contents;			/* and all of a file that nobody will find later by its path */
+};
+
+/* What was found out of a file. The path is malloc()ed. */
+struct loaded {
+	struct symbols_file file;
+	void *packed;			/* all of it, by capture_pack(); NULL: it is not wanted */
+	size_t packed_bytes, content_bytes;
+};
+
+struct loader_statistics {
+	uint64_t tables;		/* that the module has */
+	uint64_t tables_failed;		/* that could not be made, or that it refused */
+	uint64_t tables_evicted;	/* of other files, that it dropped to make room */
+};
+
+/* Tables go into the module for as long as the session is open. -errno: there is no thread to be had. */
+int loader_create(struct loader **loader, const struct loader_options *options);
+void loader_destroy(struct loader *loader);	/* what is not done is left undone */
+
+/* What a FILE record tells. */
+void loader_submit(struct loader *loader, const struct ktally_file *identity);
+
+/* Submitted, and not yet taken. And: submitted and not yet done. */
+bool loader_has(struct loader *loader, uint32_t number);
+bool loader_is_busy_with(struct loader *loader, uint32_t number);
+
+/* False: it was never submitted, was taken before, or is not done. */
+bool loader_take(struct loader *loader, uint32_t number, struct loaded *loaded);
+void loaded_free(struct loaded *loaded);	/* not what the symbols made their own */
+
+/* It has been at the same file for so long that nobody should wait for it any more. */
+bool loader_is_stuck(struct loader *loader);
+
+/* Until all is done, it is stuck, or so many milliseconds have passed. */
+void loader_wait(struct loader *loader, unsigned int milliseconds);
+
+void loader_get_statistics(struct loader *loader, struct loader_statistics *statistics);
+
+#endif

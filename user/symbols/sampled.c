@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * A file was open once, when the device held it or the capture was recorded, and what was found then is told here. If its
+ * symbols have to be read again, it is asked for once more; failing that, what has its path now is taken, if it is the
+ * same file or, with the same build id, the same program: on another host, or after it was installed anew.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <sys/stat.h>
+
+#include "base/message.h"
+#include "symbols/proc.h"
+#include "symbols/state.h"
+
+#define OPEN_ATTEMPTS_MOST	3
+
+static void release(struct sampled *sampled)
+{
+	if (sampled->file.fd >= 0)
+		close(sampled->file.fd);
+	free((char *)sampled->file.path);
+	free(sampled);
+}
+
+static uint64_t key_of(uint32_t number)
+{
+	return hash_words(hash_bytes("number", 6, 0), number);
+}
+
+void symbols_set_file(struct symbols *symbols, const struct symbols_file *file)
+{
+	uint32_t number = file->identity.file;
+	struct sampled *sampled = memory_zeroed(1, sizeof(*sampled)), *before;
+
+	sampled->file = *file;
+	sampled->file.path = memory_string(file->path);
+	sampled->file.names = NULL;
+	sampled->key = key_of(number);
+	sampled->recent = true;
+	sampled->failures = file->error ? OPEN_ATTEMPTS_MOST : 0;
+	before = map_put(&symbols->sampled, number, sampled);
+	if (before)
+		release(before);
+	if (file->names)
+		cache_put(&symbols->cache, sampled->key, file->names);
+	symbols->files_failed += file->error != 0;
+}
+
+const struct symbols_file *symbols_find_file(struct symbols *symbols, uint32_t number)
+{
+	struct sampled *sampled = sampled_get(symbols, number);
+
+	if (!sampled)
+		return NULL;
+	sampled->recent = true;
+	return &sampled->file;
+}
+
+void symbols_each_file(const struct symbols *symbols, symbols_file_use *use, void *context)
+{
+	for (struct map_slot *slot = map_next(&symbols->sampled, NULL); slot; slot = map_next(&symbols->sampled, slot))
+		use(context, &((const struct sampled *)slot->value)->file);
+}
+
+void symbols_forget_files(struct symbols *symbols)
+{
+	for (struct map_slot *slot = map_next(&symbols->sampled, NULL); slot; slot = map_next(&symbols->sampled, slot)) {
+		struct sampled *sampled = slot->value;
+
+		if (sampled->recent) {
+			sampled->recent = false;
+		} else {
+			map_remove(&symbols->sampled, slot->key);
+			release(sampled);
+		}
+	}
+}
+
+void sampled_free_all(struct symbols *symbols)
+{
+	for (struct map_slot *slot = map_next(&symbols->sampled, NULL); slot; slot = map_next(&symbols->sampled, slot))
+		release(slot->value);
+	map_free(&symbols->sampled);
+}
+
+struct sampled *sampled_get(const struct symbols *symbols, uint32_t number)
+{
+	return number ? map_get(&symbols->sampled, number) : NULL;
+}
+
+/* ------------------------------------------------------------------------------------------------ opening it again */
+
+static bool has_build_id(int fd, uint64_t bytes, const struct symbols_file *file)
+{
+	const struct elf_source source = { .fd = fd, .bytes = bytes };
+	struct elf elf;
+	bool same;
+
+	if (!file->build_id_bytes || elf_open(&elf, &source))
+		return false;
+	same = elf.build_id_bytes == file->build_id_bytes && !memcmp(elf.build_id, file->build_id, elf.build_id_bytes);
+	elf_close(&elf);
+	return same;
+}
+
+/* Device and inode are not compared: stat() may tell others than the kernel does, of a union file system for one. */
+static bool is_unchanged(const struct stat *status, const struct ktally_file *identity)
+{
+	return (uint64_t)status->st_size == identity->bytes &&
+	       status->st_mtim.tv_sec * 1000000000LL + status->st_mtim.tv_nsec == identity->modified;
+}
+
+static int open_path(const struct symbols_file *file)
+{
+	int root = proc_open_root(0), fd;
+	struct stat status;
+
+	if (root < 0)
+		return root;
+	fd = proc_open_in_root(root, file->path);
+	close(root);
+	if (fd < 0)
+		return fd;
+	if (fstat(fd, &status) ||
+	    (!is_unchanged(&status, &file->identity) && !has_build_id(fd, (uint64_t)status.st_size, file))) {
+		close(fd);
+		return -ESTALE;
+	}
+	return fd;
+}
+
+static int open_file(const struct symbols *symbols, const struct symbols_file *file)
+{
+	int fd = -ENOENT;
+
+	if (file->fd >= 0) {
+		fd = dup(file->fd);
+		return fd < 0 ? -errno : fd;
+	}
+	if (symbols->opener)
+		fd = symbols->opener(symbols->opener_context, file->identity.file);
+	if (fd < 0 && file->path[0] == '/')
+		fd = open_path(file);
+	return fd;
+}
+
+int sampled_open(struct symbols *symbols, const struct sampled *sampled, struct symbols_opened *opened)
+{
+	struct stat status;
+
+	if (sampled->failures >= OPEN_ATTEMPTS_MOST)
+		return sampled->file.error;
+	*opened = (struct symbols_opened){ .fd = open_file(symbols, &sampled->file) };
+	if (opened->fd < 0)
+		return opened->fd;
+	if (fstat(opened->fd, &status)) {
+		int error = -errno;
+
+		symbols_close(opened);
+		return error;
+	}
+	opened->bytes = (uint64_t)status.st_size;
+	opened->key = sampled->key;
+	opened->path = memory_string(sampled->file.path);
+	symbols_open_roots(0, opened);
+	return 0;
+}
+
+struct file *sampled_file(struct symbols *symbols, struct sampled *sampled)
+{
+	struct file *file = sampled->useless ? NULL : cache_get(&symbols->cache, sampled->key);
+	struct symbols_opened opened;
+	int error;
+
+	if (file || sampled->useless)
+		return file;
+	error = sampled_open(symbols, sampled, &opened);
+	if (error) {
+		symbols->files_failed += sampled->failures < OPEN_ATTEMPTS_MOST;
+		sampled->file.error = error;
+		sampled->failures++;
+		return NULL;
+	}
+	sampled->file.error = 0;
+	sampled->useless = symbols_read_opened(symbols, &opened, sampled->key, &file);
+	symbols_close(&opened);
+	return file;
+}

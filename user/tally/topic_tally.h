@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Nanoseconds by owner, set of topics and cause, in a bounded number of rows. What time each topic has is added up from the
+ * rows when somebody asks, so that counting costs one addition however many topics a stack has.
+ */
+#ifndef KTALLY_TOPIC_TALLY_H
+#define KTALLY_TOPIC_TALLY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct owner;
+struct topic_set;
+
+struct topic_row {
+	const struct owner *owner;	/* as in struct tally_row */
+	const struct topic_set *set;	/* without open ones */
+	const char *cause;		/* of waits, interned; NULL: it ran */
+	uint64_t weight, weight_exported;
+	uint64_t weight_before;		/* as of the last topic_tally_forget() */
+	bool held;			/* somebody holds the row: it stays at the next topic_tally_forget() */
+};
+
+struct topic_tally;
+
+/* most_rows: 0: 20 000; other: who owns what comes past them */
+struct topic_tally *topic_tally_create(size_t most_rows, const struct owner *other);
+void topic_tally_destroy(struct topic_tally *tally);
+
+/*
+ * The row for these: the same one, once there is one, until it is forgotten. With no room for more, one of the owner "other"; when
+ * there are as many again of these, all else goes to one row, of set `other` and no cause.
+ */
+struct topic_row *topic_tally_row(struct topic_tally *tally, const struct owner *owner, const struct topic_set *set, const char *cause,
+				  const struct topic_set *other);
+
+struct topic_row **topic_tally_rows(const struct topic_tally *tally, size_t *count);
+
+/* As tally_has_many() and tally_forget(): drops what nobody holds, nothing was added to since the last call, and has gone out. */
+bool topic_tally_has_many(const struct topic_tally *tally);
+void topic_tally_forget(struct topic_tally *tally);
+
+#endif
