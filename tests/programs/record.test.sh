@@ -108,6 +108,13 @@ kill -INT $record
 ok 'SIGINT ends it well' wait $record
 ok 'and keeps everything' has bystander
 
+ktally record -o "$work/capture" 2>"$work/says" &
+record=$!
+recording
+kill -KILL $record
+wait $record 2>/dev/null
+ok 'killed with -9, what it took can be read' has bystander
+
 # interrupted STATUS SIGNAL SCRIPT: it ends with that status when only ktally gets the signal.
 interrupted() {
 	local status=0 record

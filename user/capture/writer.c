@@ -15,8 +15,8 @@
 #include "capture/format.h"
 
 /*
- * Records are gathered into chunks of about this size: a few writes a second at most, and little is lost when the
- * recorder is killed.
+ * Records are gathered into chunks of about this size; a recorder flushes when it has drained, so that little is lost when it is
+ * killed.
  */
 #define GATHER_BYTES	(256U << 10)
 

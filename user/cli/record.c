@@ -124,6 +124,9 @@ static void take_records(struct record *record)
 	} else if (more < 0) {
 		session_failed(more);
 		record->failed = record->stopping = true;
+	} else {
+		/* What was taken until a kill -9 can be read. */
+		recorder_flush(record->live.recorder);
 	}
 	if (recorder_has_failed(record->live.recorder))
 		record->failed = record->stopping = true;
