@@ -182,7 +182,9 @@ static int take_spool_bytes(struct daemon_options *options, const char *text)
 static int take_endpoint(struct daemon_options *options, const char *url)
 {
 	free(options->endpoint);
+	free(options->profiles_beside);
 	options->endpoint = daemon_endpoint(url);
+	options->profiles_beside = daemon_endpoint(url);
 	if (options->endpoint)
 		return -1;
 	message_error("--endpoint: \"%s\" is not a URL: give http://HOST:4318 or https://HOST/PATH", url);
@@ -452,7 +454,8 @@ void daemon_options_release(struct daemon_options *options)
 	session_options_release(&options->session);
 	deployment_release(&options->deployment);
 	free(options->endpoint);
-	options->endpoint = NULL;
+	free(options->profiles_beside);
+	options->endpoint = options->profiles_beside = NULL;
 	categories_destroy(options->categories);
 	options->categories = NULL;
 	document_free(options->file);
