@@ -47,8 +47,8 @@ static inline struct profile *fake_profile(void)
 	struct profile *profile = memory_zeroed(1, sizeof(*profile));
 
 	profile->options.cells = true;
-	profile->oncpu.tally = tally_create(0, fake_owner("other"));
-	profile->offcpu.tally = tally_create(0, fake_owner("other"));
+	profile->oncpu.tally = tally_create(NULL, fake_owner("other"));
+	profile->offcpu.tally = tally_create(NULL, fake_owner("other"));
 	profile->symbols = symbols_create(0);
 	profile->first_time = 50000000000ULL;
 	profile->last_time = 70000000000ULL;

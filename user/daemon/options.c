@@ -25,7 +25,7 @@
 #define INTERVAL_DEFAULT	(30 * 1000)
 #define STOP_TIMEOUT_DEFAULT	(5 * 1000)
 #define STOP_TIMEOUT_MOST	(600 * 1000)
-#define SERIES_DEFAULT		10000
+#define SERIES_DEFAULT		50000
 #define SERIES_LEAST		100
 #define SERIES_MOST		1000000
 #define SPOOL_BYTES_MOST	(1ULL << 40)
@@ -88,7 +88,7 @@ static const char help[] =
 	"      --profile-rate HZ   with so many samples per second and CPU (99)\n"
 	"      --profiles-endpoint URL  full URL that such profiles are sent to, if it is not beside that of metrics\n"
 	"      --level LEVEL       whose time it is: by host, service, container or process (process)\n"
-	"      --series N          most series of time; the rest is counted under \"other\" (10000)\n"
+	"      --series N          most series of time; the rest is counted under \"other\" (50000)\n"
 	"      --attribute KEY=VALUE  to be said of everything; may be given again (OTEL_RESOURCE_ATTRIBUTES)\n"
 	"      --loop KIND         io_uring or poll (io_uring, and poll where that is disabled)\n"
 	"\n";

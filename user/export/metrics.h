@@ -45,7 +45,7 @@
  *					could follow, of unknown length)
  *	ktally.samples.lost_time	what they stood for, in seconds: ktally.cause
  *	ktally.samples.orphaned		read, but their task or stack was never announced: in no other metric
- *	ktally.samples.capped		counted under owner "other": the tally had no room for another row
+ *	ktally.samples.capped		counted under owner "other": there was no room for another series (tally/series.h)
  *	ktally.notices.lost		announcements of exec and exit that found no room
  *	ktally.records.bad		records that were not well-formed
  *	ktally.throttles		times that the time budget thinned the samples, or stopped to

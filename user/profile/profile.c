@@ -8,20 +8,18 @@
 #include "classify/topics.h"
 #include "profile/state.h"
 
+#define SERIES_DEFAULT 50000
+
 /* Most owners have some areas and causes each. */
 #define OWNERS_SHARE 10
-
-/* A stack's set of topics is finer than its class, and rows of sets are small. */
-#define TOPIC_ROWS 2
 
 static struct profile_source create_source(const struct profile *profile)
 {
 	const struct owner *other = owners_other(profile->owners);
-	size_t series = profile->options.series;
 
 	return (struct profile_source){
-		.tally = tally_create(series, other),
-		.topics = topic_tally_create(series * TOPIC_ROWS, other),
+		.tally = tally_create(profile->class_series, other),
+		.topics = topic_tally_create(profile->topic_series, profile->topics, other),
 	};
 }
 
@@ -29,10 +27,14 @@ struct profile *profile_create(const struct profile_options *options)
 {
 	struct profile_state *state = memory_zeroed(1, sizeof(*state));
 	struct profile *profile = &state->profile;
+	size_t series = options->series ? options->series : SERIES_DEFAULT;
 
 	profile->options = *options;
 	profile->symbols = symbols_create(options->symbol_bytes);
-	profile->owners = owners_create(options->level, options->series / OWNERS_SHARE);
+	profile->owners = owners_create(options->level, series / OWNERS_SHARE);
+	/* Half of them each, so that neither leaves no room to the other. */
+	profile->class_series = series_create(series / 2);
+	profile->topic_series = series_create(series - series / 2);
 	profile->cgroups = cgroups_create(options->live);
 	profile->topics = topics_create(options->categories);
 	profile->oncpu = create_source(profile);
@@ -70,6 +72,8 @@ void profile_destroy(struct profile *profile)
 	tally_destroy(profile->offcpu.tally);
 	topic_tally_destroy(profile->oncpu.topics);
 	topic_tally_destroy(profile->offcpu.topics);
+	series_destroy(profile->class_series);
+	series_destroy(profile->topic_series);
 	topics_destroy(profile->topics);
 	owners_destroy(profile->owners);
 	symbols_destroy(profile->symbols);
@@ -111,8 +115,7 @@ struct place place_for(struct profile *profile, struct profile_source *source, c
 	place.row = tally_row(source->tally, task ? task->owner : owners_unknown(profile->owners), &class,
 			      syscall ? syscall : class.syscall_name);
 	if (stack && stack->topics && task)
-		place.topics = topic_tally_row(source->topics, task->owner, topics_in_syscall(profile->topics, stack->topics, syscall), cause,
-					       topics_other(profile->topics));
+		place.topics = topic_tally_row(source->topics, task->owner, topics_in_syscall(profile->topics, stack->topics, syscall), cause);
 	if (stack && task && keeps_cells(profile, task))
 		place.cell = cell_for(source, stack, task, cause);
 	return place;
