@@ -59,6 +59,7 @@ static int open_control(struct demand *demand, struct loop *loop, const struct d
 {
 	const struct control_options options = {
 		.path = daemon_options->control, .group = daemon_options->control_group, .may_fail = !daemon_options->control_asked,
+		.daemon = daemon_options,
 		.send = demand->exporter ? send_profile : NULL, .context = demand,
 	};
 

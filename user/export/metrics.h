@@ -2,8 +2,7 @@
 /*
  * The metrics, as one OTLP request that is built in memory and then written as protobuf or as JSON. There is a resource
  * for each owner, with its attributes (attribute/owner.h), and one for ktally itself, whose service.name is "ktally". All have host.*
- * and os.*, and the attributes that the daemon was told (--attribute, OTEL_RESOURCE_ATTRIBUTES). Of two values for a key the owner's
- * goes first, then what the daemon was told, then the host's. All metrics are delta sums, monotonic where not said otherwise; or
+ * and os.*, and the attributes that the daemon was told: see resource.h. All metrics are delta sums, monotonic where not said otherwise; or
  * cumulative ones for the destinations that want these (cumulative.h).
  *
  * As Elastic's profilingmetrics connector has them, so that dashboards made for it work; int, unit "1":

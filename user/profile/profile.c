@@ -81,20 +81,21 @@ void profile_destroy(struct profile *profile)
 }
 
 static struct profile_cell *cell_for(struct profile_source *source, const struct stack *stack, const struct task *task,
-				     const char *cause)
+				     const char *cause, const struct topic_set *topics)
 {
-	uint64_t key = hash_words(hash_words(stack->id, task->id), (uintptr_t)cause);
+	uint64_t key = hash_words(hash_words(stack->id, task->id), hash_words((uintptr_t)cause, (uintptr_t)topics));
 	struct profile_cell *cell;
 
 	/* Two whose keys are equal by chance get neighbouring ones. */
 	while ((cell = map_get(&source->cells, key)) &&
-	       (cell->stack != stack || cell->task != task || cell->cause != cause))
+	       (cell->stack != stack || cell->task != task || cell->cause != cause || cell->topics != topics))
 		key++;
 	if (!cell) {
 		cell = memory_zeroed(1, sizeof(*cell));
 		cell->stack = stack;
 		cell->task = task;
 		cell->cause = cause;
+		cell->topics = topics;
 		map_put(&source->cells, key, cell);
 	}
 	return cell;
@@ -114,10 +115,12 @@ struct place place_for(struct profile *profile, struct profile_source *source, c
 	class.cause = cause;
 	place.row = tally_row(source->tally, task ? task->owner : owners_unknown(profile->owners), &class,
 			      syscall ? syscall : class.syscall_name);
-	if (stack && stack->topics && task)
-		place.topics = topic_tally_row(source->topics, task->owner, topics_in_syscall(profile->topics, stack->topics, syscall), cause);
+	if (stack && stack->topics && task) {
+		place.set = topics_in_syscall(profile->topics, stack->topics, syscall);
+		place.topics = topic_tally_row(source->topics, task->owner, place.set, cause);
+	}
 	if (stack && task && keeps_cells(profile, task))
-		place.cell = cell_for(source, stack, task, cause);
+		place.cell = cell_for(source, stack, task, cause, place.set);
 	return place;
 }
 
@@ -125,15 +128,15 @@ struct place place_for(struct profile *profile, struct profile_source *source, c
 static struct place oncpu_place(struct profile *profile, struct stack *stack, const struct task *task, const char *syscall)
 {
 	struct stack_memo *memo = &stack->memo;
-	struct place place = { .source = &profile->oncpu, .row = memo->row, .topics = memo->topics };
+	struct place place = { .source = &profile->oncpu, .row = memo->row, .topics = memo->topics, .set = memo->set };
 
 	if (memo->row && memo->owner == task->owner && memo->syscall == syscall) {
 		if (keeps_cells(profile, task))
-			place.cell = cell_for(&profile->oncpu, stack, task, NULL);
+			place.cell = cell_for(&profile->oncpu, stack, task, NULL, place.set);
 		return place;
 	}
 	place = place_for(profile, &profile->oncpu, stack, task, syscall, NULL);
-	*memo = (struct stack_memo){ task->owner, syscall, place.row, place.topics };
+	*memo = (struct stack_memo){ task->owner, syscall, place.row, place.topics, place.set };
 	return place;
 }
 

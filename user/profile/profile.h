@@ -34,11 +34,12 @@ struct task {
 	const struct owner *owner;		/* whom its time is attributed to */
 };
 
-/* Samples of one stack in one task, or its waits for one cause, added up. */
+/* Samples of one stack in one task, or its waits for one cause, added up; apart where the system call puts them into other categories. */
 struct profile_cell {
 	const struct stack *stack;
 	const struct task *task;
 	const char *cause;			/* interned; NULL: it ran */
+	const struct topic_set *topics;		/* that it counts for, in its system call; NULL: none */
 	uint64_t samples, weight;		/* weight in ns */
 };
 
