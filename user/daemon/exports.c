@@ -162,16 +162,14 @@ void exports_send(struct exports *exports, struct profile *profile, const struct
 	export_metrics_mark(profile);
 }
 
-void exports_write_page(struct exports *exports, struct profile *profile, const struct export_host *host, uint64_t start,
-			struct buffer *text, enum prometheus_format format)
+void exports_add_up(struct exports *exports, struct profile *profile, const struct export_host *host, uint64_t start,
+		    struct metrics *totals)
 {
-	struct metrics new, totals;
+	struct metrics new;
 
 	count_delivery(exports, profile);
 	metrics_build(&new, profile, host, start, host->realtime, false);
-	cumulative_take(exports->cumulative, &new, false, &totals);
-	prometheus_write(text, &totals, format);
-	metrics_free(&totals);
+	cumulative_take(exports->cumulative, &new, false, totals);
 	metrics_free(&new);
 }
 

@@ -145,6 +145,9 @@ void metrics_build(struct metrics *metrics, const struct profile *profile, const
 #define METRICS_POINTS_OF_A_REQUEST 5000
 size_t metrics_pack(struct buffer *out, const struct metrics *metrics, size_t *next);
 
+/* As JSON, by OTLP's mapping. 0 or -errno. */
+int metrics_write_json(FILE *file, const struct metrics *metrics);
+
 /* What was just built has gone out: the next window begins after it. */
 void metrics_mark_owners(struct profile *profile);
 void metrics_mark_topics(struct profile *profile);
