@@ -186,7 +186,11 @@ static void test_time(void)
 
 static void test_waits(void)
 {
+	const struct export_host host = { .name = "h", .id = "", .release = "", .os_name = "", .os_version = "", .cpus = 1 };
 	struct profile *profile = begin_profile(0);
+	char *text = NULL;
+	size_t bytes;
+	FILE *file = open_memstream(&text, &bytes);
 	struct ktally_offcpu wait = wait_record(1, 1, 10 * SECOND, 3 * SECOND, 1 * SECOND, 0);
 
 	stack(profile, 1, (const unsigned int[]){ FUTEX, SEND, ENTRY }, 3);
@@ -203,6 +207,12 @@ static void test_waits(void)
 	is(seconds(profile, "ktally.offcpu.inclusive_time", TEXT("ktally.area", "kernel/network/tcp/write")), 4,
 	   "areas have all causes together, but no idle ones");
 	is(seconds(profile, "ktally.category.time", CATEGORY("sending", "inclusive")), -1, "nothing ran");
+	check_number(export_breakdown(file, profile, 0, &host), 0, "a report of waits");
+	fclose(file);
+	check(strstr(text, "\n        0.00    0.0 %        4.00  100.0 %  sending\n") && strstr(text, "  WAITS OF CATEGORIES\n"),
+	      "tells those of categories, without idle ones");
+	check(strstr(text, "  WAITS IN AREAS, LIBRARIES, PROGRAMS\n") && strstr(text, "        4.00  100.0 %  kernel/network\n"), "and in areas");
+	free(text);
 	profile_destroy(profile);
 }
 
