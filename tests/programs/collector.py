@@ -5,7 +5,7 @@
 usage: collector.py PORT LOG [NOTIFY_SOCKET]
 
 Writes a line for each thing that comes: "metrics BYTES" for a request that is what it says, "bad WHY" for one that is not,
-"notify TEXT". Answers 503 while there is a file LOG.refuse.
+"notify TEXT". Answers 503 while there is a file LOG.refuse. Where there is a directory LOG.bodies, what was taken is kept in it.
 """
 import gzip
 import http.server
@@ -13,6 +13,7 @@ import os
 import socket
 import sys
 import threading
+import time
 
 port, path = int(sys.argv[1]), sys.argv[2]
 log = open(path, "a", buffering=1)
@@ -28,6 +29,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return f"bad type {self.headers['Content-Type']}"
         if self.headers["Content-Encoding"] == "gzip":
             body = gzip.decompress(body)
+        if os.path.isdir(path + ".bodies"):
+            with open(f"{path}.bodies/{time.time_ns()}", "wb") as file:
+                file.write(body)
         for wanted in b"ktally.cpu.time", b"samples.kernel.count", b"ktally.samples.read":
             if wanted not in body:
                 return f"bad body: no {wanted.decode()}"

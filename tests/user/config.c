@@ -10,6 +10,7 @@
 #include "check.h"
 #include "classify/categories.h"
 #include "config/config.h"
+#include "daemon/demand.h"
 #include "daemon/options.h"
 #include "said.h"
 
@@ -191,6 +192,38 @@ static void test_precedence(void)
 	daemon_options_release(&options);
 }
 
+/* Where profiles go by file, environment and option. */
+static void goes_to(const char *text, const char *variable, const char *option, const char *wanted, const char *what)
+{
+	struct daemon_options options;
+	char *endpoint;
+
+	if (variable)
+		setenv(variable, "http://e:4318/own", 1);
+	parse(&options, text, option);
+	endpoint = demand_endpoint(&options);
+	check_string(endpoint, wanted, "%s", what);
+	free(endpoint);
+	daemon_options_release(&options);
+	if (variable)
+		unsetenv(variable);
+}
+
+static void test_profiles(void)
+{
+	static const char file[] = "endpoint: https://f:1/otlp/v1/metrics\n", beside[] = "https://f:1/otlp/v1development/profiles";
+	static const char own[] = "endpoint: http://f:4318\nprofiles-endpoint: http://f:4318/p\n";
+
+	goes_to(file, NULL, NULL, beside, "profiles go beside metrics");
+	goes_to("endpoint: http://f/api\n", NULL, NULL, NULL, "where that can be told");
+	goes_to(own, NULL, NULL, "http://f:4318/p", "or where the file has them go");
+	goes_to(file, "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", NULL, beside, "that metrics alone go elsewhere is no word on profiles");
+	goes_to(file, "OTEL_EXPORTER_OTLP_PROFILES_ENDPOINT", NULL, NULL, "the environment's address for them goes before the file's");
+	goes_to(own, "OTEL_EXPORTER_OTLP_ENDPOINT", NULL, NULL, "so does that for everything");
+	goes_to(file, "OTEL_EXPORTER_OTLP_ENDPOINT", "--endpoint=http://c:4318", "http://c:4318/v1development/profiles",
+		"and the command line before both");
+}
+
 static void refuses_file(const char *text, const char *wanted)
 {
 	struct daemon_options options;
@@ -274,6 +307,7 @@ int main(void)
 	test_refusals();
 	test_options();
 	test_precedence();
+	test_profiles();
 	test_nonsense();
 	test_example();
 	unlink(path);

@@ -5,6 +5,8 @@
 
 #include "check.h"
 #include "daemon/exports.h"
+#include "daemon/files.h"
+#include "export/prometheus.h"
 #include "fake.h"
 #include "proto/metrics.pb-c.h"
 
@@ -105,6 +107,15 @@ static void send_all(struct exports *exports, struct profile *profile, uint64_t 
 	exports_finish(exports, 5000, &impatient);
 }
 
+static void write_page(struct exports *exports, struct profile *profile, uint64_t start, struct buffer *page, enum prometheus_format format)
+{
+	struct metrics totals;
+
+	exports_add_up(exports, profile, &fake_host, start, &totals);
+	prometheus_write(page, &totals, format);
+	metrics_free(&totals);
+}
+
 static void test_delta(struct loop *loop)
 {
 	struct daemon_options options = options_for("v1/metrics");
@@ -150,7 +161,7 @@ static void test_all(struct loop *loop)
 	add(profile, "curl", 1, 1000000000);
 	for (int i = 0; i < 2; i++) {
 		buffer_clear(&page);
-		exports_write_page(exports, profile, &fake_host, 100, &page, PROMETHEUS_TEXT);
+		write_page(exports, profile, 100, &page, PROMETHEUS_TEXT);
 		check(strstr(page.data, "ktally_area=\"native/libz\",cpu_mode=\"user\"} 1\n"), "a page has what no export had yet");
 	}
 	send_all(exports, profile, 100, 200);
@@ -173,7 +184,7 @@ static void test_all(struct loop *loop)
 	check(seen.temporality == 2 && seen.seconds == 1.5 && seen.start == 100 && seen.end == 300, "and everything, since the same start");
 	buffer_clear(&page);
 	add(profile, "curl", 1, 250000000);
-	exports_write_page(exports, profile, &fake_host, 300, &page, PROMETHEUS_OPENMETRICS);
+	write_page(exports, profile, 300, &page, PROMETHEUS_OPENMETRICS);
 	check(strstr(page.data, "ktally_area=\"native/libz\",cpu_mode=\"user\"} 1.75\n"), "and a page has it all, and what came since");
 	exports_destroy(exports);
 	free(options.endpoint);
@@ -206,6 +217,70 @@ static void test_many(struct loop *loop)
 	check_number(points, 3 * 2500 + 2, "many are several requests, with all of them");
 	exports_destroy(exports);
 	free(options.endpoint);
+	fake_free(profile);
+}
+
+/* Seconds of ktally.cpu.time of all owners in a file of metrics, each sum of which must be cumulative; -1: some is not. */
+static double seconds_in(const char *path)
+{
+	struct buffer json = { 0 };
+	char *at, *end;
+	double sum = 0;
+
+	if (buffer_read_file(&json, path, 1 << 20))
+		return -1;
+	buffer_append(&json, "", 0);
+	for (at = json.data; (at = strstr(at, "{\"name\":\"ktally.cpu.time\"")); at = end) {
+		end = strstr(at, "]}}");
+		if (!end || memcmp(strstr(at, "\"sum\":"), "\"sum\":{\"aggregationTemporality\":2,\"isMonotonic\":true", 50))
+			return -1;
+		while ((at = strstr(at, "\"asDouble\":")) && at < end) {
+			at += strlen("\"asDouble\":");
+			sum += strtod(at, NULL);
+		}
+	}
+	buffer_free(&json);
+	return sum;
+}
+
+/* A file has everything since the start, whatever the tally forgets. */
+static void test_file(struct loop *loop)
+{
+	struct daemon_options options = options_for(NULL);
+	struct profile *profile = fake_profile();
+	struct files files = { .count = 0 };
+	struct exports *exports;
+	struct metrics totals;
+	double before = 0;
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s/metrics.json", directory);
+	options.metrics_json = path;
+	files_add(&files, NULL, path, NULL, 0);
+	check_number(exports_create(&exports, loop, &options), EXIT_OK, "a file of metrics");
+	for (uint64_t i = 0; i < 5; i++) {
+		bool is_right;
+
+		if (i < 2)
+			add(profile, i ? "wget" : "curl", 1, 1000000000);
+		send_all(exports, profile, i + 1, i + 2);
+		exports_add_up(exports, profile, &fake_host, i + 2, &totals);
+		files_write(&files, profile, &fake_host, &totals);
+		metrics_free(&totals);
+		is_right = seconds_in(path) >= before && seconds_in(path) == (i ? 2 : 1);
+		check(is_right, "sums do not fall: %g s, then %g s", before, seconds_in(path));
+		before = seconds_in(path);
+		tally_forget(profile->oncpu.tally);
+		if (i == 3) {
+			size_t count;
+
+			tally_rows(profile->oncpu.tally, &count);
+			check_number(count, 0, "although the tally has forgotten all");
+		}
+	}
+	check(!files.failed, "it can always be written");
+	files_release(&files);
+	exports_destroy(exports);
 	fake_free(profile);
 }
 
@@ -252,6 +327,7 @@ int main(void)
 		test_delta(loop);
 		test_all(loop);
 		test_many(loop);
+		test_file(loop);
 		test_none(loop);
 		kill(pid, SIGTERM);
 	}

@@ -15,6 +15,8 @@
 
 #include "base/map.h"
 #include "base/message.h"
+#include "classify/topics.h"
+#include "config/categories.h"
 #include "export/export.h"
 #include "profile/profile.h"
 
@@ -47,8 +49,8 @@ static inline struct profile *fake_profile(void)
 	struct profile *profile = memory_zeroed(1, sizeof(*profile));
 
 	profile->options.cells = true;
-	profile->oncpu.tally = tally_create(0, fake_owner("other"));
-	profile->offcpu.tally = tally_create(0, fake_owner("other"));
+	profile->oncpu.tally = tally_create(NULL, fake_owner("other"));
+	profile->offcpu.tally = tally_create(NULL, fake_owner("other"));
 	profile->symbols = symbols_create(0);
 	profile->first_time = 50000000000ULL;
 	profile->last_time = 70000000000ULL;
@@ -72,6 +74,8 @@ static inline void fake_free(struct profile *profile)
 	tally_destroy(profile->oncpu.tally);
 	tally_destroy(profile->offcpu.tally);
 	symbols_destroy(profile->symbols);
+	topics_destroy(profile->topics);
+	categories_destroy(profile->options.categories);
 	free(profile);
 }
 
@@ -89,6 +93,39 @@ static inline struct task *fake_task(struct profile *profile, uint32_t pid, uint
 	task->comm = intern(comm);
 	map_put(&profile->tasks, task->id, task);
 	return task;
+}
+
+/* The owner with these attributes, "service.name=shop\n...". */
+static inline const struct owner *fake_owner_of(const char *lines)
+{
+	static struct owners *owners;
+	struct owner_draft draft = { 0 };
+
+	if (!owners)
+		owners = owners_create(OWNER_BY_PROCESS, 1000);
+	owner_read(lines, strlen(lines), &draft);
+	return owners_get(owners, &draft.owner);
+}
+
+/* Puts all cells into the categories that the text of a configuration has. */
+static inline void fake_categorize(struct profile *profile, const char *configuration)
+{
+	struct document *document;
+	struct map *all[] = { &profile->oncpu.cells, &profile->offcpu.cells };
+
+	if (document_parse(&document, "test.yaml", configuration, strlen(configuration)))
+		abort();
+	profile->options.categories = config_categories(document, "none");
+	profile->topics = topics_create(profile->options.categories);
+	document_free(document);
+	for (size_t i = 0; i < 2; i++) {
+		for (struct map_slot *slot = map_next(all[i], NULL); slot; slot = map_next(all[i], slot)) {
+			struct profile_cell *cell = slot->value;
+			const struct topic_set *set = topics_of_stack(profile->topics, cell->stack, NULL, NULL);
+
+			cell->topics = topics_in_syscall(profile->topics, set, cell->stack->class.syscall_name);
+		}
+	}
 }
 
 static inline void fake_frame(struct frame *frame, const char *text, size_t bytes, unsigned int place)

@@ -186,7 +186,11 @@ static void test_time(void)
 
 static void test_waits(void)
 {
+	const struct export_host host = { .name = "h", .id = "", .release = "", .os_name = "", .os_version = "", .cpus = 1 };
 	struct profile *profile = begin_profile(0);
+	char *text = NULL;
+	size_t bytes;
+	FILE *file = open_memstream(&text, &bytes);
 	struct ktally_offcpu wait = wait_record(1, 1, 10 * SECOND, 3 * SECOND, 1 * SECOND, 0);
 
 	stack(profile, 1, (const unsigned int[]){ FUTEX, SEND, ENTRY }, 3);
@@ -203,6 +207,12 @@ static void test_waits(void)
 	is(seconds(profile, "ktally.offcpu.inclusive_time", TEXT("ktally.area", "kernel/network/tcp/write")), 4,
 	   "areas have all causes together, but no idle ones");
 	is(seconds(profile, "ktally.category.time", CATEGORY("sending", "inclusive")), -1, "nothing ran");
+	check_number(export_breakdown(file, profile, 0, &host), 0, "a report of waits");
+	fclose(file);
+	check(strstr(text, "\n        0.00    0.0 %        4.00  100.0 %  sending\n") && strstr(text, "  WAITS OF CATEGORIES\n"),
+	      "tells those of categories, without idle ones");
+	check(strstr(text, "  WAITS IN AREAS, LIBRARIES, PROGRAMS\n") && strstr(text, "        4.00  100.0 %  kernel/network\n"), "and in areas");
+	free(text);
 	profile_destroy(profile);
 }
 
@@ -280,11 +290,12 @@ static void test_many_owners(void)
 /* Past the cap of the tally a process has no resource; its categories go where its time goes. */
 static void test_capped(void)
 {
+	struct series *series = series_create(20 + 2);		/* what is left for "other", and a row of the kernel */
 	struct profile *profile = begin_profile(0);
 	struct ktally_task task = task_record(2, 0, 200, 200, "second");
 
 	tally_destroy(profile->oncpu.tally);
-	profile->oncpu.tally = tally_create(1, owners_other(profile->owners));
+	profile->oncpu.tally = tally_create(series, owners_other(profile->owners));
 	feed_task(profile, &task);
 	feed_stack(profile, 100, 0, (const uint64_t[]){ 0xffffffff81001010 }, 1, NULL, 0);
 	feed_sample(profile, 100, 1, 7 * SECOND, 1 * SECOND, KTALLY_SYSCALL_NONE, NULL);
@@ -292,30 +303,39 @@ static void test_capped(void)
 	check_number(tally_overflow(profile->oncpu.tally), 1, "one sample is past the cap");
 	is(new_seconds(profile, "sending", "self"), 3, "no time of a category is lost to it");
 	profile_destroy(profile);
+	series_destroy(series);
 }
 
 /* Past the cap of the topics' tally time is of "other", which may have no other time. */
 static void test_topics_capped(void)
 {
 	struct profile *profile = begin_profile(0);
+	struct ktally_task task = task_record(2, 0, 200, 200, "second");
+	struct series *series = series_create(20);	/* 16 of owners, 2 of other, and 2 */
 
 	topic_tally_destroy(profile->oncpu.topics);
-	profile->oncpu.topics = topic_tally_create(1, owners_other(profile->owners));
+	profile->oncpu.topics = topic_tally_create(series, profile->topics, owners_other(profile->owners));
+	feed_task(profile, &task);
 	stack(profile, 1, (const unsigned int[]){ SEND, ENTRY }, 2);
 	stack(profile, 2, (const unsigned int[]){ CLEAR, SEND, ENTRY }, 3);
-	stack(profile, 3, (const unsigned int[]){ FUTEX, CLEAR, SEND, ENTRY }, 4);
-	for (uint64_t id = 1; id <= 3; id++)
-		feed_sample(profile, id, 1, 7 * SECOND, 1 * SECOND, KTALLY_SYSCALL_NONE, NULL);
+	feed_stack(profile, 3, 0, (const uint64_t[]){ 0xffffffff81001010 }, 1, NULL, 0);
+	feed_stack(profile, 4, 0, (const uint64_t[]){ 0xffffffff81005010 }, 1, NULL, 0);
+	feed_sample(profile, 1, 1, 7 * SECOND, 1 * SECOND, KTALLY_SYSCALL_NONE, NULL);
+	feed_sample(profile, 2, 1, 7 * SECOND, 1 * SECOND, KTALLY_SYSCALL_NONE, NULL);
+	feed_sample(profile, 3, 2, 7 * SECOND, 1 * SECOND, KTALLY_SYSCALL_NONE, NULL);
+	feed_sample(profile, 4, 2, 7 * SECOND, 1 * SECOND, KTALLY_SYSCALL_NONE, NULL);
 	check_number(tally_overflow(profile->oncpu.tally), 0, "no sample is past the tally's cap");
-	is(new_seconds(profile, "sending", "inclusive"), 2, "time of a category is kept for as many sets again");
+	check_number(series_count(series), 11 + 6 + 1, "two stacks are their owner's, of one there is room for its topics, of another for none");
+	is(new_seconds(profile, "sending", "inclusive"), 3, "time of a category is kept as long as there is room");
 	is(new_seconds_of(profile, "ktally.cpu.inclusive_time", "other", NULL), 1, "then it is of the area \"other\"");
 	profile_destroy(profile);
+	series_destroy(series);
 }
 
 /* What a stack remembers of rows goes with these. */
 static void test_forgotten(void)
 {
-	struct profile *profile = begin_profile(100);
+	struct profile *profile = begin_profile(200);
 	struct ktally_task task = task_record(1, MM, 100, 101, "worker"), other;
 	size_t rows, all;
 

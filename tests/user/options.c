@@ -293,7 +293,7 @@ static void test_attribution(void)
 	check(options.level == OWNER_BY_SERVICE && options.series == 5000, "--level, --series");
 	check_string(deployment_of(&options), "team=web,a=b=c,", "--attribute: of a key the last one counts");
 	daemon_options_release(&options);
-	check(parse(&options, "") == -1 && options.level == OWNER_BY_PROCESS && options.series == 10000, "by process, 10 000 series");
+	check(parse(&options, "") == -1 && options.level == OWNER_BY_PROCESS && options.series == 50000, "by process, 50 000 series");
 	daemon_options_release(&options);
 
 	setenv("OTEL_RESOURCE_ATTRIBUTES", "team=cart,deployment.environment.name=a%20b", 1);

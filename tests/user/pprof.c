@@ -142,12 +142,12 @@ static void check_small(void)
 	check(has_line(text, "\nPeriodType: cpu nanoseconds\nPeriod: 5025125\n"), "period by the rate");
 	check(has_line(
 		      text,
-		      "\nsamples/count cpu/nanoseconds[dflt]\n20 2000000000: 1 2\narea:[native/libcrypto] process:[openssl] "
+		      "\nsamples/count cpu/nanoseconds[dflt]\n20 2000000000: 1 2\narea:[native/libcrypto] process:[openssl] service:[openssl] "
 		      "thread:[openssl]\npid:[10] tid:[10]\n"),
 	      "sample types, the first sample, its stack and labels");
 	check(has_line(
 		      text,
-		      "\n5 500000000: 3 4 5 6\narea:[kernel/disk/write] process:[openssl] syscall:[write] thread:[openssl]\n"),
+		      "\n5 500000000: 3 4 5 6\narea:[kernel/disk/write] process:[openssl] service:[openssl] syscall:[write] thread:[openssl]\n"),
 	      "a sample in a system call");
 	check(has_line(text, " 0x0/0xffffffffffffffff/0x0 [kernel.kallsyms] [FN]\n"), "the kernel's mapping");
 	check(has_line(text, " 0x0/0xffffffffffffffff/0x0 /usr/lib/libcrypto.so.3 0123456789abcdef0123456789abcdef01234567 [FN]\n"),
@@ -229,6 +229,42 @@ static void check_source(void)
 	free(text);
 }
 
+/* Labels for whose time it is, and what for. */
+static void check_labels(void)
+{
+	struct profile *profile = fake_profile();
+	struct task *task = fake_task(profile, 1, 1, "p", "p");
+	char *data, *text;
+	size_t bytes;
+	int error;
+
+	task->owner = fake_owner_of("service.name=shop\nk8s.pod.name=shop-0\ncontainer.id=0a\nprocess.executable.name=p\n");
+	fake_cell(profile, task, fake_stack(profile, "native/libssl", "u:SSL_write@/usr/lib/libssl.so.3#1 u:main@/bin/p#2"), 1, 1000000000);
+	fake_cell(profile, fake_task(profile, 2, 2, "q", "q"), fake_stack(profile, "native/q", "u:main@/bin/q#2"), 1, 500000000);
+	fake_categorize(profile, "categories:\n  - { name: tls, match: [ { file: libssl } ] }\n  - { name: mine, match: [ { function: main } ] }\n");
+	data = fake_export(export_pprof, profile, &bytes, &error);
+	write_file("labels.pb.gz", data, bytes);
+	free(data);
+	fake_free(profile);
+	if (!fake_have("go")) {
+		check_skip("no go, so no go tool pprof: install golang", "pprof reads labels");
+		return;
+	}
+	text = pprof("-raw", "labels.pb.gz");
+	check(has_line(text, "area:[native/libssl] categories:[tls mine] category:[tls] container:[0a] pod:[shop-0] process:[p] service:[shop] "),
+	      "owner and categories are labels");
+	free(text);
+	text = pprof("-top -unit=ms -tagfocus=service=shop", "labels.pb.gz");
+	check(has_line(text, "\nShowing nodes accounting for 1000ms, 66.67% of 1500ms total\n"), "by which pprof selects");
+	free(text);
+	text = pprof("-top -unit=ms -tagfocus=category=mine", "labels.pb.gz");
+	check(has_line(text, "\nShowing nodes accounting for 500ms, 33.33% of 1500ms total\n"), "self time");
+	free(text);
+	text = pprof("-top -unit=ms -tagfocus=categories=mine", "labels.pb.gz");
+	check(has_line(text, "\nShowing nodes accounting for 1500ms, 100% of 1500ms total\n"), "and inclusive time");
+	free(text);
+}
+
 static void check_waits(void)
 {
 	struct profile *profile = fake_profile();
@@ -305,6 +341,7 @@ int main(void)
 	check_small();
 	check_hostile_names();
 	check_source();
+	check_labels();
 	check_waits();
 	check_large();
 	snprintf(command, sizeof(command), "rm -rf %s", directory);

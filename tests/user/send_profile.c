@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Profiles that are sent, because somebody asked or because ktallyd was told to take one: as they arrive. */
+#include <zlib.h>
+
 #include "daemon/demand.h"
 #include "demand.h"
 #include "profile_rules.h"
@@ -35,11 +37,45 @@ static void check_own(int port)
 	check(says("no control socket, which profiles need: give --control"), "which is said, too");
 }
 
+/* Owners and categories of the daemon's configuration are in what is taken on demand, too. */
+static void check_configured(int port)
+{
+	static const char configuration[] =
+		"level: service\nattribute: { team: cart }\n"
+		"categories:\n  - { name: unmapped, match: [ { frame_type: native } ] }\n  - { name: nothing, match: [ { function: nothing } ] }\n";
+	static char text[65536];
+	struct buffer data = { 0 };
+	char option[256], config[128];
+	gzFile pprof;
+	FILE *file;
+	int bytes;
+
+	snprintf(config, sizeof(config), "%s", path_of("config.yaml"));
+	file = fopen(config, "w");
+	if (!file || fputs(configuration, file) < 0 || fclose(file))
+		message_fatal(EXIT_FAILED, "cannot write %s", config);
+	snprintf(option, sizeof(option), "--config %s --category-sets none --endpoint http://127.0.0.1:%d", config, port);
+	start(option);
+	check_ask("--for 200ms -o @own.pb.gz --send", EXIT_OK, "on their way", "a profile by a configuration");
+	stop();
+	check(!buffer_read_file(&data, path_of(arrived), 1 << 20) && data.bytes, "the collector has it");
+	check(memmem(data.data, data.bytes, "ktally.category", 15) && memmem(data.data, data.bytes, "unmapped", 8) &&
+	      !memmem(data.data, data.bytes, "nothing", 7), "with its categories");
+	check(memmem(data.data, data.bytes, "service.name\x12\x08\x0a\x06victim", 22), "its owners");
+	check(memmem(data.data, data.bytes, "team\x12\x06\x0a\x04" "cart", 12), "and what is to be said of everything");
+	pprof = gzopen(path_of("own.pb.gz"), "r");
+	bytes = pprof ? gzread(pprof, text, sizeof(text)) : -1;
+	check(bytes > 0 && memmem(text, (size_t)bytes, "unmapped", 8) && memmem(text, (size_t)bytes, "service", 7), "so has the file, as labels");
+	gzclose(pprof);
+	unlink(config), unlink(path_of("own.pb.gz")), unlink(path_of(arrived)), unlink(path_of("_v1_metrics_application_x-protobuf"));
+	buffer_free(&data);
+}
+
 static void check_sending(void)
 {
 	struct buffer data = { 0 }, findings = { 0 };
 	struct rules rules = { 0 };
-	char option[256], *endpoint, *lines;
+	char option[256], *lines;
 	int port;
 	pid_t child = start_collector(&port);
 
@@ -62,15 +98,11 @@ static void check_sending(void)
 	free(lines);
 	unlink(path_of("lines"));
 	check_own(port);
+	check_configured(port);
 	kill(child, SIGKILL);
 	waitpid(child, NULL, 0);
 	buffer_free(&findings);
 	buffer_free(&data);
-
-	endpoint = demand_endpoint("https://host:1/otlp/v1/metrics");
-	check_string(endpoint, "https://host:1/otlp/v1development/profiles", "profiles go beside metrics");
-	free(endpoint);
-	check_string(demand_endpoint("https://host/api"), NULL, "where that can be told");
 }
 
 int main(void)

@@ -5,9 +5,13 @@
 
 #include "base/map.h"
 #include "check.h"
+#include "tally/series.h"
 #include "tally/tally.h"
 
 #define KEYS	3000
+
+/* What a tally leaves for "other". */
+#define SPARE	20
 
 /* Owners are told apart by where they are. */
 static const struct owner owners[KEYS], other;
@@ -56,7 +60,7 @@ static size_t rows_with(struct tally_row **rows, size_t count, const struct key 
 static void against_sums(void)
 {
 	static struct key keys[KEYS];
-	struct tally *tally = tally_create(0, &other);
+	struct tally *tally = tally_create(NULL, &other);
 	struct tally_row **rows, *first = NULL, *row = NULL;
 	unsigned int random = 1, wrong = 0;
 	size_t count;
@@ -93,7 +97,8 @@ static void against_sums(void)
 static void past_the_cap(void)
 {
 	const char *runtimes[] = { intern("native"), intern("kernel"), NULL };
-	struct tally *tally = tally_create(10, &other);
+	struct series *series = series_create(SPARE + 20);
+	struct tally *tally = tally_create(series, &other);
 	struct tally_row **rows;
 	uint64_t samples = 0, weight = 0, others = 0, native = 0;
 	size_t count;
@@ -104,7 +109,7 @@ static void past_the_cap(void)
 		tally_add(tally, tally_row(tally, &owners[i], &class, NULL), 2, i);
 	}
 	rows = tally_rows(tally, &count);
-	check_number(count, 10 + 3, "ten rows, and another one for each runtime");
+	check_number(count, 9 + 3, "nine rows, and another one for each runtime");
 	for (size_t i = 0; i < count; i++) {
 		samples += rows[i]->samples;
 		weight += rows[i]->weight;
@@ -116,18 +121,20 @@ static void past_the_cap(void)
 	}
 	check_number(samples, 6000, "no sample is lost to the cap");
 	check_number(weight, 2999 * 3000 / 2, "no time is lost to the cap");
-	check_number(others, 6000 - 20, "what came after the cap is in other");
-	check_number(native, 2 * (1000 - 4), "other keeps the runtimes apart");
-	check_number(tally_overflow(tally), 6000 - 20, "and is counted");
+	check_number(others, 6000 - 18, "what came after the cap is in other");
+	check_number(native, 2 * (1000 - 3), "other keeps the runtimes apart");
+	check_number(tally_overflow(tally), 6000 - 18, "and is counted");
 	tally_add(tally, tally_row(tally, &owners[0], &(struct class){ .runtime = runtimes[0], .area = intern("area") }, NULL), 1,
 		  1);
-	check_number(tally_overflow(tally), 6000 - 20, "rows from before the cap still count by themselves");
+	check_number(tally_overflow(tally), 6000 - 18, "rows from before the cap still count by themselves");
+	check_number(series_count(series), 18 + 2 + 3 + 1, "other has series too: two of the kernel, three of native code, and time of neither");
 	tally_destroy(tally);
+	series_destroy(series);
 }
 
 static struct tally_row *row_of(struct tally *tally, unsigned int owner)
 {
-	const struct class class = { .runtime = intern("native"), .area = intern("area") };
+	const struct class class = { .area = intern("area") };	/* of one series */
 
 	return tally_row(tally, &owners[owner], &class, NULL);
 }
@@ -159,18 +166,19 @@ static size_t count_of(const struct tally *tally)
 
 static void forgotten(void)
 {
-	struct tally *tally = tally_create(10, &other);
+	struct series *series = series_create(SPARE + 30);
+	struct tally *tally = tally_create(series, &other);
 	struct tally_row *kept;
 
-	add_all(tally, 0, 5);
+	add_all(tally, 0, 25);
 	check(!tally_has_many(tally), "half of the cap is not many");
-	add_all(tally, 5, 12);
+	add_all(tally, 25, 32);
 	check(tally_has_many(tally), "more are");
-	check_number(count_of(tally), 11, "ten rows and the other");
+	check_number(count_of(tally), 31, "thirty rows and the other");
 	tally_forget(tally);
-	check_number(count_of(tally), 11, "what is new stays");
+	check_number(count_of(tally), 31, "what is new stays");
 	tally_forget(tally);
-	check_number(count_of(tally), 11, "and what has not gone out");
+	check_number(count_of(tally), 31, "and what has not gone out");
 	export_all(tally);
 	kept = row_of(tally, 3);
 	tally_add(tally, kept, 1, 1);
@@ -178,14 +186,16 @@ static void forgotten(void)
 	tally_forget(tally);
 	check_number(count_of(tally), 3, "else what is idle goes, but not what is held, nor the other");
 	check(row_of(tally, 3) == kept && kept->samples == 2, "rows that stay are found, with their sums");
-	add_all(tally, 20, 28);
+	add_all(tally, 40, 67);
 	check_number(tally_overflow(tally), 2, "there is room again");
-	check_number(count_of(tally), 11, "for as many");
+	check_number(count_of(tally), 30, "for as many, but one that other has");
 	export_all(tally);
 	tally_forget(tally);
 	tally_forget(tally);
 	check_number(count_of(tally), 1, "what was held goes once it is not");
+	check_number(series_count(series), 1, "and its series with it");
 	tally_destroy(tally);
+	series_destroy(series);
 }
 
 int main(void)

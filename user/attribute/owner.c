@@ -66,6 +66,23 @@ int owner_level_of(const char *name, enum owner_level *level)
 	return -EINVAL;
 }
 
+/* No value goes before any. */
+static int compare_values(const char *a, const char *b)
+{
+	if (a == b)
+		return 0;
+	return a && b ? strcmp(a, b) : a ? 1 : -1;
+}
+
+int owner_compare(const struct owner *a, const struct owner *b)
+{
+	int order = 0;
+
+	for (int key = OWNER_KEYS - 1; a != b && !order && key >= 0; key--)
+		order = compare_values(a->values[key], b->values[key]);
+	return order;
+}
+
 bool owner_is_empty(const struct owner *owner)
 {
 	enum owner_key key = 0;
@@ -189,24 +206,13 @@ static uint64_t hash_of(const struct owner *owner)
 	return hash;
 }
 
-static bool is_same(const struct owner *a, const struct owner *b)
-{
-	for (enum owner_key key = 0; key < OWNER_KEYS; key++) {
-		const char *first = a->values[key], *second = b->values[key];
-
-		if (first != second && (!first || !second || strcmp(first, second)))
-			return false;
-	}
-	return true;
-}
-
 /* Two whose hashes are equal by chance get neighbouring places. NULL: it is not there, and *place is free. */
 static struct entry *find(const struct owners *owners, const struct owner *owner, uint64_t *place)
 {
 	struct entry *entry;
 
 	*place = hash_of(owner);
-	while ((entry = map_get(&owners->entries, *place)) && !is_same(&entry->owner, owner))
+	while ((entry = map_get(&owners->entries, *place)) && owner_compare(&entry->owner, owner))
 		(*place)++;
 	return entry;
 }

@@ -73,6 +73,9 @@ enum owner_key owner_key_of(const char *name, size_t bytes);	/* OWNER_KEYS: ther
 /* The level of that name. -EINVAL: there is none. */
 int owner_level_of(const char *name, enum owner_level *level);
 
+/* An order that people find things in: by process, then by what is coarser. 0: all attributes are equal. */
+int owner_compare(const struct owner *a, const struct owner *b);
+
 bool owner_is_empty(const struct owner *owner);
 
 /* Takes over what the owner does not have yet; `more` may be NULL. */

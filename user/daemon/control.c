@@ -192,7 +192,7 @@ static void begin(struct asker *asker, struct request *request, const struct pac
 	memcpy(request->session.cgroup_fds, packet->fds, packet->fd_count * sizeof(int));
 	request->session.all = !request->session.pid_count && !request->session.cgroup_count;
 	request_describe(request, &what);
-	error = profiling_start(&control->profiling, request);
+	error = profiling_start(&control->profiling, request, control->options.daemon);
 	if (error) {
 		refuse(asker, EXIT_FAILED, "a profile cannot be taken: %s", strerror(-error));
 	} else {

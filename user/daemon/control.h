@@ -11,6 +11,7 @@
 #include <sys/types.h>
 
 #include "control/request.h"
+#include "daemon/options.h"
 #include "export/export.h"
 #include "loop/loop.h"
 
@@ -19,6 +20,7 @@ struct control;
 struct control_options {
 	const char *path;
 	const char *group;		/* NULL: none */
+	const struct daemon_options *daemon;	/* what time is attributed to and counted for, of profiles too */
 	bool may_fail;			/* nobody asked for the socket: go on without it */
 
 	/* Takes requests of OTLP profiles that are to be sent. NULL: there is nowhere to send to. */

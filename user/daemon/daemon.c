@@ -97,6 +97,17 @@ static void look_at_host(struct daemon *daemon)
 	daemon->host.deployment = &daemon->options->deployment;
 }
 
+static void write_files(struct daemon *daemon, struct files *files)
+{
+	struct metrics totals;
+
+	if (!files->count)
+		return;
+	exports_add_up(daemon->exports, daemon->live.profile, &daemon->host, daemon->window.end, &totals);
+	files_write(files, daemon->live.profile, &daemon->host, &totals);
+	metrics_free(&totals);
+}
+
 static void export_metrics(struct daemon *daemon)
 {
 	int64_t step;
@@ -107,16 +118,19 @@ static void export_metrics(struct daemon *daemon)
 		message_info("the wall clock moved by %+.3f s: it was set, or the host slept; metrics go on by the new time",
 			     (double)step / 1e9);
 	exports_send(daemon->exports, daemon->live.profile, &daemon->host, daemon->window.start, daemon->window.end);
-	files_write(&daemon->metrics, daemon->live.profile, &daemon->host);
+	write_files(daemon, &daemon->metrics);
 }
 
 static void on_scrape(void *context, struct buffer *text, enum prometheus_format format)
 {
 	struct daemon *daemon = context;
+	struct metrics totals;
 
 	flush(daemon);
 	look_at_host(daemon);
-	exports_write_page(daemon->exports, daemon->live.profile, &daemon->host, daemon->window.end, text, format);
+	exports_add_up(daemon->exports, daemon->live.profile, &daemon->host, daemon->window.end, &totals);
+	prometheus_write(text, &totals, format);
+	metrics_free(&totals);
 }
 
 static void bound_memory(struct daemon *daemon)
@@ -221,8 +235,8 @@ static void reload(struct daemon *daemon)
 	flush(daemon);
 	change_capture(daemon);
 	look_at_host(daemon);
-	files_write(&daemon->metrics, daemon->live.profile, &daemon->host);
-	files_write(&daemon->profiles, daemon->live.profile, &daemon->host);
+	write_files(daemon, &daemon->metrics);
+	write_files(daemon, &daemon->profiles);
 	notify("READY=1");
 }
 
@@ -278,7 +292,7 @@ static void add_profiles(struct files *files, const char *directory, bool off_cp
 	files_add(files, directory, "oncpu.pb.gz", export_pprof, oncpu);
 	files_add(files, directory, "oncpu.folded", export_folded, oncpu);
 	files_add(files, directory, "flame.html", export_flamegraph, oncpu);
-	files_add(files, directory, "metrics.json", export_metrics_json, 0);
+	files_add(files, directory, "metrics.json", NULL, 0);
 	if (!off_cpu)
 		return;
 	files_add(files, directory, "offcpu.pb.gz", export_pprof, offcpu);
@@ -294,7 +308,7 @@ static int open_files(struct daemon *daemon)
 	struct buffer capture = { 0 };
 
 	if (options->metrics_json)
-		files_add(&daemon->metrics, NULL, options->metrics_json, export_metrics_json, 0);
+		files_add(&daemon->metrics, NULL, options->metrics_json, NULL, 0);
 	if (options->out) {
 		if (files_make_directory(options->out) != EXIT_OK)
 			return EXIT_FAILED;
@@ -342,7 +356,7 @@ static int start(struct daemon *daemon)
 	live_read_kernel_names(&daemon->live);
 	look_at_host(daemon);
 	window_init(&daemon->window, daemon->host.realtime, daemon->host.monotonic);
-	files_write(&daemon->metrics, daemon->live.profile, &daemon->host);
+	write_files(daemon, &daemon->metrics);
 	if (daemon->metrics.failed)
 		return EXIT_FAILED;
 
@@ -429,7 +443,7 @@ static void stop(struct daemon *daemon)
 	export_metrics(daemon);
 	exports_finish(daemon->exports, daemon->options->stop_timeout, &daemon->impatient);
 	demand_finish(daemon->demand, daemon->options->stop_timeout, &daemon->impatient);
-	files_write(&daemon->profiles, daemon->live.profile, &daemon->host);
+	write_files(daemon, &daemon->profiles);
 	if (recorder_close(daemon->live.recorder))
 		daemon->failed = true;
 	daemon->live.recorder = NULL;

@@ -14,11 +14,14 @@ struct demand {
 	struct exporter *exporter;	/* NULL: there is nowhere to send to */
 };
 
-char *demand_endpoint(const char *metrics)
+char *demand_endpoint(const struct daemon_options *options)
 {
-	size_t bytes = strlen(metrics), path = strlen(otlp_metrics.path);
+	const char *metrics = options->profiles_beside;
+	size_t bytes = metrics ? strlen(metrics) : 0, path = strlen(otlp_metrics.path);
 	struct buffer endpoint = { 0 };
 
+	if (options->profiles_endpoint)
+		return memory_string(options->profiles_endpoint);
 	if (bytes <= path || strcmp(metrics + bytes - path, otlp_metrics.path) || metrics[bytes - path - 1] != '/')
 		return NULL;
 	buffer_append(&endpoint, metrics, bytes - path);
@@ -29,9 +32,9 @@ char *demand_endpoint(const char *metrics)
 /* What the command line says goes before the environment. */
 static int open_exporter(struct demand *demand, struct loop *loop, const struct daemon_options *daemon_options)
 {
-	char *derived = daemon_options->endpoint ? demand_endpoint(daemon_options->endpoint) : NULL;
+	char *endpoint = demand_endpoint(daemon_options);
 	struct sender_options options = {
-		.endpoint = daemon_options->profiles_endpoint ? daemon_options->profiles_endpoint : derived,
+		.endpoint = endpoint,
 		.spool = daemon_options->spool, .spool_bytes = daemon_options->spool_bytes,
 	};
 	int code = EXIT_OK;
@@ -40,7 +43,7 @@ static int open_exporter(struct demand *demand, struct loop *loop, const struct 
 		code = EXIT_USAGE;
 	else if (daemon_options->otlp && options.endpoint)
 		code = exporter_create(&demand->exporter, loop, &options);
-	free(derived);
+	free(endpoint);
 	return code;
 }
 
@@ -56,6 +59,7 @@ static int open_control(struct demand *demand, struct loop *loop, const struct d
 {
 	const struct control_options options = {
 		.path = daemon_options->control, .group = daemon_options->control_group, .may_fail = !daemon_options->control_asked,
+		.daemon = daemon_options,
 		.send = demand->exporter ? send_profile : NULL, .context = demand,
 	};
 

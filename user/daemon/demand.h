@@ -18,7 +18,7 @@ void demand_finish(struct demand *demand, uint64_t milliseconds, const bool *imp
 
 void demand_destroy(struct demand *demand);
 
-/* Where profiles go when metrics go to this URL: .../v1development/profiles where that is .../v1/metrics. malloc()ed; NULL: it is another. */
-char *demand_endpoint(const char *metrics);
+/* Where options have profiles go: .../v1development/profiles beside .../v1/metrics. malloc()ed; NULL: they do not say. */
+char *demand_endpoint(const struct daemon_options *options);
 
 #endif

@@ -10,8 +10,8 @@
 #include "export/json_lines.h"
 #include "export/otlp.h"
 
-/* Series of the cumulative sums for each row of the tally: a row is part of two to three, and brings areas and categories. */
-#define SERIES_OF_A_ROW 8
+/* Those of ktally itself, which are not under the cap: its counters, and two for each cgroup that is compared, which change. */
+#define SERIES_OF_KTALLY 256
 
 struct exports {
 	const struct daemon_options *options;
@@ -90,8 +90,8 @@ int exports_create(struct exports **result, struct loop *loop, const struct daem
 		exports_destroy(exports);
 		return code;
 	}
-	if (options->prometheus || (exports->otlp && options->cumulative))
-		exports->cumulative = cumulative_create(options->series * SERIES_OF_A_ROW);
+	if (options->prometheus || options->metrics_json || options->out || (exports->otlp && options->cumulative))
+		exports->cumulative = cumulative_create(options->series + SERIES_OF_KTALLY);
 	say_where_to(exports);
 	*result = exports;
 	return EXIT_OK;
@@ -162,16 +162,14 @@ void exports_send(struct exports *exports, struct profile *profile, const struct
 	export_metrics_mark(profile);
 }
 
-void exports_write_page(struct exports *exports, struct profile *profile, const struct export_host *host, uint64_t start,
-			struct buffer *text, enum prometheus_format format)
+void exports_add_up(struct exports *exports, struct profile *profile, const struct export_host *host, uint64_t start,
+		    struct metrics *totals)
 {
-	struct metrics new, totals;
+	struct metrics new;
 
 	count_delivery(exports, profile);
 	metrics_build(&new, profile, host, start, host->realtime, false);
-	cumulative_take(exports->cumulative, &new, false, &totals);
-	prometheus_write(text, &totals, format);
-	metrics_free(&totals);
+	cumulative_take(exports->cumulative, &new, false, totals);
 	metrics_free(&new);
 }
 

@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 #include "daemon/options.h"
-#include "export/prometheus.h"
+#include "export/metrics.h"
 #include "loop/loop.h"
 
 struct exports;
@@ -23,9 +23,12 @@ void exports_destroy(struct exports *exports);
 /* Sends what came to the profile since the last time. Times are CLOCK_REALTIME, ns. */
 void exports_send(struct exports *exports, struct profile *profile, const struct export_host *host, uint64_t start, uint64_t end);
 
-/* What a scrape gets: all of it, with what came since the last export, which began at `start`. Prometheus must be among the options. */
-void exports_write_page(struct exports *exports, struct profile *profile, const struct export_host *host, uint64_t start,
-			struct buffer *text, enum prometheus_format format);
+/*
+ * Everything since the start up to now, with what came since the last export, which ended at `start`; for metrics_free(). Somebody among
+ * the options must want it: Prometheus, or a file of metrics.
+ */
+void exports_add_up(struct exports *exports, struct profile *profile, const struct export_host *host, uint64_t start,
+		    struct metrics *totals);
 
 /* Turns the loop until everything is delivered, the time is up or *impatient; says what was not delivered. */
 void exports_finish(struct exports *exports, uint64_t milliseconds, const bool *impatient);

@@ -36,11 +36,12 @@ void files_add(struct files *files, const char *directory, const char *name, exp
 	file->sources = sources;
 }
 
-void files_write(struct files *files, const struct profile *profile, const struct export_host *host)
+void files_write(struct files *files, const struct profile *profile, const struct export_host *host, const struct metrics *metrics)
 {
 	for (unsigned int i = 0; i < files->count; i++) {
 		struct file *file = &files->files[i];
-		int error = export_file(file->path, file->writer, profile, file->sources, host);
+		int error = file->writer ? export_file(file->path, file->writer, profile, file->sources, host) :
+					   export_metrics_file(file->path, metrics);
 
 		if (error && !file->failing)
 			message_error("cannot write %s: %s: counting goes on, and it is tried again", file->path, strerror(-error));

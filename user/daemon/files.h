@@ -10,7 +10,7 @@
 
 struct file {
 	char *path;
-	export_writer *writer;
+	export_writer *writer;		/* NULL: the metrics */
 	uint32_t sources;		/* for the writer */
 	bool failing;
 };
@@ -23,8 +23,9 @@ struct files {
 	bool failed;			/* some file, at some time: the exit status says so at the end */
 };
 
-void files_add(struct files *files, const char *directory, const char *name, export_writer *writer, uint32_t sources);	/* directory may be NULL */
-void files_write(struct files *files, const struct profile *profile, const struct export_host *host);
+/* directory may be NULL */
+void files_add(struct files *files, const char *directory, const char *name, export_writer *writer, uint32_t sources);
+void files_write(struct files *files, const struct profile *profile, const struct export_host *host, const struct metrics *metrics);
 void files_release(struct files *files);
 
 /* Makes the directory if it is not there. EXIT_OK, or an exit code after a message. */

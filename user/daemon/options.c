@@ -25,7 +25,7 @@
 #define INTERVAL_DEFAULT	(30 * 1000)
 #define STOP_TIMEOUT_DEFAULT	(5 * 1000)
 #define STOP_TIMEOUT_MOST	(600 * 1000)
-#define SERIES_DEFAULT		10000
+#define SERIES_DEFAULT		50000
 #define SERIES_LEAST		100
 #define SERIES_MOST		1000000
 #define SPOOL_BYTES_MOST	(1ULL << 40)
@@ -88,7 +88,7 @@ static const char help[] =
 	"      --profile-rate HZ   with so many samples per second and CPU (99)\n"
 	"      --profiles-endpoint URL  full URL that such profiles are sent to, if it is not beside that of metrics\n"
 	"      --level LEVEL       whose time it is: by host, service, container or process (process)\n"
-	"      --series N          most series of time; the rest is counted under \"other\" (10000)\n"
+	"      --series N          most series of time; the rest is counted under \"other\" (50000)\n"
 	"      --attribute KEY=VALUE  to be said of everything; may be given again (OTEL_RESOURCE_ATTRIBUTES)\n"
 	"      --loop KIND         io_uring or poll (io_uring, and poll where that is disabled)\n"
 	"\n";
@@ -182,7 +182,9 @@ static int take_spool_bytes(struct daemon_options *options, const char *text)
 static int take_endpoint(struct daemon_options *options, const char *url)
 {
 	free(options->endpoint);
+	free(options->profiles_beside);
 	options->endpoint = daemon_endpoint(url);
+	options->profiles_beside = daemon_endpoint(url);
 	if (options->endpoint)
 		return -1;
 	message_error("--endpoint: \"%s\" is not a URL: give http://HOST:4318 or https://HOST/PATH", url);
@@ -452,7 +454,8 @@ void daemon_options_release(struct daemon_options *options)
 	session_options_release(&options->session);
 	deployment_release(&options->deployment);
 	free(options->endpoint);
-	options->endpoint = NULL;
+	free(options->profiles_beside);
+	options->endpoint = options->profiles_beside = NULL;
 	categories_destroy(options->categories);
 	options->categories = NULL;
 	document_free(options->file);

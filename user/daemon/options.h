@@ -25,7 +25,8 @@ struct daemon_options {
 	uint64_t interval;		/* of exports, ms */
 	uint64_t stop_timeout;		/* most time for the last export, ms */
 	char *endpoint;			/* NULL: as OTEL_EXPORTER_OTLP_* say */
-	const char *profiles_endpoint;	/* for profiles on demand; NULL: as follows from endpoint, or the environment says */
+	const char *profiles_endpoint;	/* for profiles on demand; NULL: */
+	char *profiles_beside;		/* beside this URL for metrics; NULL: as OTEL_EXPORTER_OTLP_* say */
 	uint64_t profile;		/* ms of a profile to be taken at the start, and sent; 0: none */
 	uint32_t profile_rate;
 	bool otlp;			/* false: OTEL_SDK_DISABLED or OTEL_METRICS_EXPORTER say no */

@@ -29,7 +29,7 @@ static int open_files(struct profiling *profiling, const struct request *request
 	return 0;
 }
 
-int profiling_start(struct profiling *profiling, const struct request *request)
+int profiling_start(struct profiling *profiling, const struct request *request, const struct daemon_options *options)
 {
 	int messages[2], error = open_files(profiling, request);
 
@@ -41,7 +41,7 @@ int profiling_start(struct profiling *profiling, const struct request *request)
 	}
 	profiling->child = fork();
 	if (!profiling->child)
-		taker_run(request, profiling, messages[1]);
+		taker_run(request, options, profiling, messages[1]);
 	error = profiling->child < 0 ? -errno : 0;
 	close(messages[1]);
 	profiling->messages = messages[0];

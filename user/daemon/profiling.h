@@ -11,6 +11,7 @@
 #include <sys/types.h>
 
 #include "control/request.h"
+#include "daemon/options.h"
 
 /* Files in memory that the process writes into. */
 struct profiling {
@@ -26,8 +27,11 @@ struct profiling_batch {
 	uint64_t bytes, samples;
 };
 
-/* Starts the process. The descriptors in request->session stay the caller's. 0 or -errno: nothing was started. */
-int profiling_start(struct profiling *profiling, const struct request *request);
+/*
+ * Starts the process. Owners, categories and what is said of everything are as the daemon's options have it, so that a profile tells of
+ * the same as the metrics do. The descriptors in request->session stay the caller's. 0 or -errno: nothing was started.
+ */
+int profiling_start(struct profiling *profiling, const struct request *request, const struct daemon_options *options);
 
 void profiling_stop(struct profiling *profiling);	/* it ends early, and writes what it has */
 

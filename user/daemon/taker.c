@@ -26,6 +26,7 @@
 
 struct taker {
 	const struct request *request;
+	const struct daemon_options *daemon;
 	const struct profiling *files;
 	struct session_options options;
 	struct live live;
@@ -163,6 +164,9 @@ static int open_taker(struct taker *taker)
 	}
 	taker->live.has_waits = taker->options.off_cpu;
 	taker->live.has_files = taker->options.files;
+	taker->live.level = taker->daemon->level;
+	taker->live.series = taker->daemon->series;
+	taker->live.categories = taker->daemon->categories;
 	live_create_profile(&taker->live, LIVE_KEEP);
 	if (*taker->request->process)
 		taker->live.profile->options.process = taker->request->process;
@@ -269,14 +273,15 @@ static int take(struct taker *taker)
 	taker->live.profile->last_time = loop_now();
 	export_host_fill(&taker->host);
 	taker->host.rate = taker->options.rate;
+	taker->host.deployment = &taker->daemon->deployment;
 	taker->host.clock = ktally_get_info(taker->live.session)->clock;
 	tell_result(taker, (double)(taker->live.profile->last_time - start) / 1e9);
 	return write_files(taker);
 }
 
-void taker_run(const struct request *request, const struct profiling *files, int messages)
+void taker_run(const struct request *request, const struct daemon_options *daemon, const struct profiling *files, int messages)
 {
-	struct taker taker = { .request = request, .files = files, .options = request->session };
+	struct taker taker = { .request = request, .daemon = daemon, .files = files, .options = request->session };
 	int code;
 
 	stand_apart(request, files, messages);

@@ -6,6 +6,7 @@
 #include "daemon/profiling.h"
 
 /* Its exit code tells how it went; what it says goes to `messages` too. Everything it takes is given back by its end. */
-__attribute__((noreturn)) void taker_run(const struct request *request, const struct profiling *files, int messages);
+__attribute__((noreturn)) void taker_run(const struct request *request, const struct daemon_options *daemon,
+					   const struct profiling *files, int messages);
 
 #endif

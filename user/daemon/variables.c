@@ -57,13 +57,19 @@ void variables_read(struct daemon_options *options)
 	const char *value;
 	uint64_t number;
 
-	/* The file's is less than that, the command line's is not read yet; otlp_options_from_environment() takes it up. */
+	/*
+	 * The file's is less than that, the command line's is not read yet; otlp_options_from_environment() takes it up. An address for
+	 * one signal is no word on the other.
+	 */
 	if (set("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", &value) || set("OTEL_EXPORTER_OTLP_ENDPOINT", &value)) {
 		free(options->endpoint);
 		options->endpoint = NULL;
 	}
-	if (set("OTEL_EXPORTER_OTLP_PROFILES_ENDPOINT", &value) || set("OTEL_EXPORTER_OTLP_ENDPOINT", &value))
+	if (set("OTEL_EXPORTER_OTLP_PROFILES_ENDPOINT", &value) || set("OTEL_EXPORTER_OTLP_ENDPOINT", &value)) {
+		free(options->profiles_beside);
+		options->profiles_beside = NULL;
 		options->profiles_endpoint = NULL;
+	}
 	if (set("OTEL_METRIC_EXPORT_INTERVAL", &value)) {
 		if (number_parse(value, INTERVAL_LEAST, INTERVAL_MOST, &number))
 			message_warning("OTEL_METRIC_EXPORT_INTERVAL=%s is ignored: it must be %d to %d (milliseconds)", value,

@@ -215,7 +215,7 @@ static void write_cpu_time(struct buffer *text, const struct profile *profile, u
 	write_shares(text, tally, total, shares_by_process, "PROCESSES", "mostly");
 	write_shares(text, tally, total, shares_by_syscall, "SYSTEM CALLS", "mostly");
 	accuracy_write_cgroups(text, profile, ROWS_MOST);
-	inclusive_write(text, profile, total);
+	inclusive_write(text, profile, KTALLY_SOURCE_ONCPU);
 }
 
 static void write_waits(struct buffer *text, const struct profile *profile)
@@ -226,6 +226,7 @@ static void write_waits(struct buffer *text, const struct profile *profile)
 	if (shares_have_services(tally))
 		write_shares(text, tally, 0, shares_by_waiting_service, "WAITS OF SERVICES", "mostly");
 	write_shares(text, tally, 0, shares_by_waiting_container, "WAITS OF CONTAINERS", "mostly");
+	inclusive_write(text, profile, KTALLY_SOURCE_OFFCPU);
 	write_shares(text, tally, 0, shares_by_idle_cause, "IDLE, WAITING FOR WORK", "mostly");
 }
 

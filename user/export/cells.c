@@ -3,11 +3,21 @@
 #include <string.h>
 
 #include "base/message.h"
+#include "classify/topics.h"
 #include "export/cells.h"
 
 static int order(uint64_t a, uint64_t b)
 {
 	return a < b ? -1 : a > b;
+}
+
+/* Equal sets are one, so these are not; of no stack some cells have one and others none. */
+static int compare_sets(const struct topic_set *a, const struct topic_set *b)
+{
+	size_t count = a->count < b->count ? a->count : b->count;
+	int difference = memcmp(a->numbers, b->numbers, count * sizeof(a->numbers[0]));
+
+	return difference ? difference : order(a->count, b->count);
 }
 
 static int compare(const void *a_place, const void *b_place)
@@ -24,9 +34,11 @@ static int compare(const void *a_place, const void *b_place)
 		difference = order(a->task->id, b->task->id);
 	if (!difference)
 		difference = order(a->stack->id, b->stack->id);
-	if (difference || a->cause == b->cause)
+	if (!difference && a->cause != b->cause)
+		difference = strcmp(a->cause ? a->cause : "", b->cause ? b->cause : "");
+	if (difference || a->topics == b->topics)
 		return difference;
-	return strcmp(a->cause ? a->cause : "", b->cause ? b->cause : "");
+	return compare_sets(a->topics, b->topics);
 }
 
 const struct profile_cell **cells_sorted(const struct profile *profile, uint32_t sources, size_t *count)
@@ -44,4 +56,24 @@ const struct profile_cell **cells_sorted(const struct profile *profile, uint32_t
 	qsort(cells, found, sizeof(*cells), compare);
 	*count = found;
 	return cells;
+}
+
+void cell_categories(struct cell_categories *categories, const struct profile *profile, const struct profile_cell *cell)
+{
+	size_t numbers = cell->topics ? cell->topics->count : 0;
+
+	if (categories->room < numbers) {
+		categories->room = numbers;
+		categories->inclusive = memory_resized(categories->inclusive, numbers, sizeof(*categories->inclusive));
+	}
+	categories->self = NULL;
+	categories->count = 0;
+	for (size_t i = 0; i < numbers; i++) {
+		const struct topic *topic = topics_get(profile->topics, cell->topics->numbers[i]);
+
+		if (topic->kind == TOPIC_SELF)
+			categories->self = topic->name;
+		else if (topic->kind == TOPIC_INCLUSIVE)
+			categories->inclusive[categories->count++] = topic->name;
+	}
 }

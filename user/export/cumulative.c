@@ -186,15 +186,17 @@ static void unlink_series(struct cumulative *cumulative, const struct series *se
 	}
 }
 
-static void forget_series(struct cumulative *cumulative, struct resource *resource, uint64_t since)
+/* Those that grew before that round, and as many of those that grew last in it. */
+static void forget_series(struct cumulative *cumulative, struct resource *resource, uint64_t since, size_t *equal)
 {
 	struct series **link = &resource->series, *series;
 
 	while ((series = *link)) {
-		if (series->grown >= since) {
+		if (series->grown > since || (series->grown == since && !*equal)) {
 			link = &series->next;
 			continue;
 		}
+		*equal -= series->grown == since;
 		*link = series->next;
 		unlink_series(cumulative, series);
 		free_series(series);
@@ -237,21 +239,21 @@ static int compare_rounds(const void *a, const void *b)
 /* A quarter goes, so that it is not for every new one: those that did not grow since the longest. */
 static void forget(struct cumulative *cumulative)
 {
+	size_t count = 0, most = cumulative->count - cumulative->most + cumulative->most / 4, equal = 0;
 	uint64_t *rounds = memory_zeroed(cumulative->count, sizeof(*rounds)), since;
-	size_t count = 0;
 
 	for (struct resource *resource = cumulative->first; resource; resource = resource->next) {
 		for (struct series *series = resource->series; series; series = series->next)
 			rounds[count++] = series->grown;
 	}
 	qsort(rounds, count, sizeof(*rounds), compare_rounds);
-	since = rounds[count - cumulative->most + cumulative->most / 4];
-	free(rounds);
 	/* What grew in this round stays, however many those are: the tally has its own cap. */
-	if (since > cumulative->round)
-		since = cumulative->round;
+	since = rounds[most - 1];
+	while (since < cumulative->round && equal < most && rounds[most - 1 - equal] == since)
+		equal++;
+	free(rounds);
 	for (struct resource *resource = cumulative->first; resource; resource = resource->next)
-		forget_series(cumulative, resource, since);
+		forget_series(cumulative, resource, since, &equal);
 	forget_resources(cumulative);
 }
 
@@ -339,13 +341,13 @@ void cumulative_take(struct cumulative *cumulative, const struct metrics *new, b
 		resource->is_self = resource == self;
 	for (size_t i = 0; i < new->request.n_resource_metrics; i++)
 		take_resource(cumulative, new->request.resource_metrics[i]);
+	if (cumulative->count > cumulative->most)
+		forget(cumulative);
 	if (totals) {
 		metrics_init(totals, new->start, new->end, true);
 		tell(cumulative, totals);
 	}
 	settle(cumulative, counts);
-	if (cumulative->count > cumulative->most)
-		forget(cumulative);
 }
 
 size_t cumulative_count(const struct cumulative *cumulative)

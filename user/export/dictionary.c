@@ -23,7 +23,8 @@ enum {
 	LINK_TRACE = 1, LINK_SPAN = 2,
 	STACK_LOCATIONS = 1,
 	ATTRIBUTE_KEY = 1, ATTRIBUTE_VALUE = 2,
-	ANY_VALUE_STRING = 1, ANY_VALUE_INTEGER = 3,
+	ANY_VALUE_STRING = 1, ANY_VALUE_INTEGER = 3, ANY_VALUE_ARRAY = 5,
+	ARRAY_VALUES = 1,
 };
 
 /* Where in the message the bytes of an entry are. */
@@ -129,17 +130,41 @@ static void add_attribute(struct dictionary *dictionary, struct buffer *numbers,
 }
 
 /* The text as it is, not by its number: collectors do not look up those within attributes. */
+static void add_text(struct buffer *value, const char *text)
+{
+	struct buffer clean = { 0 };
+
+	label_text(&clean, text, NULL);
+	protobuf_message(value, ANY_VALUE_STRING, &clean);
+	buffer_free(&clean);
+}
+
 void dictionary_text(struct dictionary *dictionary, struct buffer *numbers, const char *key, const char *text)
 {
-	struct buffer clean = { 0 }, value = { 0 };
+	struct buffer value = { 0 };
 
 	if (!text || !*text)
 		return;
-	label_text(&clean, text, NULL);
-	protobuf_message(&value, ANY_VALUE_STRING, &clean);
+	add_text(&value, text);
 	add_attribute(dictionary, numbers, key, &value);
 	buffer_free(&value);
-	buffer_free(&clean);
+}
+
+void dictionary_texts(struct dictionary *dictionary, struct buffer *numbers, const char *key, const char *const *texts, size_t count)
+{
+	struct buffer item = { 0 }, array = { 0 }, value = { 0 };
+
+	for (size_t i = 0; i < count; i++) {
+		buffer_clear(&item);
+		add_text(&item, texts[i]);
+		protobuf_message(&array, ARRAY_VALUES, &item);
+	}
+	protobuf_message(&value, ANY_VALUE_ARRAY, &array);
+	if (count)
+		add_attribute(dictionary, numbers, key, &value);
+	buffer_free(&value);
+	buffer_free(&array);
+	buffer_free(&item);
 }
 
 void dictionary_integer(struct dictionary *dictionary, struct buffer *numbers, const char *key, uint64_t integer)

@@ -46,8 +46,9 @@ void dictionary_free(struct dictionary *dictionary);
 uint32_t dictionary_string(struct dictionary *dictionary, const char *string);
 uint32_t dictionary_stack(struct dictionary *dictionary, const struct stack *stack);
 
-/* Appends the number of an attribute to the packed numbers of a set of them. A text that is NULL or empty is no attribute. */
+/* Appends the number of an attribute to the packed numbers of a set of them. A text that is NULL or empty is no attribute, nor is a list of none. */
 void dictionary_text(struct dictionary *dictionary, struct buffer *numbers, const char *key, const char *text);
+void dictionary_texts(struct dictionary *dictionary, struct buffer *numbers, const char *key, const char *const *texts, size_t count);
 void dictionary_integer(struct dictionary *dictionary, struct buffer *numbers, const char *key, uint64_t integer);
 
 #endif

@@ -41,7 +41,7 @@ export_writer export_otlp;		/* OTLP profiles: ProfilesData, of both sources if b
 export_writer export_folded;		/* process;frame;frame WEIGHT-IN-NS, root first, kernel frames with _[k] */
 export_writer export_flamegraph;	/* one self-contained HTML file: search, zoom, colours by area, of waits by cause */
 export_writer export_speedscope;	/* JSON for https://www.speedscope.app */
-export_writer export_metrics_json;	/* the OTLP metrics as JSON (ExportMetricsServiceRequest, proto3 JSON mapping of OTLP) */
+export_writer export_metrics_json;	/* the OTLP metrics as JSON (ExportMetricsServiceRequest, proto3 JSON mapping of OTLP): of a profile that forgets nothing */
 export_writer export_breakdown;		/* text for people: by area, by library, by process, by syscall, by cause */
 
 /* One sample as `perf script` prints it: what FlameScope, speedscope, stackcollapse-perf.pl read. */
@@ -50,7 +50,9 @@ int export_perf_script(FILE *file, const struct profile_sample *sample);
 int export_file(const char *path, export_writer *writer, const struct profile *profile, uint32_t sources,
 		const struct export_host *host);
 
-/* The same with what can be read from a descriptor. */
+/* The same with metrics as JSON, and with what can be read from a descriptor. */
+struct metrics;
+int export_metrics_file(const char *path, const struct metrics *metrics);
 int export_copy(const char *path, int from);
 
 /* "CPU time", "waiting", "wall time": what the nanoseconds of these sources are. */

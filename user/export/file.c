@@ -13,10 +13,12 @@
 
 #include "base/message.h"
 #include "export/export.h"
+#include "export/metrics.h"
 
-/* What is to be written: what is in a descriptor, or what a writer writes. */
+/* What is to be written: what a writer writes, metrics, or what is in a descriptor. */
 struct content {
 	int from;
+	const struct metrics *metrics;
 	export_writer *writer;
 	const struct profile *profile;
 	uint32_t sources;
@@ -35,6 +37,13 @@ static int copy(FILE *file, int from)
 	return bytes < 0 ? -errno : 0;
 }
 
+static int write_content(FILE *file, const struct content *content)
+{
+	if (content->writer)
+		return content->writer(file, content->profile, content->sources, content->host);
+	return content->metrics ? metrics_write_json(file, content->metrics) : copy(file, content->from);
+}
+
 static int write_all(int fd, const struct content *content, bool sync)
 {
 	FILE *file = fdopen(fd, "w");
@@ -45,7 +54,7 @@ static int write_all(int fd, const struct content *content, bool sync)
 		close(fd);
 		return error;
 	}
-	error = content->writer ? content->writer(file, content->profile, content->sources, content->host) : copy(file, content->from);
+	error = write_content(file, content);
 	if (fflush(file) && !error)
 		error = -errno;
 	if (sync && !error && fsync(fd))
@@ -97,7 +106,14 @@ static int put(const char *path, const struct content *content)
 int export_file(const char *path, export_writer *writer, const struct profile *profile, uint32_t sources,
 		const struct export_host *host)
 {
-	const struct content content = { -1, writer, profile, sources, host };
+	const struct content content = { .writer = writer, .profile = profile, .sources = sources, .host = host };
+
+	return put(path, &content);
+}
+
+int export_metrics_file(const char *path, const struct metrics *metrics)
+{
+	const struct content content = { .metrics = metrics };
 
 	return put(path, &content);
 }

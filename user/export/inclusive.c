@@ -6,6 +6,7 @@
 #include "base/message.h"
 #include "classify/categories.h"
 #include "classify/topics.h"
+#include "classify/wait.h"
 #include "export/inclusive.h"
 #include "export/label.h"
 #include "export/table.h"
@@ -37,15 +38,21 @@ static struct line *line_of(struct lines *lines, const char *name)
 	return line;
 }
 
+/* What ran, and what was waited for but for work. */
+static bool counts(const char *cause)
+{
+	return !cause || !wait_is_idle(cause);
+}
+
 /* Topics are added up from the rows, in ns. */
-static uint64_t *sum_topics(const struct profile *profile)
+static uint64_t *sum_topics(const struct profile *profile, const struct profile_source *source)
 {
 	uint64_t *weights = memory_zeroed(topics_count(profile->topics), sizeof(*weights));
 	size_t count;
-	struct topic_row **rows = topic_tally_rows(profile->oncpu.topics, &count);
+	struct topic_row **rows = topic_tally_rows(source->topics, &count);
 
 	for (size_t i = 0; i < count; i++) {
-		for (size_t j = 0; j < rows[i]->set->count; j++)
+		for (size_t j = 0; counts(rows[i]->cause) && j < rows[i]->set->count; j++)
 			weights[rows[i]->set->numbers[j]] += rows[i]->weight;
 	}
 	return weights;
@@ -100,16 +107,17 @@ static const char *label_of(const struct profile *profile, const struct topic *t
 	return categories_get(topics_categories(profile->topics), topic->category)->label;
 }
 
-void inclusive_write(struct buffer *text, const struct profile *profile, uint64_t total)
+void inclusive_write(struct buffer *text, const struct profile *profile, uint32_t which)
 {
+	const struct profile_source *source = profile_source(profile, which);
 	size_t topic_count = profile->topics ? topics_count(profile->topics) : 0, row_count;
-	struct tally_row **rows = tally_rows(profile->oncpu.tally, &row_count);
+	struct tally_row **rows = tally_rows(source->tally, &row_count);
 	struct lines areas = { 0 }, categories = { 0 };
-	uint64_t *weights;
+	uint64_t *weights, total = 0;
 
 	if (!topic_count)
 		return;
-	weights = sum_topics(profile);
+	weights = sum_topics(profile, source);
 	areas.list = memory_zeroed(topic_count, sizeof(*areas.list));
 	categories.list = memory_zeroed(topic_count, sizeof(*categories.list));
 	for (size_t i = 0; i < topic_count; i++) {
@@ -123,11 +131,14 @@ void inclusive_write(struct buffer *text, const struct profile *profile, uint64_
 			line_of(&categories, label_of(profile, topic))->inclusive += weights[i];
 	}
 	for (size_t i = 0; i < row_count; i++) {
+		if (!counts(rows[i]->class.cause))
+			continue;
+		total += rows[i]->weight;
 		if (rows[i]->class.area)
 			add_self(&areas, rows[i]->class.area, rows[i]->weight);
 	}
-	write_lines(text, &categories, total, "CATEGORIES");
-	write_lines(text, &areas, total, "AREAS, LIBRARIES, PROGRAMS");
+	write_lines(text, &categories, total, which == KTALLY_SOURCE_OFFCPU ? "WAITS OF CATEGORIES" : "CATEGORIES");
+	write_lines(text, &areas, total, which == KTALLY_SOURCE_OFFCPU ? "WAITS IN AREAS, LIBRARIES, PROGRAMS" : "AREAS, LIBRARIES, PROGRAMS");
 	map_free(&areas.by_name);
 	map_free(&categories.by_name);
 	free(areas.list);

@@ -6,7 +6,7 @@
 #include "base/buffer.h"
 #include "profile/profile.h"
 
-/* total: what is 100 percent, ns. Nothing without any topics. */
-void inclusive_write(struct buffer *text, const struct profile *profile, uint64_t total);
+/* source: KTALLY_SOURCE_ONCPU: of CPU time; KTALLY_SOURCE_OFFCPU: of waits that are not for work. Nothing without any topics. */
+void inclusive_write(struct buffer *text, const struct profile *profile, uint32_t source);
 
 #endif

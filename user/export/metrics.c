@@ -143,23 +143,31 @@ static void json_resource(struct output *output, const Otlp__ResourceMetrics *re
 	buffer_string(json, "]}]}");
 }
 
-int export_metrics_json(FILE *file, const struct profile *profile, uint32_t sources, const struct export_host *host)
+int metrics_write_json(FILE *file, const struct metrics *metrics)
 {
 	struct output output = { .file = file };
-	struct metrics metrics;
+
+	buffer_string(&output.buffer, "{\"resourceMetrics\":[");
+	for (size_t i = 0; i < metrics->request.n_resource_metrics; i++) {
+		if (i)
+			buffer_string(&output.buffer, ",");
+		json_resource(&output, metrics->request.resource_metrics[i]);
+	}
+	buffer_string(&output.buffer, "]}\n");
+	return output_finish(&output);
+}
+
+int export_metrics_json(FILE *file, const struct profile *profile, uint32_t sources, const struct export_host *host)
+{
 	uint64_t first = profile->first_time ? profile->first_time : host->monotonic;
 	uint64_t last = profile->last_time > first ? profile->last_time : first;
+	struct metrics metrics;
+	int error;
 
 	(void)sources;
 	/* The start of a window is not in it, the first sample is. */
 	metrics_build(&metrics, profile, host, export_realtime(host, first) - 1, export_realtime(host, last), true);
-	buffer_string(&output.buffer, "{\"resourceMetrics\":[");
-	for (size_t i = 0; i < metrics.request.n_resource_metrics; i++) {
-		if (i)
-			buffer_string(&output.buffer, ",");
-		json_resource(&output, metrics.request.resource_metrics[i]);
-	}
-	buffer_string(&output.buffer, "]}\n");
+	error = metrics_write_json(file, &metrics);
 	metrics_free(&metrics);
-	return output_finish(&output);
+	return error;
 }

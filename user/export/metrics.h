@@ -2,8 +2,7 @@
 /*
  * The metrics, as one OTLP request that is built in memory and then written as protobuf or as JSON. There is a resource
  * for each owner, with its attributes (attribute/owner.h), and one for ktally itself, whose service.name is "ktally". All have host.*
- * and os.*, and the attributes that the daemon was told (--attribute, OTEL_RESOURCE_ATTRIBUTES). Of two values for a key the owner's
- * goes first, then what the daemon was told, then the host's. All metrics are delta sums, monotonic where not said otherwise; or
+ * and os.*, and the attributes that the daemon was told: see resource.h. All metrics are delta sums, monotonic where not said otherwise; or
  * cumulative ones for the destinations that want these (cumulative.h).
  *
  * As Elastic's profilingmetrics connector has them, so that dashboards made for it work; int, unit "1":
@@ -45,7 +44,7 @@
  *					could follow, of unknown length)
  *	ktally.samples.lost_time	what they stood for, in seconds: ktally.cause
  *	ktally.samples.orphaned		read, but their task or stack was never announced: in no other metric
- *	ktally.samples.capped		counted under owner "other": the tally had no room for another row
+ *	ktally.samples.capped		counted under owner "other": there was no room for another series (tally/series.h)
  *	ktally.notices.lost		announcements of exec and exit that found no room
  *	ktally.records.bad		records that were not well-formed
  *	ktally.throttles		times that the time budget thinned the samples, or stopped to
@@ -145,6 +144,9 @@ void metrics_build(struct metrics *metrics, const struct profile *profile, const
  */
 #define METRICS_POINTS_OF_A_REQUEST 5000
 size_t metrics_pack(struct buffer *out, const struct metrics *metrics, size_t *next);
+
+/* As JSON, by OTLP's mapping. 0 or -errno. */
+int metrics_write_json(FILE *file, const struct metrics *metrics);
 
 /* What was just built has gone out: the next window begins after it. */
 void metrics_mark_owners(struct profile *profile);

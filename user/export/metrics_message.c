@@ -8,6 +8,7 @@
 
 #include "base/message.h"
 #include "export/metrics.h"
+#include "export/resource.h"
 #include "lib/libktally.h"
 #include "symbols/printable.h"
 
@@ -109,25 +110,13 @@ void metrics_describe(struct metrics *metrics, Otlp__Resource *resource, const c
 	add_attributes(metrics, &resource->attributes, &resource->n_attributes, &attribute, 1);
 }
 
-/* The first value for a key is the one that stays. */
 static void describe(struct metrics *metrics, Otlp__Resource *resource, const struct export_host *host, const struct owner *owner)
 {
-	const struct metrics_attribute general[] = {
-		{ "service.name", "ktally" },
-		{ "host.name", host->name },
-		{ "host.id", host->id },
-		{ "host.arch", "amd64" },
-		{ "os.type", "linux" },
-		{ "os.name", host->os_name },
-		{ "os.version", host->os_version },
-	};
+	struct resource_attribute attributes[RESOURCE_ATTRIBUTES_MOST];
+	size_t count = resource_attributes(host, owner, attributes);
 
-	for (enum owner_key key = 0; owner && key < OWNER_KEYS; key++)
-		metrics_describe(metrics, resource, owner_key_name(key), owner->values[key]);
-	for (size_t i = 0; host->deployment && i < host->deployment->count; i++)
-		metrics_describe(metrics, resource, host->deployment->attributes[i].key, host->deployment->attributes[i].value);
-	for (size_t i = 0; i < sizeof(general) / sizeof(general[0]); i++)
-		metrics_describe(metrics, resource, general[i].key, general[i].value);
+	for (size_t i = 0; i < count; i++)
+		metrics_describe(metrics, resource, attributes[i].key, attributes[i].value);
 }
 
 static Otlp__ScopeMetrics *new_resource(struct metrics *metrics)

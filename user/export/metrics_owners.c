@@ -109,15 +109,6 @@ static int compare_text(const char *a, const char *b)
 	return strcmp(a, b);
 }
 
-static int compare_owners(const struct owner *a, const struct owner *b)
-{
-	int order = 0;
-
-	for (int key = OWNER_KEYS - 1; a != b && !order && key >= 0; key--)
-		order = compare_text(a->values[key], b->values[key]);
-	return order;
-}
-
 /* By the attributes of the definition; by owner when there is none, in an order that people find things in. */
 static int compare_items(const void *a, const void *b, void *context)
 {
@@ -126,7 +117,7 @@ static int compare_items(const void *a, const void *b, void *context)
 	int order = 0;
 
 	if (!definition)
-		return compare_owners(first->row->owner, second->row->owner);
+		return owner_compare(first->row->owner, second->row->owner);
 	for (size_t i = 0; !order && i < METRICS_ATTRIBUTES_MOST && definition->keys[i]; i++) {
 		const char *key = definition->keys[i];
 

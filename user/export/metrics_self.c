@@ -102,7 +102,7 @@ static void count_all(struct counters *counters, const struct profile *profile)
 					profile->offcpu.weight });
 	count_losses(counters, profile->lost);
 	count(counters, "ktally.samples.orphaned", "Samples without a task or stack", profile->orphans);
-	count(counters, "ktally.samples.capped", "Samples past the tally's cap", tally_overflow(profile->oncpu.tally) +
+	count(counters, "ktally.samples.capped", "Samples past the cap on series", tally_overflow(profile->oncpu.tally) +
 	      tally_overflow(profile->offcpu.tally));
 	count(counters, "ktally.records.bad", "Records that were not well-formed", profile->bad_records);
 	count(counters, "ktally.throttles", "Changes of the rate by the time budget", profile->throttles);

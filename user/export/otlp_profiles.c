@@ -2,16 +2,20 @@
 /*
  * The profile as OTLP profiles, opentelemetry-proto v1.11 (which is v1.10 on the wire; the signal is in development and its field
  * numbers have changed before, without anything on the wire to tell by): an ExportProfilesServiceRequest, or the same bytes as
- * ProfilesData in a file. A resource for each process name, as with metrics. In it are up to two profiles:
+ * ProfilesData in a file. A resource for each owner, with the attributes that it has in metrics (resource.h). In it are up to two
+ * profiles:
  *
  *	cpu, nanoseconds		of what ran; period: of the nominal rate
  *	off_cpu, nanoseconds		of what was waited for
  *
  * A sample is all the time of one stack in one thread, and for one cause if it waited. Its attributes:
  *
+ *	process.executable.name		where the resource does not say it: with a coarser level than process, or in "other"
  *	process.pid, thread.id, thread.name
  *	ktally.area			what the stack is about (class.h)
  *	ktally.cause			of a wait (wait.h)
+ *	ktally.category			of the user's categories that whose self time it is
+ *	ktally.categories		those that it is in: a list
  *	ktally.syscall			the system call that it is in
  *	ktally.stack.end		of a stack that is not whole: how it ended, see stack_end_names
  *
@@ -31,6 +35,7 @@
 #include "export/label.h"
 #include "export/output.h"
 #include "export/protobuf.h"
+#include "export/resource.h"
 #include "lib/libktally.h"
 
 enum {
@@ -68,7 +73,7 @@ struct encoder {
 	uint32_t requests;
 
 	/* Of the resource. */
-	const char *process_name;
+	const struct owner *owner;
 	struct buffer profiles;
 
 	/* Of the profile. */
@@ -77,6 +82,7 @@ struct encoder {
 	struct sample *samples;
 	size_t count, room;
 	struct map places;			/* hash of the identity -> index in samples, and one */
+	struct cell_categories categories;
 };
 
 /* ---- samples ---- */
@@ -89,19 +95,31 @@ static const char *end_of(const struct stack *stack)
 	return end > KTALLY_END_COMPLETE && end < STACK_ENDS ? stack_end_names[end] : NULL;
 }
 
+static const char *process_apart_from(const struct owner *owner, const struct task *task)
+{
+	const char *process = owner->values[OWNER_PROCESS];
+
+	return process && !strcmp(process, task->process_name) ? NULL : task->process_name;
+}
+
 /* Which attributes, and in which order, is the same for all, so equal sets are equal bytes. */
 static void add_identity(struct encoder *encoder, const struct profile_cell *cell)
 {
 	const struct stack *stack = cell->stack;
 	struct dictionary *dictionary = &encoder->dictionary;
+	struct cell_categories *categories = &encoder->categories;
 	struct buffer indices = { 0 };
 
+	cell_categories(categories, encoder->profile, cell);
 	protobuf_integer(&encoder->identities, SAMPLE_STACK, dictionary_stack(dictionary, stack));
+	dictionary_text(dictionary, &indices, "process.executable.name", process_apart_from(encoder->owner, cell->task));
 	dictionary_integer(dictionary, &indices, "process.pid", cell->task->pid);
 	dictionary_integer(dictionary, &indices, "thread.id", cell->task->tid);
 	dictionary_text(dictionary, &indices, "thread.name", cell->task->comm);
 	dictionary_text(dictionary, &indices, "ktally.area", stack->class.area);
 	dictionary_text(dictionary, &indices, "ktally.cause", cell->cause);
+	dictionary_text(dictionary, &indices, "ktally.category", categories->self);
+	dictionary_texts(dictionary, &indices, "ktally.categories", categories->inclusive, categories->count);
 	dictionary_text(dictionary, &indices, "ktally.syscall", stack->class.syscall_name);
 	dictionary_text(dictionary, &indices, "ktally.stack.end", end_of(stack));
 	protobuf_message(&encoder->identities, SAMPLE_ATTRIBUTES, &indices);
@@ -169,7 +187,7 @@ static void write_value_type(struct encoder *encoder, struct buffer *profile, un
 static void write_id(const struct encoder *encoder, struct buffer *profile)
 {
 	const struct export_host *host = encoder->host;
-	const char *const texts[] = { host->name, host->id, encoder->process_name };
+	const char *const texts[] = { host->name, host->id };
 	uint64_t times[2], id[2];
 
 	times[0] = hash_words(export_realtime(host, encoder->profile->first_time), encoder->profile->last_time);
@@ -178,6 +196,11 @@ static void write_id(const struct encoder *encoder, struct buffer *profile)
 		id[half] = hash_bytes(times, sizeof(times), half);
 		for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
 			id[half] = texts[i] ? hash_bytes(texts[i], strlen(texts[i]), id[half]) : id[half];
+		for (enum owner_key key = 0; key < OWNER_KEYS; key++) {
+			const char *value = encoder->owner->values[key];
+
+			id[half] = value ? hash_bytes(value, strlen(value), id[half] + key) : id[half];
+		}
 	}
 	id[1] |= 1;		/* all zeros would be no identifier */
 	protobuf_bytes(profile, PROFILE_ID, id, sizeof(id));
@@ -230,8 +253,6 @@ static void add_resource_attribute(struct buffer *resource, const char *key, con
 {
 	struct buffer attribute = { 0 }, value = { 0 }, clean = { 0 };
 
-	if (!string || !*string)
-		return;
 	label_text(&clean, string, NULL);
 	protobuf_message(&value, ANY_VALUE_STRING, &clean);
 	protobuf_bytes(&attribute, KEY_VALUE_KEY, key, strlen(key));
@@ -244,16 +265,11 @@ static void add_resource_attribute(struct buffer *resource, const char *key, con
 
 static void write_resource(const struct encoder *encoder, struct buffer *resource)
 {
-	const struct export_host *host = encoder->host;
+	struct resource_attribute attributes[RESOURCE_ATTRIBUTES_MOST];
+	size_t count = resource_attributes(encoder->host, encoder->owner, attributes);
 
-	add_resource_attribute(resource, "service.name", "ktally");
-	add_resource_attribute(resource, "host.name", host->name);
-	add_resource_attribute(resource, "host.id", host->id);
-	add_resource_attribute(resource, "host.arch", "amd64");
-	add_resource_attribute(resource, "os.type", "linux");
-	add_resource_attribute(resource, "os.name", host->os_name);
-	add_resource_attribute(resource, "os.version", host->os_version);
-	add_resource_attribute(resource, "process.executable.name", encoder->process_name);
+	for (size_t i = 0; i < count; i++)
+		add_resource_attribute(resource, attributes[i].key, attributes[i].value);
 }
 
 static void end_resource(struct encoder *encoder)
@@ -306,21 +322,21 @@ static size_t request_bytes(const struct encoder *encoder)
 
 struct entry {
 	const struct profile_cell *cell;
-	const char *process_name;	/* interned */
+	const struct owner *owner;
 	uint32_t source;
 	uint64_t group_weight;
 	size_t place;			/* among the cells, heaviest first */
 };
 
-/* By process, the one with the most time first; then by source, what ran first; then by weight. */
+/* By owner, the one with the most time first; then by source, what ran first; then by weight. */
 static int compare_entries(const void *a, const void *b)
 {
 	const struct entry *first = a, *second = b;
 
 	if (first->group_weight != second->group_weight)
 		return first->group_weight < second->group_weight ? 1 : -1;
-	if (first->process_name != second->process_name)
-		return strcmp(first->process_name, second->process_name);
+	if (first->owner != second->owner)
+		return owner_compare(first->owner, second->owner);
 	if (first->source != second->source)
 		return first->source < second->source ? -1 : 1;
 	return first->place < second->place ? -1 : first->place > second->place;
@@ -330,7 +346,7 @@ static struct entry *entries_sorted(const struct profile *profile, uint32_t sour
 {
 	const uint32_t all[] = { KTALLY_SOURCE_ONCPU, KTALLY_SOURCE_OFFCPU };
 	struct entry *entries = memory_zeroed(profile->oncpu.cells.used + profile->offcpu.cells.used + 1, sizeof(*entries));
-	struct map weights = { 0 };	/* process name -> weight and one, as a number: 0 would be none */
+	struct map weights = { 0 };	/* owner -> weight, as a number */
 
 	*count = 0;
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
@@ -338,18 +354,18 @@ static struct entry *entries_sorted(const struct profile *profile, uint32_t sour
 		const struct profile_cell **cells = cells_sorted(profile, sources & all[i], &found);
 
 		for (size_t j = 0; j < found; j++) {
-			const char *name = intern(cells[j]->task->process_name);
-			uint64_t weight = (uintptr_t)map_get(&weights, (uintptr_t)name) + cells[j]->weight;
+			const struct owner *owner = cells[j]->task->owner;
+			uint64_t weight = (uintptr_t)map_get(&weights, (uintptr_t)owner) + cells[j]->weight;
 
 			if (!cells[j]->weight)
 				continue;
-			map_put(&weights, (uintptr_t)name, (void *)(uintptr_t)weight);
-			entries[(*count)++] = (struct entry){ cells[j], name, all[i], 0, j };
+			map_put(&weights, (uintptr_t)owner, (void *)(uintptr_t)weight);
+			entries[(*count)++] = (struct entry){ cells[j], owner, all[i], 0, j };
 		}
 		free(cells);
 	}
 	for (size_t i = 0; i < *count; i++)
-		entries[i].group_weight = (uintptr_t)map_get(&weights, (uintptr_t)entries[i].process_name);
+		entries[i].group_weight = (uintptr_t)map_get(&weights, (uintptr_t)entries[i].owner);
 	map_free(&weights);
 	qsort(entries, *count, sizeof(*entries), compare_entries);
 	return entries;
@@ -367,11 +383,11 @@ int export_profiles(const struct profile *profile, uint32_t sources, const struc
 	for (size_t i = 0; i < count && !error; i++) {
 		const struct entry *entry = &entries[i];
 
-		if (encoder.process_name != entry->process_name)
+		if (encoder.owner != entry->owner)
 			end_resource(&encoder);
 		else if (encoder.source != entry->source)
 			end_profile(&encoder);
-		encoder.process_name = entry->process_name;
+		encoder.owner = entry->owner;
 		encoder.source = entry->source;
 		add_sample(&encoder, entry->cell);
 		if (request_bytes(&encoder) >= most_bytes)
@@ -382,6 +398,7 @@ int export_profiles(const struct profile *profile, uint32_t sources, const struc
 	free(entries);
 	dictionary_free(&encoder.dictionary);
 	map_free(&encoder.places);
+	free(encoder.categories.inclusive);
 	buffer_free(&encoder.resources);
 	buffer_free(&encoder.profiles);
 	buffer_free(&encoder.identities);

@@ -53,6 +53,8 @@ enum {
 
 struct writer {
 	struct output output;
+	const struct profile *profile;
+	struct cell_categories categories;
 	z_stream gzip;
 	struct buffer plain;		/* fields of the profile that are not compressed yet */
 	struct map strings;		/* interned string -> its number and one */
@@ -237,6 +239,32 @@ static void label_number(struct writer *writer, struct buffer *sample, const cha
 	buffer_free(&label);
 }
 
+/* Whose time it is. */
+static void label_owner(struct writer *writer, struct buffer *sample, const struct owner *owner)
+{
+	static const struct {
+		enum owner_key key;
+		const char *label;
+	} labels[] = {
+		{ OWNER_SERVICE, "service" }, { OWNER_UNIT, "unit" }, { OWNER_NAMESPACE, "namespace" }, { OWNER_POD_NAME, "pod" },
+		{ OWNER_POD, "pod.uid" }, { OWNER_CONTAINER_NAME, "container.name" }, { OWNER_CONTAINER, "container" },
+	};
+
+	for (size_t i = 0; i < sizeof(labels) / sizeof(labels[0]); i++)
+		label_string(writer, sample, labels[i].label, owner->values[labels[i].key]);
+}
+
+/* A label may have several values. */
+static void label_categories(struct writer *writer, struct buffer *sample, const struct profile_cell *cell)
+{
+	struct cell_categories *categories = &writer->categories;
+
+	cell_categories(categories, writer->profile, cell);
+	label_string(writer, sample, "category", categories->self);
+	for (size_t i = 0; i < categories->count; i++)
+		label_string(writer, sample, "categories", categories->inclusive[i]);
+}
+
 static void write_sample(struct writer *writer, const struct profile_cell *cell)
 {
 	const struct stack *stack = cell->stack;
@@ -256,7 +284,9 @@ static void write_sample(struct writer *writer, const struct profile_cell *cell)
 	label_number(writer, &sample, "pid", cell->task->pid);
 	label_string(writer, &sample, "thread", cell->task->comm);
 	label_number(writer, &sample, "tid", cell->task->tid);
+	label_owner(writer, &sample, cell->task->owner);
 	label_string(writer, &sample, "area", stack->class.area);
+	label_categories(writer, &sample, cell);
 	label_string(writer, &sample, "cause", cell->cause);
 	label_string(writer, &sample, "syscall", stack->class.syscall_name);
 	protobuf_message(&writer->plain, PROFILE_SAMPLE, &sample);
@@ -319,7 +349,7 @@ static void free_values(struct map *map)
 
 int export_pprof(FILE *file, const struct profile *profile, uint32_t sources, const struct export_host *host)
 {
-	struct writer writer = { .output.file = file };
+	struct writer writer = { .output.file = file, .profile = profile };
 	const struct profile_cell **cells;
 	size_t count;
 
@@ -335,6 +365,7 @@ int export_pprof(FILE *file, const struct profile *profile, uint32_t sources, co
 	}
 	compress_plain(&writer, Z_FINISH);
 	free(cells);
+	free(writer.categories.inclusive);
 	deflateEnd(&writer.gzip);
 	buffer_free(&writer.plain);
 	free_values(&writer.locations);

@@ -51,6 +51,7 @@ struct stack_memo {
 	const char *syscall;
 	struct tally_row *row;
 	struct topic_row *topics;
+	const struct topic_set *set;
 };
 
 /* A distinct stack, named and classified once, when first sampled. */

@@ -8,20 +8,18 @@
 #include "classify/topics.h"
 #include "profile/state.h"
 
+#define SERIES_DEFAULT 50000
+
 /* Most owners have some areas and causes each. */
 #define OWNERS_SHARE 10
-
-/* A stack's set of topics is finer than its class, and rows of sets are small. */
-#define TOPIC_ROWS 2
 
 static struct profile_source create_source(const struct profile *profile)
 {
 	const struct owner *other = owners_other(profile->owners);
-	size_t series = profile->options.series;
 
 	return (struct profile_source){
-		.tally = tally_create(series, other),
-		.topics = topic_tally_create(series * TOPIC_ROWS, other),
+		.tally = tally_create(profile->class_series, other),
+		.topics = topic_tally_create(profile->topic_series, profile->topics, other),
 	};
 }
 
@@ -29,10 +27,14 @@ struct profile *profile_create(const struct profile_options *options)
 {
 	struct profile_state *state = memory_zeroed(1, sizeof(*state));
 	struct profile *profile = &state->profile;
+	size_t series = options->series ? options->series : SERIES_DEFAULT;
 
 	profile->options = *options;
 	profile->symbols = symbols_create(options->symbol_bytes);
-	profile->owners = owners_create(options->level, options->series / OWNERS_SHARE);
+	profile->owners = owners_create(options->level, series / OWNERS_SHARE);
+	/* Half of them each, so that neither leaves no room to the other. */
+	profile->class_series = series_create(series / 2);
+	profile->topic_series = series_create(series - series / 2);
 	profile->cgroups = cgroups_create(options->live);
 	profile->topics = topics_create(options->categories);
 	profile->oncpu = create_source(profile);
@@ -70,6 +72,8 @@ void profile_destroy(struct profile *profile)
 	tally_destroy(profile->offcpu.tally);
 	topic_tally_destroy(profile->oncpu.topics);
 	topic_tally_destroy(profile->offcpu.topics);
+	series_destroy(profile->class_series);
+	series_destroy(profile->topic_series);
 	topics_destroy(profile->topics);
 	owners_destroy(profile->owners);
 	symbols_destroy(profile->symbols);
@@ -77,20 +81,21 @@ void profile_destroy(struct profile *profile)
 }
 
 static struct profile_cell *cell_for(struct profile_source *source, const struct stack *stack, const struct task *task,
-				     const char *cause)
+				     const char *cause, const struct topic_set *topics)
 {
-	uint64_t key = hash_words(hash_words(stack->id, task->id), (uintptr_t)cause);
+	uint64_t key = hash_words(hash_words(stack->id, task->id), hash_words((uintptr_t)cause, (uintptr_t)topics));
 	struct profile_cell *cell;
 
 	/* Two whose keys are equal by chance get neighbouring ones. */
 	while ((cell = map_get(&source->cells, key)) &&
-	       (cell->stack != stack || cell->task != task || cell->cause != cause))
+	       (cell->stack != stack || cell->task != task || cell->cause != cause || cell->topics != topics))
 		key++;
 	if (!cell) {
 		cell = memory_zeroed(1, sizeof(*cell));
 		cell->stack = stack;
 		cell->task = task;
 		cell->cause = cause;
+		cell->topics = topics;
 		map_put(&source->cells, key, cell);
 	}
 	return cell;
@@ -110,11 +115,12 @@ struct place place_for(struct profile *profile, struct profile_source *source, c
 	class.cause = cause;
 	place.row = tally_row(source->tally, task ? task->owner : owners_unknown(profile->owners), &class,
 			      syscall ? syscall : class.syscall_name);
-	if (stack && stack->topics && task)
-		place.topics = topic_tally_row(source->topics, task->owner, topics_in_syscall(profile->topics, stack->topics, syscall), cause,
-					       topics_other(profile->topics));
+	if (stack && stack->topics && task) {
+		place.set = topics_in_syscall(profile->topics, stack->topics, syscall);
+		place.topics = topic_tally_row(source->topics, task->owner, place.set, cause);
+	}
 	if (stack && task && keeps_cells(profile, task))
-		place.cell = cell_for(source, stack, task, cause);
+		place.cell = cell_for(source, stack, task, cause, place.set);
 	return place;
 }
 
@@ -122,15 +128,15 @@ struct place place_for(struct profile *profile, struct profile_source *source, c
 static struct place oncpu_place(struct profile *profile, struct stack *stack, const struct task *task, const char *syscall)
 {
 	struct stack_memo *memo = &stack->memo;
-	struct place place = { .source = &profile->oncpu, .row = memo->row, .topics = memo->topics };
+	struct place place = { .source = &profile->oncpu, .row = memo->row, .topics = memo->topics, .set = memo->set };
 
 	if (memo->row && memo->owner == task->owner && memo->syscall == syscall) {
 		if (keeps_cells(profile, task))
-			place.cell = cell_for(&profile->oncpu, stack, task, NULL);
+			place.cell = cell_for(&profile->oncpu, stack, task, NULL, place.set);
 		return place;
 	}
 	place = place_for(profile, &profile->oncpu, stack, task, syscall, NULL);
-	*memo = (struct stack_memo){ task->owner, syscall, place.row, place.topics };
+	*memo = (struct stack_memo){ task->owner, syscall, place.row, place.topics, place.set };
 	return place;
 }
 

@@ -17,6 +17,7 @@
 #include "base/map.h"
 #include "profile/frame.h"
 #include "symbols/symbols.h"
+#include "tally/series.h"
 #include "tally/tally.h"
 #include "tally/topic_tally.h"
 
@@ -33,11 +34,12 @@ struct task {
 	const struct owner *owner;		/* whom its time is attributed to */
 };
 
-/* Samples of one stack in one task, or its waits for one cause, added up. */
+/* Samples of one stack in one task, or its waits for one cause, added up; apart where the system call puts them into other categories. */
 struct profile_cell {
 	const struct stack *stack;
 	const struct task *task;
 	const char *cause;			/* interned; NULL: it ran */
+	const struct topic_set *topics;		/* that it counts for, in its system call; NULL: none */
 	uint64_t samples, weight;		/* weight in ns */
 };
 
@@ -58,7 +60,7 @@ struct profile_options {
 	size_t symbol_bytes;	/* for symbols_create() */
 	enum owner_level level;	/* how fine owners are */
 	bool accounts;		/* every process is sampled: what the kernel charges can be compared */
-	size_t series;		/* most rows of each source's tally, twice as many of topics, a tenth as many owners; 0: 10 000 */
+	size_t series;		/* most of them, of owners' time: half by class, half by topic; a tenth as many owners; 0: 50 000 */
 	struct categories *categories;	/* that stacks are put into, must outlive the profile; NULL: none */
 	/*
 	 * Called when mappings were read from /proc, so that a recorder can write them down; from within
@@ -96,6 +98,7 @@ struct profile {
 	struct profile_options options;
 	struct symbols *symbols;
 	struct topics *topics;
+	struct series *class_series, *topic_series;	/* that the sources share */
 	struct profile_source oncpu, offcpu;
 	struct account account;		/* of the host */
 	struct owners *owners;

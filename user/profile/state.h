@@ -56,6 +56,7 @@ struct place {
 	struct tally_row *row;
 	struct profile_cell *cell;		/* NULL: none are kept */
 	struct topic_row *topics;		/* NULL: the stack is not known */
+	const struct topic_set *set;		/* the same, of the stack in its system call */
 };
 
 /* ---- profile.c ---- */

@@ -2,7 +2,7 @@
 /*
  * An index by open addressing over rows that never move. Names are interned, so a row's key is its pointers, and looking
  * one up touches no text. Past the cap samples keep their runtime only, so that the sums over user and kernel time stay
- * right.
+ * right, and waits that they are some.
  */
 #include <stdbool.h>
 #include <stdlib.h>
@@ -10,13 +10,18 @@
 
 #include "base/map.h"
 #include "base/message.h"
+#include "tally/series.h"
 #include "tally/tally.h"
 
-#define ROWS_DEFAULT	10000
 #define RUNTIMES_MOST	32	/* there are a dozen */
 
+/* Left for the rows of "other": a count of user and one of kernel samples, one for each runtime, and their time. */
+#define SERIES_SPARE	20
+
+#define SERIES_OF_A_ROW	3
+
 struct tally {
-	size_t most_rows;
+	struct series *series;
 	const struct owner *other;
 	struct tally_row **rows;
 	size_t count, room;
@@ -28,11 +33,11 @@ struct tally {
 	uint64_t marks[TALLY_MARKS];
 };
 
-struct tally *tally_create(size_t most_rows, const struct owner *other)
+struct tally *tally_create(struct series *series, const struct owner *other)
 {
 	struct tally *tally = memory_zeroed(1, sizeof(*tally));
 
-	tally->most_rows = most_rows ? most_rows : ROWS_DEFAULT;
+	tally->series = series;
 	tally->other = other;
 	tally->index_size = 64;
 	tally->index = memory_zeroed(tally->index_size, sizeof(*tally->index));
@@ -109,18 +114,51 @@ static struct tally_row *new_row(struct tally *tally, const struct tally_row *ke
 	return row;
 }
 
-/* The row for everything of that runtime that came too late. */
-static struct tally_row *other(struct tally *tally, const char *runtime)
+/*
+ * The series that a row is part of: a count of user or kernel samples, one of its library or runtime, and time. What tells the points
+ * of these metrics apart is in export/metrics_owners.c.
+ */
+static size_t series_of(const struct tally_row *row, uint64_t *keys)
 {
-	const struct class class = { .runtime = runtime, .area = intern("other") };
+	const struct class *class = &row->class;
+	bool kernel = class->runtime == intern("kernel"), user = class->runtime && !kernel, native = class->runtime == intern("native");
+	uint64_t owner = (uintptr_t)row->owner, syscall = kernel || class->cause ? (uintptr_t)row->syscall_name : 0;
+	uint64_t kernel_class = hash_words(hash_words((uintptr_t)class->kernel_area, (uintptr_t)class->kernel_proto),
+					   hash_words((uintptr_t)class->kernel_io, syscall));
+	uint64_t whole = hash_words(hash_words((uintptr_t)class->area, (uintptr_t)class->caller), kernel_class);
+	enum { KERNEL_COUNT = 1, USER_COUNT, RUNTIME_COUNT, WAIT_TIME, TIME };
+	size_t count = 0;
+
+	if (class->cause) {
+		keys[count++] = hash_words(hash_words(owner, WAIT_TIME), hash_words(whole, (uintptr_t)class->cause));
+		return count;
+	}
+	if (kernel)
+		keys[count++] = hash_words(hash_words(owner, KERNEL_COUNT), kernel_class);
+	if (user) {
+		keys[count++] = hash_words(owner, USER_COUNT);
+		keys[count++] = hash_words(hash_words(owner, RUNTIME_COUNT),
+					   hash_words((uintptr_t)class->runtime, native ? (uintptr_t)class->shlib_name : 0));
+	}
+	keys[count++] = hash_words(hash_words(owner, TIME + kernel + 2 * user), whole);
+	return count;
+}
+
+/* The row for everything of that runtime that came too late. */
+static struct tally_row *other(struct tally *tally, const char *runtime, const char *cause)
+{
+	const char *name = intern("other");
+	const struct class class = { .runtime = runtime, .area = name, .cause = cause ? name : NULL };
 	const struct tally_row key = { .owner = tally->other, .class = class, .is_other = true };
+	uint64_t series[SERIES_OF_A_ROW];
 
 	for (size_t i = 0; i < tally->other_count; i++) {
-		if (tally->others[i]->class.runtime == runtime)
+		if (tally->others[i]->class.runtime == runtime && tally->others[i]->class.cause == class.cause)
 			return tally->others[i];
 	}
 	if (tally->other_count == RUNTIMES_MOST)
 		return tally->others[RUNTIMES_MOST - 1];
+	series_hold(tally->series, series, series_of(&key, series), SERIES_ALWAYS);
 	tally->others[tally->other_count] = new_row(tally, &key);
 	return tally->others[tally->other_count++];
 }
@@ -128,10 +166,13 @@ static struct tally_row *other(struct tally *tally, const char *runtime)
 static struct tally_row *row_for(struct tally *tally, const struct tally_row *key)
 {
 	struct tally_row *row = *find(tally->index, tally->index_size, key);
+	uint64_t series[SERIES_OF_A_ROW];
 
 	if (row)
 		return row;
-	if (tally->count - tally->other_count >= tally->most_rows)
+	/* Rows that are all of the same series take memory too. */
+	if (tally->count - tally->other_count >= series_most(tally->series) ||
+	    !series_hold(tally->series, series, series_of(key, series), SERIES_SPARE))
 		return NULL;
 	if (tally->count + 1 > tally->index_size / 2)
 		grow(tally);
@@ -145,7 +186,7 @@ struct tally_row *tally_row(struct tally *tally, const struct owner *owner, cons
 	const struct tally_row key = { .owner = owner, .class = *class, .syscall_name = syscall_name };
 	struct tally_row *row = row_for(tally, &key);
 
-	return row ? row : other(tally, class->runtime);
+	return row ? row : other(tally, class->runtime, class->cause);
 }
 
 void tally_add(struct tally *tally, struct tally_row *row, uint64_t samples, uint64_t weight)
@@ -164,7 +205,7 @@ struct tally_row **tally_rows(const struct tally *tally, size_t *count)
 
 bool tally_has_many(const struct tally *tally)
 {
-	return tally->count - tally->other_count > tally->most_rows / 2;
+	return series_are_many(tally->series) || tally->count - tally->other_count > series_most(tally->series) / 2;
 }
 
 static bool can_go(const struct tally_row *row)
@@ -175,6 +216,7 @@ static bool can_go(const struct tally_row *row)
 
 void tally_forget(struct tally *tally)
 {
+	uint64_t series[SERIES_OF_A_ROW];
 	size_t kept = 0;
 
 	memset(tally->index, 0, tally->index_size * sizeof(*tally->index));
@@ -182,6 +224,7 @@ void tally_forget(struct tally *tally)
 		struct tally_row *row = tally->rows[i];
 
 		if (can_go(row)) {
+			series_release(tally->series, series, series_of(row, series));
 			free(row);
 			continue;
 		}

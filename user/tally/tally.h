@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Counts and nanoseconds by owner, class and system call, in a bounded number of rows. */
+/*
+ * Counts and nanoseconds by owner, class and system call, in rows of a bounded number of series (series.h), and so in a bounded number
+ * of rows.
+ */
 #ifndef KTALLY_TALLY_H
 #define KTALLY_TALLY_H
 
@@ -23,11 +26,15 @@ struct tally_row {
 
 struct tally;
 
-/* most_rows: 0: 10 000; other: who owns what comes past them */
-struct tally *tally_create(size_t most_rows, const struct owner *other);
+/* series: those that there may be, which other tallies may share; NULL: any number. other: who owns what comes past them */
+struct series;
+struct tally *tally_create(struct series *series, const struct owner *other);
 void tally_destroy(struct tally *tally);
 
-/* The row that samples of these go to: the same one, once there is one. With the cap reached, a row of "other". */
+/*
+ * The row that samples of these go to: the same one, once there is one. With the cap reached, a row of "other", and of the cause "other" if
+ * the class has one.
+ */
 struct tally_row *tally_row(struct tally *tally, const struct owner *owner, const struct class *class, const char *syscall_name);
 void tally_add(struct tally *tally, struct tally_row *row, uint64_t samples, uint64_t weight);
 

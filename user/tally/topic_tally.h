@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Nanoseconds by owner, set of topics and cause, in a bounded number of rows. What time each topic has is added up from the
- * rows when somebody asks, so that counting costs one addition however many topics a stack has.
+ * Nanoseconds by owner, set of topics and cause, in a bounded number of rows, of a bounded number of series (series.h). What time each topic
+ * has is added up from the rows when somebody asks, so that counting costs one addition however many topics a stack has.
  */
 #ifndef KTALLY_TOPIC_TALLY_H
 #define KTALLY_TOPIC_TALLY_H
@@ -11,7 +11,9 @@
 #include <stdint.h>
 
 struct owner;
+struct series;
 struct topic_set;
+struct topics;
 
 struct topic_row {
 	const struct owner *owner;	/* as in struct tally_row */
@@ -24,16 +26,18 @@ struct topic_row {
 
 struct topic_tally;
 
-/* most_rows: 0: 20 000; other: who owns what comes past them */
-struct topic_tally *topic_tally_create(size_t most_rows, const struct owner *other);
+/*
+ * series: those that there may be, which other tallies may share; NULL: any number. topics: which the sets are of. other: who owns what
+ * comes past them.
+ */
+struct topic_tally *topic_tally_create(struct series *series, const struct topics *topics, const struct owner *other);
 void topic_tally_destroy(struct topic_tally *tally);
 
 /*
- * The row for these: the same one, once there is one, until it is forgotten. With no room for more, one of the owner "other"; when
- * there are as many again of these, all else goes to one row, of set `other` and no cause.
+ * The row for these: the same one, once there is one, until it is forgotten. With seven eighths of the series taken by owners, one of the
+ * owner "other"; when these have the rest, all goes to one row, of the set topics_other(), and of the cause "other" if it is a wait.
  */
-struct topic_row *topic_tally_row(struct topic_tally *tally, const struct owner *owner, const struct topic_set *set, const char *cause,
-				  const struct topic_set *other);
+struct topic_row *topic_tally_row(struct topic_tally *tally, const struct owner *owner, const struct topic_set *set, const char *cause);
 
 struct topic_row **topic_tally_rows(const struct topic_tally *tally, size_t *count);
 
