@@ -48,21 +48,14 @@ const struct profile_source *profile_source(const struct profile *profile, uint3
 	return source == KTALLY_SOURCE_OFFCPU ? &profile->offcpu : &profile->oncpu;
 }
 
-static void free_values(struct map *map)
-{
-	for (struct map_slot *slot = map_next(map, NULL); slot; slot = map_next(map, slot))
-		free(slot->value);
-	map_free(map);
-}
-
 void profile_destroy(struct profile *profile)
 {
 	if (!profile)
 		return;
-	free_values(&profile->oncpu.cells);
-	free_values(&profile->offcpu.cells);
+	map_free_values(&profile->oncpu.cells);
+	map_free_values(&profile->offcpu.cells);
 	waits_free(state_of(profile));
-	free_values(&profile->stacks);
+	map_free_values(&profile->stacks);
 	spaces_free(state_of(profile));
 	tasks_free(state_of(profile));
 	cgroups_destroy(profile->cgroups);
