@@ -56,8 +56,8 @@ static int write_sample_capture(const char *to)
 							    .status = KTALLY_FILE_DELETED, .content_bytes = strlen(program) },
 			   "/bin/y", packed, packed_bytes);
 	free(packed);
-	capture_write_file(writer, &(struct capture_file) { .identity.file = 10, .error = -ESTALE }, "", NULL, 0);
 	capture_write_record(writer, (struct ktally_sample[]) { sample_of(3) }, sizeof(struct ktally_sample));
+	capture_write_file(writer, &(struct capture_file) { .identity.file = 10, .error = -ESTALE }, "", NULL, 0);
 	return capture_close(writer);
 }
 
@@ -124,7 +124,7 @@ static int read_all(const char *from, struct buffer *told)
 	return status;
 }
 
-static const char whole[] = "H1K1R1R2M77,1234,/bin/x,32M78,1235,,0F9,/bin/y,ab,1,0,1F10,,,0,-116,-1R3";
+static const char whole[] = "H1K1R1R2M77,1234,/bin/x,32M78,1235,,0F9,/bin/y,ab,1,0,1R3F10,,,0,-116,-1";
 
 static void round_trip(void)
 {
@@ -283,6 +283,57 @@ static int read_names(const void *compressed, size_t bytes)
 	status = read_chunk(CAPTURE_KALLSYMS, 0, bytes, content.data, content.bytes);
 	buffer_free(&content);
 	return status;
+}
+
+/* A FILE whose header is this, with a path and a program of `bytes` bytes, packed; cut: bytes that are missing at the end. */
+static int read_file_chunk(struct capture_file file, const char *name, const void *content, size_t bytes, size_t cut)
+{
+	struct buffer chunk = { 0 };
+	size_t packed_bytes = 0;
+	void *packed = NULL;
+	int status;
+
+	file.path_bytes = (uint32_t)strlen(name);
+	if (bytes)
+		capture_pack(content, bytes, &packed, &packed_bytes);
+	buffer_append(&chunk, &file, sizeof(file));
+	buffer_string(&chunk, name);
+	if (packed)
+		buffer_append(&chunk, packed, packed_bytes);
+	chunk.bytes -= cut;
+	packed_bytes = chunk.bytes;
+	buffer_append(&chunk, "\0\0\0\0\0\0\0", -chunk.bytes % 8);
+	status = read_chunk(CAPTURE_FILE, 0, packed_bytes, chunk.data, chunk.bytes);
+	buffer_free(&chunk);
+	free(packed);
+	return status;
+}
+
+static void file_lies(void)
+{
+	const size_t length = strlen(program), too_many = (size_t)CAPTURE_CONTENT_MOST + 1;
+	struct capture_file file = { .identity.file = 9, .content_bytes = length };
+	void *zeros = calloc(1, too_many);
+
+	check_number(read_file_chunk(file, "/bin/y", program, length, 0), 1000 + (int)length, "an honest file");
+	check_number(read_file_chunk(file, "/bin/y", program, length - 1, 0), -EBADMSG, "one shorter than told");
+	check_number(read_file_chunk(file, "/bin/y", program, length, 4), -EBADMSG, "one that is cut");
+	check_number(read_file_chunk(file, "/bin/y", NULL, 0, 0), -EBADMSG, "one that is not there");
+	check_number(read_file_chunk(file, "", NULL, 0, 8), -EBADMSG, "one without all of its header");
+	check_number(read_file_chunk(file, "", NULL, 0, sizeof(file) - 8), -EBADMSG, "or nearly all of it");
+	file.content_bytes = 0;
+	check_number(read_file_chunk(file, "/bin/y", NULL, 0, 0), 1000, "one that nobody kept");
+	check_number(read_file_chunk(file, "/bin/y", program, length, 0), -EBADMSG, "one that was kept, it is told, by nobody");
+	file.build_id_bytes = CAPTURE_BUILD_ID_BYTES;
+	check_number(read_file_chunk(file, "/bin/y", NULL, 0, 0), 1000, "a long build id");
+	file.build_id_bytes++;
+	check_number(read_file_chunk(file, "/bin/y", NULL, 0, 0), -EBADMSG, "a longer one than there is room for");
+	file = (struct capture_file){ .content_bytes = 0 };
+	check_number(read_file_chunk(file, "/bin/y", NULL, 0, 0), -EBADMSG, "a file without a number");
+	file = (struct capture_file){ .identity.file = 9, .content_bytes = too_many };
+	check_number(read_file_chunk(file, "/bin/y", zeros, too_many, 0), -EBADMSG, "one larger than any that is kept");
+	check_number(read_chunk(CAPTURE_FILE, 0, CAPTURE_FILE_MOST + 1, program, sizeof(program)), -EBADMSG, "or that claims to be");
+	free(zeros);
 }
 
 static void compressed_lies(void)
@@ -462,6 +513,10 @@ static void refusals(void)
 	check_number(capture_write(writer, CAPTURE_HOST, text, most + 1), -EFBIG,
 		     "what could not be read back is not written");
 	check_number(capture_write_mappings(writer, 1, 1, path_too_long, "", 0), -ENAMETOOLONG, "nor too long a path");
+	check_number(capture_write_file(writer, &(struct capture_file) { .identity.file = 1 }, path_too_long, NULL, 0), -ENAMETOOLONG,
+		     "of a file either");
+	check_number(capture_write_file(writer, &(struct capture_file) { .identity.file = 1, .content_bytes = CAPTURE_CONTENT_MOST + 1 }, "/a",
+					text, 1), -EFBIG, "nor too large a file");
 	check_number(capture_write_record(writer, text, 12), -EINVAL, "nor half words as a record");
 	check_number(capture_write(writer, CAPTURE_RECORDS, text, 12), -EINVAL, "nor as records");
 	check_number(capture_write(writer, CAPTURE_HOST, text, most), 0, "which leaves the capture usable");
@@ -489,6 +544,7 @@ int main(void)
 	cut_everywhere();
 	lies();
 	compressed_lies();
+	file_lies();
 	flipped();
 	refusals();
 	full();
