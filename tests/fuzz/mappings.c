@@ -10,7 +10,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 {
 	struct map objects = { 0 };
-	struct mappings *mappings = mappings_parse(&objects, 1, NULL, (const char *)data, bytes);
+	struct mappings *mappings = mappings_parse(&objects, NULL, 1, NULL, (const char *)data, bytes);
 
 	for (size_t i = 0; i < mappings->count; i++) {
 		const struct mapping *mapping = &mappings->list[i];

@@ -105,6 +105,8 @@ static void environments(void)
 		{ TEXT("OTEL_RESOURCE_ATTRIBUTES=service.names=a,service.nam=b\0"), "" },
 		{ TEXT("OTEL_RESOURCE_ATTRIBUTES=service.name=good,service.version=%zz\0"), "" },
 		{ TEXT("OTEL_RESOURCE_ATTRIBUTES=service.name=good,service.version=%4\0"), "" },
+		{ "OTEL_RESOURCE_ATTRIBUTES=service.name=%41", 40, "" },	/* the last digit is somebody else's */
+		{ TEXT("OTEL_SERVICE_NAME=\0OTEL_RESOURCE_ATTRIBUTES=service.name=cart\0"), "service.name=cart\n" },
 		{ TEXT("OTEL_RESOURCE_ATTRIBUTES=service.name=good,nonsense\0"), "" },
 		{ TEXT("OTEL_RESOURCE_ATTRIBUTES=service.name=good,,team=x,\0"), "service.name=good\n" },
 		{ TEXT("OTEL_RESOURCE_ATTRIBUTES=\0"), "" },
@@ -169,6 +171,9 @@ static void proc_text(void)
 	check_string(path, "/system.slice/docker.service", "of several hierarchies");
 	check_owner(&draft, "systemd.unit.name=docker.service\ncontainer.id=" ID "\n", "each says something");
 	draft = (struct owner_draft){ 0 };
+	cgroup_read_text("0::/a.service\n1:name=systemd:/b.service\n", &draft, path, sizeof(path));
+	check_string(path, "/a.service", "whatever their order");
+	draft = (struct owner_draft){ 0 };
 	cgroup_read_text("nonsense\n0:\n::\n5:cpu:\n0::relative\n", &draft, path, sizeof(path));
 	check_string(path, "", "nonsense says nothing");
 	check_owner(&draft, "", "of anybody");
@@ -195,7 +200,8 @@ static void pods(void)
 	rmdir(directory);
 	check_number(pod_find_names(directory, ID, &draft), -ENOENT, "nor in no directory");
 	check(!pod_read_name("a_b-" ID ".log", ID, &draft) && !pod_read_name(ID ".log", ID, &draft) &&
-	      !pod_read_name("a_b_c-" ID ".log.1", ID, &draft) && !pod_read_name("-" ID ".log", ID, &draft), "nor in other names");
+	      !pod_read_name("a_b_c-" ID ".log.1", ID, &draft) && !pod_read_name("a_b_c-" ID ".txt", ID, &draft) &&
+	      !pod_read_name("a_b_c_" ID ".log", ID, &draft) && !pod_read_name("-" ID ".log", ID, &draft), "nor in other names");
 }
 
 static const struct owner *get(struct owners *owners, const char *lines)
@@ -206,17 +212,31 @@ static const struct owner *get(struct owners *owners, const char *lines)
 	return owners_get(owners, &draft.owner);
 }
 
+static void added(void)
+{
+	static const char first[] = "service.name=shop\nk8s.pod.name=shop-1\n", more[] = "k8s.pod.name=told\nk8s.pod.uid=u\n";
+	struct owner_draft draft = { 0 }, other = { 0 };
+
+	owner_read(first, strlen(first), &draft);
+	owner_read(more, strlen(more), &other);
+	owner_add(&draft.owner, &other.owner);
+	check_owner(&draft, "service.name=shop\nk8s.pod.name=shop-1\nk8s.pod.uid=u\n", "what was said first stays");
+	owner_add(&draft.owner, NULL);
+}
+
 static void levels(void)
 {
-	static const char one[] = "service.name=shop\nk8s.pod.name=shop-1\ncontainer.id=1\nprocess.executable.name=python3\n";
-	static const char two[] = "service.name=shop\nk8s.pod.name=shop-2\ncontainer.id=2\nprocess.executable.name=python3\n";
-	static const char three[] = "service.name=shop\nk8s.pod.name=shop-2\ncontainer.id=2\nprocess.executable.name=sh\n";
+	static const char one[] =
+		"service.name=shop\nk8s.pod.name=shop-1\nk8s.pod.uid=u1\ncontainer.id=1\nprocess.executable.name=python3\n";
+	static const char two[] =
+		"service.name=shop\nk8s.pod.name=shop-2\nk8s.pod.uid=u2\ncontainer.id=2\nprocess.executable.name=python3\n";
+	static const char three[] = "service.name=shop\nk8s.pod.name=shop-2\nk8s.pod.uid=u2\ncontainer.id=2\nprocess.executable.name=sh\n";
 	static const struct {
 		const char *name, *lines;
 		int distinct;
 	} cases[] = {
 		{ "process", one, 3 },
-		{ "container", "service.name=shop\nk8s.pod.name=shop-1\ncontainer.id=1\n", 2 },
+		{ "container", "service.name=shop\nk8s.pod.name=shop-1\nk8s.pod.uid=u1\ncontainer.id=1\n", 2 },
 		{ "service", "service.name=shop\n", 1 },
 		{ "host", "", 1 },
 	};
@@ -268,9 +288,93 @@ static void bounded(void)
 	owners_destroy(owners);
 }
 
+/* Readings, and what there is to compare after each: a cgroup that is made anew begins at nothing, and some readings fail. */
+static void accounts(void)
+{
+	static const struct {
+		uint64_t charge, sampled, charged_after, sampled_after;
+		bool failed;
+	} readings[] = {
+		{ 1000, 50, 0, 0, false },
+		{ 1100, 140, 100, 90, false },
+		{ 0, 150, 100, 90, true },
+		{ 1300, 200, 100, 90, false },
+		{ 1400, 290, 200, 180, false },
+		{ 40, 300, 200, 180, false },
+		{ 50, 311, 210, 191, false },
+		{ 60, 5, 210, 191, false },
+		{ 70, 15, 220, 201, false },
+	};
+	struct account account = { .charged = 0 };
+
+	for (size_t i = 0; i < sizeof(readings) / sizeof(readings[0]); i++) {
+		account.charge = readings[i].charge;
+		account.is_charged = !readings[i].failed;
+		account_compare(&account, readings[i].sampled);
+		check(account.charged == readings[i].charged_after && account.sampled == readings[i].sampled_after, "reading %zu", i);
+	}
+}
+
+static void bounded_cgroups(void)
+{
+	struct cgroups *cgroups = cgroups_create(false);
+	struct cgroup *cgroup;
+	uint64_t id = 0;
+
+	while (id < 100000 && cgroups_get(cgroups, id + 1, 0, 0))
+		id++;
+	check_number(id, 16384, "so many cgroups are known");
+	cgroup = cgroups_get(cgroups, 7, 0, 0);
+	check(cgroup, "and still are");
+	if (cgroup) {
+		cgroup->told = true;
+		cgroup_set(cgroup, "/a", NULL);
+		check(!cgroup->told, "what is new of one is to be told");
+	}
+	cgroups_forget(cgroups);
+	cgroups_get(cgroups, 7, 0, 0);
+	cgroups_forget(cgroups);
+	check_number(cgroups_all(cgroups)->used, 1, "until they are not used");
+	check(cgroups_get(cgroups, id + 1, 0, 0), "then there is room for others");
+	cgroups_destroy(cgroups);
+}
+
 static char *mount_of_cgroups(struct cgroups *cgroups)
 {
 	return (char *)(uintptr_t)cgroups_mount(cgroups);
+}
+
+/* Whoever may not ask for the path of an id believes that of a process, if its id is the one that is asked for. */
+static void look_as_nobody(void)
+{
+	struct cgroups *cgroups = cgroups_create(true);
+	struct owner_draft draft = { 0 };
+	char path[4096], directory[8192];
+	struct cgroup *mine, *other;
+	struct stat status;
+
+	if (!cgroups_mount(cgroups) || cgroup_read_process((uint32_t)getpid(), &draft, path, sizeof(path)) || !*path)
+		_exit(2);
+	snprintf(directory, sizeof(directory), "%s%s", cgroups_mount(cgroups), path);
+	if (stat(directory, &status) || (!getuid() && setresuid(65534, 65534, 65534)))
+		_exit(2);
+	mine = cgroups_get(cgroups, status.st_ino, (uint32_t)getpid(), 1000000000);
+	other = cgroups_get(cgroups, status.st_ino + 1000000, (uint32_t)getpid(), 1000000000);
+	_exit(!mine->path || strcmp(mine->path, path) || other->path);
+}
+
+static void of_process(void)
+{
+	int status = -1;
+	pid_t child = fork();
+
+	if (!child)
+		look_as_nobody();
+	waitpid(child, &status, 0);
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 2)
+		check_skip("no cgroup v2", "the cgroup of a process");
+	else
+		check_number(status, 0, "without rights the cgroup of a process is known, and no other");
 }
 
 /* The real thing, where we may: a cgroup of the name that a container would have. */
@@ -296,6 +400,8 @@ static void live_cgroups(void)
 	rmdir(directory);
 	cgroup = cgroups_get(cgroups, status.st_ino + 1000000, (uint32_t)getpid(), 1000000000);
 	check(cgroup && !cgroup->path, "one that is not there has no path, and is not that of a process in another");
+	cgroup = cgroups_get(cgroups, status.st_ino + 1000000, (uint32_t)getpid(), 1000000001);
+	check(cgroup && cgroup->attempts == 1, "and is not looked for again at once");
 	cgroups_forget(cgroups);
 	check_number(cgroups_all(cgroups)->used, 2, "what was used stays");
 	cgroups_forget(cgroups);
@@ -310,8 +416,12 @@ int main(void)
 	own_environment();
 	proc_text();
 	pods();
+	added();
 	levels();
 	bounded();
+	accounts();
+	bounded_cgroups();
 	live_cgroups();
+	of_process();
 	return check_end();
 }

@@ -33,7 +33,7 @@ static void add(struct profile *profile, const char *process, struct class class
 struct batches {
 	struct buffer all;
 	unsigned int batches;
-	size_t documents, longest;
+	size_t documents, longest, most_bytes;
 };
 
 static void take_batch(void *context, const struct buffer *batch, size_t documents)
@@ -44,6 +44,7 @@ static void take_batch(void *context, const struct buffer *batch, size_t documen
 	batches->batches++;
 	batches->documents += documents;
 	batches->longest = documents > batches->longest ? documents : batches->longest;
+	batches->most_bytes = batch->bytes > batches->most_bytes ? batch->bytes : batches->most_bytes;
 }
 
 static struct batches write_all(struct profile *profile, uint64_t start, uint64_t end)
@@ -126,6 +127,46 @@ static void documents(void)
 	      batches.longest);
 	check_number(count_of(batches.all.data, "{\"create\":"), batches.documents, "all of them");
 	buffer_free(&batches.all);
+	fake_free(profile);
+}
+
+/* Long names make long documents. */
+static void long_names(void)
+{
+	struct profile *profile = fake_profile();
+	struct batches batches;
+	char name[250];
+
+	memset(name, 'x', sizeof(name));
+	for (unsigned int i = 0; i < 900; i++) {
+		snprintf(name + 200, sizeof(name) - 200, "%u", i);
+		add(profile, name, class_of("kernel", name, name, NULL), name, 1, 1000);
+	}
+	batches = write_all(profile, 1, 2);
+	check(batches.batches > 2 && batches.most_bytes <= ELASTICSEARCH_BYTES_MOST + 4096, "%u batches of at most %zu bytes", batches.batches,
+	      batches.most_bytes);
+	check(batches.most_bytes >= ELASTICSEARCH_BYTES_MOST, "which are full");
+	buffer_free(&batches.all);
+	fake_free(profile);
+}
+
+/* A field cannot be a text and have others below it, as ktally.cgroup.accounted is. */
+static void fields(void)
+{
+	struct profile *profile = fake_profile();
+	struct batches batches;
+	struct cgroup *cgroup;
+
+	profile->cgroups = cgroups_create(false);
+	cgroup = cgroups_get(profile->cgroups, 5, 0, 0);
+	cgroup_set(cgroup, "/a.slice", NULL);
+	account_add(&cgroup->account, 2000000000, 1500000000);
+	batches = write_all(profile, 1, 2);
+	check(strstr(batches.all.data, ",\"ktally.cgroup.path\":\"/a.slice\",\"ktally.cgroup.accounted\":2,\"ktally.cgroup.difference\":-0.5,"),
+	      "a cgroup's path is beside its values");
+	check(!strstr(batches.all.data, "\"ktally.cgroup\""), "not above them");
+	buffer_free(&batches.all);
+	cgroups_destroy(profile->cgroups);
 	fake_free(profile);
 }
 
@@ -294,12 +335,18 @@ static void sending(void)
 static void options(void)
 {
 	struct sender_options options = { .timeout_ms = 0 };
+	char name[102];
 	static const char *const good[] = { "default", "prod", "a_b.c1" }, *const bad[] = { "", "Prod", "a-b", "a/b", "a b", "*", "\xc3\xa4" };
 
 	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
 		check(elasticsearch_namespace_is_good(good[i]), "a namespace: %s", good[i]);
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		check(!elasticsearch_namespace_is_good(bad[i]), "none: \"%s\"", bad[i]);
+	memset(name, 'n', sizeof(name));
+	name[101] = '\0';
+	check(!elasticsearch_namespace_is_good(name), "none of 101 characters");
+	name[100] = '\0';
+	check(elasticsearch_namespace_is_good(name), "one of 100");
 	unsetenv("KTALLY_ELASTICSEARCH_COMPRESSION");
 	setenv("KTALLY_ELASTICSEARCH_API_KEY", "ab,c%=", 1);
 	setenv("KTALLY_ELASTICSEARCH_HEADERS", "X-A=b", 1);
@@ -349,6 +396,8 @@ int main(void)
 	int pid;
 
 	documents();
+	long_names();
+	fields();
 	answers();
 	rest();
 	options();

@@ -23,6 +23,35 @@ static struct stack *ending(struct profile *profile, const char *frames, uint8_t
 	return stack;
 }
 
+/* As much time each: by name, then by end. */
+static void in_order(void)
+{
+	struct profile *profile = fake_profile();
+	struct task *task = fake_task(profile, 7, 7, "node", "node");
+	char *text, *at;
+	bool ordered = true;
+
+	for (unsigned int i = 0; i < 8; i++) {
+		char frames[32];
+
+		snprintf(frames, sizeof(frames), "u:f@/usr/lib/lib%c.so", 'a' + i * 5 % 8);
+		fake_cell(profile, task, ending(profile, frames, KTALLY_END_TRUNCATED), 1, 1000);
+		fake_cell(profile, task, ending(profile, frames, KTALLY_END_BROKEN), 1, 1000);
+	}
+	at = text = report(profile, KTALLY_SOURCE_ONCPU, 99);
+	for (unsigned int i = 0; i < 16 && ordered; i++) {
+		char line[32];
+
+		snprintf(line, sizeof(line), "/usr/lib/lib%c.so\n", 'a' + i / 2);
+		at = strstr(at, line);
+		ordered = at && !strncmp(strstr(at, "ends ") + 5, i % 2 ? "no sensible" : "deeper", 6);
+		at = at ? at + 1 : at;
+	}
+	check(ordered, "those with as much time are in order");
+	free(text);
+	fake_free(profile);
+}
+
 int main(void)
 {
 	static const char expected[] =
@@ -62,5 +91,6 @@ int main(void)
 	check(strstr(text, "Of 4.00 s") && strstr(text, "/usr/lib/libbar.so\n") && strstr(text, "coroutine"), "what waited");
 	free(text);
 	fake_free(profile);
+	in_order();
 	return check_end();
 }

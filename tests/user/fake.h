@@ -58,19 +58,12 @@ static inline struct profile *fake_profile(void)
 	return profile;
 }
 
-static inline void fake_free_values(struct map *map)
-{
-	for (struct map_slot *slot = map_next(map, NULL); slot; slot = map_next(map, slot))
-		free(slot->value);
-	map_free(map);
-}
-
 static inline void fake_free(struct profile *profile)
 {
-	fake_free_values(&profile->oncpu.cells);
-	fake_free_values(&profile->offcpu.cells);
-	fake_free_values(&profile->stacks);
-	fake_free_values(&profile->tasks);
+	map_free_values(&profile->oncpu.cells);
+	map_free_values(&profile->offcpu.cells);
+	map_free_values(&profile->stacks);
+	map_free_values(&profile->tasks);
 	tally_destroy(profile->oncpu.tally);
 	tally_destroy(profile->offcpu.tally);
 	symbols_destroy(profile->symbols);

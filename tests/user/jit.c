@@ -134,6 +134,10 @@ static void jitdump(void)
 	put_move(&dump, 0x7f0000002000, 0x7f0000004000, 0x20, 99);
 	read_dump(&jit, &dump, 20);
 	check(!jit.useless && !jit.codes.count, "half a header");
+	dump.data[8] = 48;
+	read_dump(&jit, &dump, 40);
+	check(!jit.useless && !jit.read_until, "or most of a longer one, is one that is being written");
+	dump.data[8] = 40;
 	read_dump(&jit, &dump, half);
 	check_string(find(&jit.codes, 0x7f000000203f), "compiled", "a function");
 	check_string(find(&jit.codes, 0x7f0000002040), NULL, "not one that is being written");

@@ -248,6 +248,36 @@ static void holding(void)
 	ktally_close(session);
 }
 
+static void batches(void)
+{
+	const struct ktally_record *records[4];
+	struct ktally_session *session;
+	uint64_t next = 0, wrong = 0;
+	unsigned int count;
+
+	plug_in();
+	session = start();
+	write_records(0, 6);
+	write_records(1, 1);
+	for (unsigned int i = 0; i < 3; i++) {
+		static const unsigned int counts[] = { 4, 2, 1 };
+
+		count = ktally_next_batch(session, records, 4);
+		check_number(count, counts[i], "a batch is of one ring");
+		for (unsigned int j = 0; j < count; j++)
+			wrong += records[j]->cpu != (i == 2) || ((const struct ktally_sample *)records[j])->time != (i == 2 ? 0 : next++);
+		ktally_wait(session, 0);
+		check_number(tail_of(0), (i ? i == 1 ? 4 : 6 : 0) * sizeof(struct ktally_sample), "all of it has its room until the next");
+	}
+	check_number(wrong, 0, "in order");
+	check(!ktally_next_batch(session, records, 4) && !ktally_wait(session, 0), "then there is nothing");
+	write_records(0, 3);
+	((struct ktally_record *)(device.areas[0] + 2 * KTALLY_PAGE_BYTES + 8 * sizeof(struct ktally_sample)))->size = 12;
+	check_number(ktally_next_batch(session, records, 4), 2, "what stands before a broken record is handed out");
+	check(!ktally_next_batch(session, records, 4) && ktally_wait(session, 0) == -EPROTO, "then that is told");
+	ktally_close(session);
+}
+
 static void new_cpus(void)
 {
 	struct ktally_session *session;
@@ -335,6 +365,7 @@ int main(void)
 	reading();
 	fairness();
 	holding();
+	batches();
 	new_cpus();
 	endings();
 	return check_end();

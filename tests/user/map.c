@@ -79,6 +79,29 @@ static void against_array(void)
 	check(!map.slots && !map.capacity, "a freed map is empty again");
 }
 
+static int last_first(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)b, *(char *const *)a);
+}
+
+static void sorted(void)
+{
+	static const char *const words[] = { "b", "d", "a", "c" };
+	struct map map = { 0 };
+	char **values = map_sorted(&map, last_first);
+
+	check(values, "an empty map has values that can be freed");
+	free(values);
+	for (unsigned int i = 0; i < 4; i++)
+		map_put(&map, i, strdup(words[i]));
+	free(map_remove(&map, 1));
+	values = map_sorted(&map, last_first);
+	check(!strcmp(values[0], "c") && !strcmp(values[1], "b") && !strcmp(values[2], "a"), "values in the order that was asked for");
+	free(values);
+	map_free_values(&map);
+	check(!map.slots && !map.used, "freed with their map");
+}
+
 static void hashes(void)
 {
 	static const char text[] = "the quick brown fox";
@@ -130,6 +153,7 @@ static void interning(void)
 int main(void)
 {
 	against_array();
+	sorted();
 	hashes();
 	interning();
 	return check_end();

@@ -71,8 +71,9 @@ static const char *object_at(const struct mappings *mappings, uint64_t address)
 static void spaces(void)
 {
 	struct map objects = { 0 };
-	struct mappings *one = mappings_parse(&objects, 1, "/usr/bin/prog (deleted)", text, strlen(text));
-	struct mappings *other = mappings_parse(&objects, 2, "", text, strlen(text));
+	struct names names = { .most_bytes = 1000 };
+	struct mappings *one = mappings_parse(&objects, &names, 1, "/usr/bin/prog (deleted)", text, strlen(text));
+	struct mappings *other = mappings_parse(&objects, &names, 2, "", text, strlen(text));
 	struct buffer many = { 0 };
 
 	check_string(one->executable, "/usr/bin/prog", "the executable's path, deleted or not");
@@ -100,9 +101,10 @@ static void spaces(void)
 
 	for (unsigned int i = 0; i < 70000; i++)
 		buffer_format(&many, "%x-%x r-xp 0 fe:00 %u /f%u\n", i * 4096, i * 4096 + 4096, i, i);
-	one = mappings_parse(&objects, 1, NULL, many.data, many.bytes);
+	one = mappings_parse(&objects, NULL, 1, NULL, many.data, many.bytes);
 	check(one->count == 16384, "there is a limit to the mappings of one address space");
 	mappings_free(one, &objects);
+	names_free(&names);
 	map_free(&objects);
 	buffer_free(&many);
 }

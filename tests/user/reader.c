@@ -139,7 +139,7 @@ static void with_writer(void)
 
 		error = ktally_reader_look(&reader);
 		passes++;
-		while (!error && (sample = (const void *)ktally_reader_next(&reader, &error))) {
+		for (; !error && (sample = (const void *)ktally_reader_next(&reader, &error)); ktally_reader_done(&reader)) {
 			wrong += sample->time != number || sample->weight != number * 3 ||
 				 sample->header.size != size_of(number);
 			held = sample;
@@ -180,11 +180,13 @@ static void release(void)
 	check(record && (const unsigned char *)record == data, "the first record");
 	ktally_reader_release(&reader);
 	check_number(consumer->tail, 0, "a record in hand is not given back, even by a release");
-	ktally_reader_next(&reader, &error);
+	ktally_reader_done(&reader);
+	check((const void *)ktally_reader_next(&reader, &error) == data + size_of(0), "the second one");
+	check((const void *)ktally_reader_next(&reader, &error) == data + size_of(0) + size_of(1), "the third one");
 	ktally_reader_release(&reader);
-	check_number(consumer->tail, size_of(0), "but the one before it");
+	check_number(consumer->tail, size_of(0), "two in hand are not either, but the one before them is");
 	fill(data + head % RING_BYTES, count);
-	while (ktally_reader_next(&reader, &error)) {
+	while (ktally_reader_done(&reader), ktally_reader_next(&reader, &error)) {
 		if (consumer->tail - tail_held > RING_BYTES / 8 + KTALLY_RECORD_BYTES_MAX)
 			error = -E2BIG;
 		tail_held = consumer->tail;

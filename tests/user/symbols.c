@@ -320,6 +320,25 @@ static void ceiling(void)
 	symbols_destroy(symbols);
 }
 
+/* Whoever may run programs may run one file by a million names. */
+static void executables(void)
+{
+	struct symbols *symbols = symbols_create(100000);
+	unsigned int known = 0;
+	char path[64];
+
+	for (unsigned int i = 0; i < 100000; i++) {
+		snprintf(path, sizeof(path), "/tmp/%u/program", i);
+		symbols_set_mappings(symbols, MM, 1, path, "", 0);
+		known += symbols_executable(symbols, MM) != NULL;
+	}
+	check(known > 100 && known < 100000 / strlen(path), "names of executables have a ceiling (%u)", known);
+	check(!symbols_executable(symbols, MM), "past it one has none");
+	symbols_set_mappings(symbols, MM, 1, "/tmp/7/program", "", 0);
+	check_string(symbols_executable(symbols, MM), "/tmp/7/program", "those from before are known still");
+	symbols_destroy(symbols);
+}
+
 /* A thousand processes that map the same files share their tables. */
 static void shared(void)
 {
@@ -392,6 +411,7 @@ int main(void)
 	files();
 	other_root();
 	ceiling();
+	executables();
 	shared();
 	runtime((const char *const[]){ "/usr/bin/python3.11", NULL }, "cpython");
 	runtime((const char *const[]){ "/usr/bin/perl", NULL }, "perl");

@@ -250,9 +250,7 @@ void owners_destroy(struct owners *owners)
 {
 	if (!owners)
 		return;
-	for (struct map_slot *slot = map_next(&owners->entries, NULL); slot; slot = map_next(&owners->entries, slot))
-		free(slot->value);
-	map_free(&owners->entries);
+	map_free_values(&owners->entries);
 	free(owners);
 }
 

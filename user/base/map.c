@@ -162,6 +162,13 @@ void map_free(struct map *map)
 	*map = (struct map){ 0 };
 }
 
+void map_free_values(struct map *map)
+{
+	for (struct map_slot *slot = map_next(map, NULL); slot; slot = map_next(map, slot))
+		free(slot->value);
+	map_free(map);
+}
+
 struct map_slot *map_next(const struct map *map, struct map_slot *previous)
 {
 	size_t i = previous ? (size_t)(previous - map->slots) + 1 : 0;
@@ -171,4 +178,15 @@ struct map_slot *map_next(const struct map *map, struct map_slot *previous)
 			return &map->slots[i];
 	}
 	return NULL;
+}
+
+void *map_sorted(const struct map *map, int (*compare)(const void *a, const void *b))
+{
+	void **values = memory_zeroed(map->used + 1, sizeof(*values));
+	size_t count = 0;
+
+	for (struct map_slot *slot = map_next(map, NULL); slot; slot = map_next(map, slot))
+		values[count++] = slot->value;
+	qsort(values, count, sizeof(*values), compare);
+	return values;
 }

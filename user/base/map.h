@@ -24,7 +24,11 @@ void *map_get(const struct map *map, uint64_t key);
 void *map_put(struct map *map, uint64_t key, void *value);	/* the value that was there before, or NULL */
 void *map_remove(struct map *map, uint64_t key);		/* the value that was there, or NULL */
 void map_free(struct map *map);					/* the slots, not the values */
+void map_free_values(struct map *map);				/* the slots, and free()s each value */
 struct map_slot *map_next(const struct map *map, struct map_slot *previous);	/* first with NULL; NULL at the end */
+
+/* All values, in the order of compare(), which is given the places of two, as by qsort(). To be freed. */
+void *map_sorted(const struct map *map, int (*compare)(const void *a, const void *b));
 
 uint64_t hash_bytes(const void *data, size_t bytes, uint64_t seed);
 uint64_t hash_words(uint64_t a, uint64_t b);

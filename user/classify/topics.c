@@ -290,13 +290,6 @@ static const struct topic_set *find_in_syscall(struct topics *topics, const stru
 	return end(topics);
 }
 
-static void forget_syscalls(struct topics *topics)
-{
-	for (struct map_slot *slot = map_next(&topics->in_syscalls, NULL); slot; slot = map_next(&topics->in_syscalls, slot))
-		free(slot->value);
-	map_free(&topics->in_syscalls);
-}
-
 const struct topic_set *topics_in_syscall(struct topics *topics, const struct topic_set *set, const char *syscall)
 {
 	uint64_t key = hash_words((uintptr_t)set, (uintptr_t)syscall);
@@ -309,7 +302,7 @@ const struct topic_set *topics_in_syscall(struct topics *topics, const struct to
 	if (known)
 		return known->result;
 	if (topics->in_syscalls.used >= IN_SYSCALLS_MOST)
-		forget_syscalls(topics);
+		map_free_values(&topics->in_syscalls);
 	known = memory_zeroed(1, sizeof(*known));
 	*known = (struct in_syscall){ .set = set, .syscall = syscall, .result = find_in_syscall(topics, set, syscall) };
 	map_put(&topics->in_syscalls, key, known);
@@ -343,13 +336,9 @@ void topics_destroy(struct topics *topics)
 {
 	if (!topics)
 		return;
-	for (struct map_slot *slot = map_next(&topics->areas, NULL); slot; slot = map_next(&topics->areas, slot))
-		free(slot->value);
-	for (struct map_slot *slot = map_next(&topics->sets, NULL); slot; slot = map_next(&topics->sets, slot))
-		free(slot->value);
-	forget_syscalls(topics);
-	map_free(&topics->areas);
-	map_free(&topics->sets);
+	map_free_values(&topics->in_syscalls);
+	map_free_values(&topics->areas);
+	map_free_values(&topics->sets);
 	free(topics->list);
 	free(topics->self);
 	free(topics->inclusive);

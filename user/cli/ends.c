@@ -117,28 +117,23 @@ int ends_write(FILE *file, const struct profile *profile, uint32_t sources, size
 	struct output output = { .file = file };
 	struct rows rows = { 0 };
 	struct row **sorted;
-	size_t count = 0;
+	size_t count;
 
 	if (sources & KTALLY_SOURCE_ONCPU)
 		add_cells(&rows, &profile->oncpu.cells);
 	if (sources & KTALLY_SOURCE_OFFCPU)
 		add_cells(&rows, &profile->offcpu.cells);
-	sorted = memory_zeroed(rows.all.used, sizeof(*sorted));
-	for (struct map_slot *slot = map_next(&rows.all, NULL); slot; slot = map_next(&rows.all, slot))
-		sorted[count++] = slot->value;
-	qsort(sorted, count, sizeof(*sorted), compare);
+	sorted = map_sorted(&rows.all, compare);
+	count = rows.all.used;
 	buffer_format(&output.buffer, "Of %.2f s in processes the user stack is whole for %.1f %%.\n", (double)rows.total / 1e9,
 		      table_percent(rows.whole, rows.total));
 	if (count && most)
 		buffer_format(&output.buffer, "\n%12s  %7s  %8s  STACKS END IN\n", "seconds", "share", "samples");
-	for (size_t i = 0; i < count; i++) {
-		if (i < most)
-			write_row(&output.buffer, sorted[i], rows.total);
-		free(sorted[i]);
-	}
+	for (size_t i = 0; i < count && i < most; i++)
+		write_row(&output.buffer, sorted[i], rows.total);
 	if (most < count)
 		buffer_format(&output.buffer, "and %zu more\n", count - most);
 	free(sorted);
-	map_free(&rows.all);
+	map_free_values(&rows.all);
 	return output_finish(&output);
 }

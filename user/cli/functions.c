@@ -88,7 +88,7 @@ int functions_write(FILE *file, const struct profile *profile, size_t most)
 	struct output output = { .file = file };
 	struct map functions = { 0 };
 	struct function **sorted;
-	size_t count = 0, number = 0;
+	size_t count, number = 0;
 	uint64_t total = 0;
 
 	for (struct map_slot *slot = map_next(&profile->oncpu.cells, NULL); slot; slot = map_next(&profile->oncpu.cells, slot)) {
@@ -97,19 +97,14 @@ int functions_write(FILE *file, const struct profile *profile, size_t most)
 		add(&functions, cell, ++number);
 		total += cell->weight;
 	}
-	sorted = memory_zeroed(functions.used, sizeof(*sorted));
-	for (struct map_slot *slot = map_next(&functions, NULL); slot; slot = map_next(&functions, slot))
-		sorted[count++] = slot->value;
-	qsort(sorted, count, sizeof(*sorted), compare);
+	sorted = map_sorted(&functions, compare);
+	count = functions.used;
 	if (count && most)
 		buffer_format(&output.buffer, "\n%12s  %7s  %10s  %7s  FUNCTIONS\n", "self seconds", "share",
 			      "inclusive", "share");
-	for (size_t i = 0; i < count; i++) {
-		if (i < most)
-			write_function(&output.buffer, sorted[i], total);
-		free(sorted[i]);
-	}
+	for (size_t i = 0; i < count && i < most; i++)
+		write_function(&output.buffer, sorted[i], total);
 	free(sorted);
-	map_free(&functions);
+	map_free_values(&functions);
 	return output_finish(&output);
 }

@@ -46,23 +46,11 @@ static int compare_total(const void *a, const void *b)
 	return left->shown < right->shown ? 1 : left->shown > right->shown ? -1 : strcmp(left->name, right->name);
 }
 
-static struct ranked **all_rows(const struct ranking *ranking)
-{
-	struct ranked **rows = memory_zeroed(ranking->rows.used + 1, sizeof(*rows));
-	struct map_slot *slot = NULL;
-	size_t count = 0;
-
-	while ((slot = map_next(&ranking->rows, slot)))
-		rows[count++] = slot->value;
-	return rows;
-}
-
 size_t ranking_top(const struct ranking *ranking, bool by_total, const struct ranked **result, size_t most)
 {
-	struct ranked **rows = all_rows(ranking);
+	struct ranked **rows = map_sorted(&ranking->rows, by_total ? compare_total : compare_shown);
 	size_t count = ranking->rows.used;
 
-	qsort(rows, count, sizeof(struct ranked *), by_total ? compare_total : compare_shown);
 	if (count > most)
 		count = most;
 	for (size_t i = 0; i < count; i++)
@@ -74,11 +62,10 @@ size_t ranking_top(const struct ranking *ranking, bool by_total, const struct ra
 /* All that is left is put into a map of its own, where searching past equal hashes works as before. */
 static void drop_least(struct ranking *ranking)
 {
-	struct ranked **rows = all_rows(ranking);
+	struct ranked **rows = map_sorted(&ranking->rows, compare_total);
 	size_t count = ranking->rows.used;
 	struct map kept = { 0 };
 
-	qsort(rows, count, sizeof(struct ranked *), compare_total);
 	for (size_t i = 0; i < count; i++) {
 		uint64_t key = hash_words((uintptr_t)rows[i]->name, (uintptr_t)rows[i]->place);
 
@@ -113,9 +100,5 @@ void ranking_advance(struct ranking *ranking)
 
 void ranking_free(struct ranking *ranking)
 {
-	struct map_slot *slot = NULL;
-
-	while ((slot = map_next(&ranking->rows, slot)))
-		free(slot->value);
-	map_free(&ranking->rows);
+	map_free_values(&ranking->rows);
 }

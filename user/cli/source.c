@@ -43,9 +43,7 @@ void source_destroy(struct source *source)
 {
 	if (!source)
 		return;
-	for (struct map_slot *slot = map_next(&source->places, NULL); slot; slot = map_next(&source->places, slot))
-		free(slot->value);
-	map_free(&source->places);
+	map_free_values(&source->places);
 	map_free(&source->without);
 	for (unsigned int i = 0; i < OPEN_MOST; i++)
 		dwarf_close(source->open[i].dwarf);

@@ -231,16 +231,14 @@ int unknown_write(FILE *file, const struct profile *profile, uint32_t sources, s
 	struct package_query *queries;
 	struct rows rows = { 0 };
 	struct row **sorted;
-	size_t count = 0;
+	size_t count;
 
 	if (sources & KTALLY_SOURCE_ONCPU)
 		add_cells(&rows, profile, &profile->oncpu.cells);
 	if (sources & KTALLY_SOURCE_OFFCPU)
 		add_cells(&rows, profile, &profile->offcpu.cells);
-	sorted = memory_zeroed(rows.all.used, sizeof(*sorted));
-	for (struct map_slot *slot = map_next(&rows.all, NULL); slot; slot = map_next(&rows.all, slot))
-		sorted[count++] = slot->value;
-	qsort(sorted, count, sizeof(*sorted), compare);
+	sorted = map_sorted(&rows.all, compare);
+	count = rows.all.used;
 	if (most > count)
 		most = count;
 	queries = memory_zeroed(most, sizeof(*queries));
@@ -250,15 +248,12 @@ int unknown_write(FILE *file, const struct profile *profile, uint32_t sources, s
 	if (most)
 		buffer_format(&output.buffer, "\n%12s  %7s  %10s  %7s  %8s  WITHOUT NAMES\n", "self seconds", "share",
 			      "inclusive", "share", "samples");
-	for (size_t i = 0; i < count; i++) {
-		if (i < most)
-			write_row(&output.buffer, sorted[i], rows.total);
-		free(sorted[i]);
-	}
+	for (size_t i = 0; i < count && i < most; i++)
+		write_row(&output.buffer, sorted[i], rows.total);
 	if (most < count)
 		buffer_format(&output.buffer, "and %zu more\n", count - most);
 	free(queries);
 	free(sorted);
-	map_free(&rows.all);
+	map_free_values(&rows.all);
 	return output_finish(&output);
 }

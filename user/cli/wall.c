@@ -106,24 +106,19 @@ int wall_write(FILE *file, const struct profile *profile, bool threads, size_t m
 	struct output output = { .file = file };
 	struct map rows = { 0 };
 	struct row **sorted;
-	size_t count = 0;
+	size_t count;
 
 	if (!profile->offcpu.cells.used)
 		return 0;
 	add_cells(&rows, &profile->oncpu.cells, threads);
 	add_cells(&rows, &profile->offcpu.cells, threads);
-	sorted = memory_zeroed(rows.used, sizeof(*sorted));
-	for (struct map_slot *slot = map_next(&rows, NULL); slot; slot = map_next(&rows, slot))
-		sorted[count++] = slot->value;
-	qsort(sorted, count, sizeof(*sorted), compare);
+	sorted = map_sorted(&rows, compare);
+	count = rows.used;
 	if (most)
 		write_titles(&output.buffer, threads);
-	for (size_t i = 0; i < count; i++) {
-		if (i < most)
-			write_row(&output.buffer, sorted[i], threads);
-		free(sorted[i]);
-	}
+	for (size_t i = 0; i < count && i < most; i++)
+		write_row(&output.buffer, sorted[i], threads);
 	free(sorted);
-	map_free(&rows);
+	map_free_values(&rows);
 	return output_finish(&output);
 }

@@ -88,9 +88,7 @@ void dictionary_init(struct dictionary *dictionary)
 
 void dictionary_free(struct dictionary *dictionary)
 {
-	for (struct map_slot *slot = map_next(&dictionary->frames, NULL); slot; slot = map_next(&dictionary->frames, slot))
-		free(slot->value);
-	map_free(&dictionary->frames);
+	map_free_values(&dictionary->frames);
 	for (enum dictionary_table table = DICTIONARY_MAPPING; table < DICTIONARY_TABLES; table++) {
 		map_free(&dictionary->tables[table].numbers);
 		free(dictionary->tables[table].entries);

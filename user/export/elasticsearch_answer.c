@@ -101,7 +101,7 @@ static enum fate fate_of(const struct item *item)
 {
 	if ((item->status >= 200 && item->status < 300) || item->status == 409)
 		return TAKEN;
-	return item->status <= 599 && sender_is_retryable((long)item->status) ? LATER : NEVER;
+	return sender_is_retryable((long)item->status) ? LATER : NEVER;
 }
 
 /* Whether it is an answer of Elasticsearch at all. */

@@ -340,13 +340,6 @@ static void write_head(struct writer *writer, const struct profile *profile, uin
 	mapping_id(writer, NULL, NULL);
 }
 
-static void free_values(struct map *map)
-{
-	for (struct map_slot *slot = map_next(map, NULL); slot; slot = map_next(map, slot))
-		free(slot->value);
-	map_free(map);
-}
-
 int export_pprof(FILE *file, const struct profile *profile, uint32_t sources, const struct export_host *host)
 {
 	struct writer writer = { .output.file = file, .profile = profile };
@@ -368,8 +361,8 @@ int export_pprof(FILE *file, const struct profile *profile, uint32_t sources, co
 	free(writer.categories.inclusive);
 	deflateEnd(&writer.gzip);
 	buffer_free(&writer.plain);
-	free_values(&writer.locations);
-	free_values(&writer.functions);
+	map_free_values(&writer.locations);
+	map_free_values(&writer.functions);
 	map_free(&writer.strings);
 	map_free(&writer.mappings);
 	return output_finish(&writer.output);

@@ -153,9 +153,7 @@ void tree_build(struct tree *tree, const struct profile *profile, uint32_t sourc
 
 void tree_free(struct tree *tree)
 {
-	for (struct map_slot *slot = map_next(&tree->labels, NULL); slot; slot = map_next(&tree->labels, slot))
-		free(slot->value);
-	map_free(&tree->labels);
+	map_free_values(&tree->labels);
 	map_free(&tree->children);
 	free(tree->nodes);
 	free(tree->selfs);

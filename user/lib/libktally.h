@@ -106,6 +106,17 @@ int ktally_wait(struct ktally_session *session, int milliseconds);
  */
 const struct ktally_record *ktally_next(struct ktally_session *session);
 
+/**
+ * ktally_next_batch() - the next records of one ring
+ * @records: where they go
+ * @most: how many there may be, at least 1
+ * Return: how many there are; 0 where ktally_next() returns NULL.
+ *
+ * As ktally_next() for each, but that all of them are valid, and their room taken, until the next call of either: for who can do better
+ * knowing what comes next.
+ */
+unsigned int ktally_next_batch(struct ktally_session *session, const struct ktally_record **records, unsigned int most);
+
 /** struct ktally_totals - sums over all rings, as the module counts them */
 struct ktally_totals {
 	__u64 samples;				/* taken, lost ones included */

@@ -48,19 +48,19 @@ int ktally_reader_look(struct ktally_reader *reader)
  */
 const struct ktally_record *ktally_reader_next(struct ktally_reader *reader, int *error)
 {
+	__u64 at = reader->tail + reader->in_hand;
 	const struct ktally_record *record;
 	int bytes;
 
-	ktally_reader_done(reader);
-	if (reader->tail == reader->end)
+	if (at == reader->end)
 		return NULL;
-	record = (const void *)(reader->data + (reader->tail & (reader->bytes - 1)));
-	bytes = ktally_check_record(record, reader->end - reader->tail);
+	record = (const void *)(reader->data + (at & (reader->bytes - 1)));
+	bytes = ktally_check_record(record, reader->end - at);
 	if (bytes <= 0) {
 		*error = -EPROTO;
 		return NULL;
 	}
-	reader->in_hand = (__u32)bytes;
+	reader->in_hand += (__u32)bytes;
 	return record;
 }
 

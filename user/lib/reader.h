@@ -20,8 +20,8 @@
  * @data: the records, mapped twice in a row
  * @bytes: how many there are of them, a power of two
  * @released: what @consumer says
- * @tail: everything below is consumed; a record that is in the caller's hands begins here
- * @in_hand: bytes of that record, 0: the caller has none
+ * @tail: everything below is consumed; what is in the caller's hands begins here
+ * @in_hand: bytes of these records, 0: the caller has none
  * @end: everything below belongs to this pass
  * @cpu: whose ring it is
  */
@@ -48,12 +48,13 @@ int ktally_reader_attach(struct ktally_reader *reader, __u32 cpu, struct ktally_
 int ktally_reader_look(struct ktally_reader *reader);
 
 /*
- * The next record of this pass, NULL at its end. *error is set to -EPROTO for something that is not a record; nothing
- * can be read after that, because where the next record begins is not known.
+ * The next record of this pass, NULL at its end; those handed out before stay in the caller's hands. *error is set to
+ * -EPROTO for something that is not a record; nothing can be read after that, because where the next record begins is
+ * not known.
  */
 const struct ktally_record *ktally_reader_next(struct ktally_reader *reader, int *error);
 
-/* The record in hand is not needed any more. */
+/* The records in hand are not needed any more. */
 void ktally_reader_done(struct ktally_reader *reader);
 
 /* Lets the producer have the room of everything that is consumed. */

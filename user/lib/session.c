@@ -336,26 +336,35 @@ static void next_turn(struct ktally_session *session)
 	session->in_pass = false;
 }
 
-const struct ktally_record *ktally_next(struct ktally_session *session)
+unsigned int ktally_next_batch(struct ktally_session *session, const struct ktally_record **records, unsigned int most)
 {
-	const struct ktally_record *record;
 	struct ktally_reader *reader;
 
 	if (session->error || !session->rings)
-		return NULL;
+		return 0;
 	if (!session->in_pass)
 		session->error = begin_pass(session);
 	while (session->in_pass && !session->error) {
 		reader = &session->readers[session->turn];
 		ktally_reader_done(reader);
 		if (reader->tail - session->turn_start < TURN_BYTES) {
-			record = ktally_reader_next(reader, &session->error);
-			if (record || session->error)
-				return record;
+			unsigned int count = 0;
+
+			while (count < most && (records[count] = ktally_reader_next(reader, &session->error)))
+				count++;
+			if (count || session->error)
+				return count;
 		}
 		next_turn(session);
 	}
-	return NULL;
+	return 0;
+}
+
+const struct ktally_record *ktally_next(struct ktally_session *session)
+{
+	const struct ktally_record *record;
+
+	return ktally_next_batch(session, &record, 1) ? record : NULL;
 }
 
 void ktally_get_totals(const struct ktally_session *session, struct ktally_totals *totals)

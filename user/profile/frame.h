@@ -45,7 +45,7 @@ struct frame {
 #define STACK_ENDS (KTALLY_END_FOREIGN + 1)
 extern const char *const stack_end_names[STACK_ENDS];
 
-/* Where samples of a stack went last: mostly, that is where the next one goes. Nobody but place_for() looks at it. */
+/* Where samples of a stack went last: mostly, that is where the next one goes. Nobody but profile.c looks at it. */
 struct stack_memo {
 	const struct owner *owner;
 	const char *syscall;

@@ -50,21 +50,14 @@ const struct profile_source *profile_source(const struct profile *profile, uint3
 	return source == KTALLY_SOURCE_OFFCPU ? &profile->offcpu : &profile->oncpu;
 }
 
-static void free_values(struct map *map)
-{
-	for (struct map_slot *slot = map_next(map, NULL); slot; slot = map_next(map, slot))
-		free(slot->value);
-	map_free(map);
-}
-
 void profile_destroy(struct profile *profile)
 {
 	if (!profile)
 		return;
-	free_values(&profile->oncpu.cells);
-	free_values(&profile->offcpu.cells);
+	map_free_values(&profile->oncpu.cells);
+	map_free_values(&profile->offcpu.cells);
 	waits_free(state_of(profile));
-	free_values(&profile->stacks);
+	map_free_values(&profile->stacks);
 	spaces_free(state_of(profile));
 	tasks_free(state_of(profile));
 	cgroups_destroy(profile->cgroups);
@@ -208,6 +201,28 @@ static void feed_file(struct profile *profile, const struct ktally_file *record)
 
 	if (!symbols_find_file(profile->symbols, record->file))
 		symbols_set_file(profile->symbols, &file);
+}
+
+/* In two steps: when the second begins, what it needs is on its way for all of them. What a sample needs of a stack spans two lines. */
+void profile_look_ahead(const struct profile *profile, const struct ktally_record *const *records, unsigned int count)
+{
+	const struct stack *stacks[PROFILE_AHEAD];
+	unsigned int found = 0;
+
+	for (unsigned int i = 0; i < count; i++) {
+		const struct ktally_sample *sample = (const void *)records[i];
+
+		stacks[found] = sample->header.type == KTALLY_RECORD_SAMPLE ? map_get(&profile->stacks, sample->stack_id) : NULL;
+		if (!stacks[found])
+			continue;
+		__builtin_prefetch(stacks[found], 1);
+		__builtin_prefetch(&stacks[found]->memo.topics, 1);
+		found++;
+	}
+	for (unsigned int i = 0; i < found; i++) {
+		__builtin_prefetch(stacks[i]->memo.row, 1);
+		__builtin_prefetch(stacks[i]->memo.topics, 1);
+	}
 }
 
 bool profile_feed(struct profile *profile, const struct ktally_record *record, struct profile_sample *sample)

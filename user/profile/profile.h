@@ -136,6 +136,13 @@ const struct profile_source *profile_source(const struct profile *profile, uint3
 bool profile_feed(struct profile *profile, const struct ktally_record *record, struct profile_sample *sample);
 
 /*
+ * Records that are about to be fed, up to PROFILE_AHEAD. Samples hit stacks at random, and those of a busy host are more than the caches
+ * of a CPU: fetched one after the other, what they refer to takes longer than all else.
+ */
+#define PROFILE_AHEAD 16
+void profile_look_ahead(const struct profile *profile, const struct ktally_record *const *records, unsigned int count);
+
+/*
  * Waits that go on are told once by the device (KTALLY_OFFCPU_PARTIAL), and then made longer here: to now, as long as no record
  * says that they ended. What is added so is taken off when that record comes, so that a wait counts once. To be called after
  * KTALLY_IOC_FLUSH, with the time before it, when all was read that was there then.

@@ -130,9 +130,6 @@ void tasks_forget(struct profile_state *state)
 
 void tasks_free(struct profile_state *state)
 {
-	for (struct map_slot *slot = map_next(&state->profile.tasks, NULL); slot;
-	     slot = map_next(&state->profile.tasks, slot))
-		free(slot->value);
-	map_free(&state->profile.tasks);
+	map_free_values(&state->profile.tasks);
 	map_free(&state->threads);
 }

@@ -207,7 +207,5 @@ void waits_hold_rows(struct profile_state *state)
 
 void waits_free(struct profile_state *state)
 {
-	for (struct map_slot *slot = map_next(&state->waits, NULL); slot; slot = map_next(&state->waits, slot))
-		free(slot->value);
-	map_free(&state->waits);
+	map_free_values(&state->waits);
 }

@@ -213,22 +213,31 @@ static void submit(struct live *live, const struct ktally_file *file)
 
 int live_drain(struct live *live, size_t most, live_sample *on_sample, void *context)
 {
-	take_backlog(live, true, on_sample, context);
-	for (size_t taken = 0; taken < most; taken++) {
-		const struct ktally_record *record = ktally_next(live->session);
-		int ready;
+	const struct ktally_record *records[PROFILE_AHEAD];
+	unsigned int count;
 
-		if (!record) {
-			/* Errors of ktally_next() come out here; no time passes. What cannot be read is not waited for. */
-			ready = ktally_wait(live->session, 0);
+	take_backlog(live, true, on_sample, context);
+	for (size_t taken = 0; taken < most; taken += count) {
+		size_t wanted = most - taken < PROFILE_AHEAD ? most - taken : PROFILE_AHEAD;
+
+		count = ktally_next_batch(live->session, records, (unsigned int)wanted);
+		if (!count) {
+			/* Errors of ktally_next_batch() come out here; no time passes. What cannot be read is not waited for. */
+			int ready = ktally_wait(live->session, 0);
+
 			return ready == -EINTR ? 1 : ready > 0 && !taken ? 0 : ready;
 		}
-		if (record->type == KTALLY_RECORD_FILE)
-			submit(live, (const void *)record);
-		if (waits_in_turn(live, record))
-			backlog_add(&live->backlog, record);
-		else
-			take(live, record, on_sample, context);
+		profile_look_ahead(live->profile, records, count);
+		for (unsigned int i = 0; i < count; i++) {
+			const struct ktally_record *record = records[i];
+
+			if (record->type == KTALLY_RECORD_FILE)
+				submit(live, (const void *)record);
+			if (waits_in_turn(live, record))
+				backlog_add(&live->backlog, record);
+			else
+				take(live, record, on_sample, context);
+		}
 	}
 	return 1;
 }

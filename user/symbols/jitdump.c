@@ -50,6 +50,8 @@ static bool read_header(struct jit *jit, const struct elf *reader)
 		jit->useless = true;
 		return false;
 	}
+	if (header.bytes > reader->source.bytes)
+		return false;		/* it is being written */
 	jit->read_until = header.bytes;
 	return true;
 }

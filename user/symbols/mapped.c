@@ -24,7 +24,7 @@ void symbols_use_own_vdso(struct symbols *symbols)
 
 	if (!address || buffer_read_file(&maps, "/proc/self/maps", OWN_MAPS_BYTES_MOST))
 		return;
-	own = mappings_parse(&objects, 0, NULL, maps.data, maps.bytes);
+	own = mappings_parse(&objects, NULL, 0, NULL, maps.data, maps.bytes);
 	mapping = mappings_find(own, address);
 	if (mapping && mapping->start == address) {
 		symbols->vdso.memory = (const void *)address;	/* for as long as this process lives */

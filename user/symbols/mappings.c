@@ -4,7 +4,6 @@
 
 #include "base/message.h"
 #include "symbols/mappings.h"
-#include "symbols/printable.h"
 
 #define MAPPINGS_MOST	16384		/* executable ones of one address space; a just-in-time compiler has hundreds */
 #define PATH_BYTES_MOST	4096
@@ -160,7 +159,7 @@ static void sort(struct mappings *mappings, struct map *objects)
 	mappings->count = kept;
 }
 
-struct mappings *mappings_parse(struct map *objects, uint32_t pid, const char *executable, const char *text,
+struct mappings *mappings_parse(struct map *objects, struct names *names, uint32_t pid, const char *executable, const char *text,
 				size_t bytes)
 {
 	struct mappings *mappings = memory_zeroed(1, sizeof(*mappings));
@@ -169,7 +168,7 @@ struct mappings *mappings_parse(struct map *objects, uint32_t pid, const char *e
 
 	mappings->pid = pid;
 	if (executable && executable[0])
-		mappings->executable = intern_printable(executable, without_deleted(executable, strlen(executable)));
+		mappings->executable = names_object(names, executable, without_deleted(executable, strlen(executable)));
 	while (text < end && mappings->count < MAPPINGS_MOST) {
 		const char *newline = memchr(text, '\n', (size_t)(end - text));
 		const char *line_end = newline ? newline : end;

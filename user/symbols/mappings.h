@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "base/map.h"
+#include "symbols/names.h"
 
 /* A line of /proc/PID/maps. */
 struct mapping_line {
@@ -52,7 +53,7 @@ struct jit_source {
 
 struct mappings {
 	uint32_t pid;
-	const char *executable;		/* interned, without " (deleted)"; NULL: not known */
+	const char *executable;		/* interned, without " (deleted)"; NULL: not known, or refused (names.h) */
 	const char *runtime;		/* see symbols_runtime() */
 	bool runtime_known;
 	bool jitdump_known;
@@ -62,8 +63,11 @@ struct mappings {
 	size_t count;
 };
 
-/* The executable lines of the text. Objects that are new are put into the map. */
-struct mappings *mappings_parse(struct map *objects, uint32_t pid, const char *executable, const char *text,
+/*
+ * The executable lines of the text. Objects that are new are put into the map. The executable's name is one of `names`, as whoever may
+ * run programs may give them new names without end; it may be NULL with them.
+ */
+struct mappings *mappings_parse(struct map *objects, struct names *names, uint32_t pid, const char *executable, const char *text,
 				size_t bytes);
 void mappings_free(struct mappings *mappings, struct map *objects);
 size_t mappings_bytes(const struct mappings *mappings);

@@ -75,7 +75,7 @@ static void name_kernel(struct symbols *symbols, struct frame *frame)
 void symbols_set_mappings(struct symbols *symbols, uint64_t mm_id, uint32_t pid, const char *executable,
 			  const char *text, size_t bytes)
 {
-	struct mappings *mappings = mappings_parse(&symbols->objects, pid, executable, text, bytes);
+	struct mappings *mappings = mappings_parse(&symbols->objects, &symbols->names, pid, executable, text, bytes);
 	struct mappings *before = map_put(&symbols->spaces, mm_id, mappings);
 
 	if (before)
