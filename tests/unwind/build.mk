@@ -6,6 +6,7 @@
 #	walk		kmod/unwind_user.c on stacks made by hand
 #	random		both on random tables and stacks, for UNWIND_SECONDS
 #	compare		stacks of a real program, against elfutils
+#	stops		(check-stops) stacks of three programs of Debian's where they happen to be, with the daemon's tables, against gdb
 #
 # All under the address and the undefined behaviour sanitizer. tests/fuzz/unwind_user.c is the second last one as a fuzzer.
 
@@ -46,6 +47,13 @@ $(UNWIND_BUILD)/subject: tests/unwind/subject.c
 	@mkdir -p $(@D)
 	$(CC) -O2 -g -D_GNU_SOURCE -std=gnu11 $(WARNINGS) -fomit-frame-pointer -fplt -Wl,-z,lazy -o $@ $< -lpthread
 
+STOPS_SOURCES = $(wildcard user/unwind/*.c user/base/*.c) user/symbols/elf.c
+
+$(UNWIND_BUILD)/stops: $(patsubst %,$(UNWIND_BUILD)/%.o,stops $(UNWIND_MODULE)) $(STOPS_SOURCES)
+	$(UNWIND_CC) -Iuser -o $@ $^ -lz -lzstd
+
+$(UNWIND_BUILD)/stops.o: UNWIND_CC += -Iuser
+
 unwind-tests: $(UNWIND_TESTS:%=$(UNWIND_BUILD)/%.test) $(UNWIND_BUILD)/subject
 
 # All tests run, whatever the first ones say. One that printed no plan did not come to its end.
@@ -70,5 +78,11 @@ check-unwind: unwind-tests
 	done; \
 	exit $$failed
 
-.PHONY: check-unwind unwind-tests
+# More of them: PROGRAMS="git cc1 postgres" STOPS=500 make -f tests/unwind/build.mk check-stops
+check-stops: export PROGRAMS ?= openssl xz sqlite3
+check-stops: export STOPS ?= 20
+check-stops: $(UNWIND_BUILD)/stops
+	@tests/programs/stops/here.sh $(UNWIND_BUILD)/stops
+
+.PHONY: check-stops check-unwind unwind-tests
 .SECONDARY:

@@ -5,7 +5,9 @@
 #include "check.h"
 #include "device.h"
 #include "fake_elf.h"
+#include "base/message.h"
 #include "session/live.h"
+#include "symbols/file.h"
 
 #define NUMBER	7
 
@@ -166,6 +168,51 @@ static void flushed(void)
 	stop(&live);
 }
 
+/* Symbols of which the cache has none left after this: there is one that fills it. */
+static void drop_symbols(struct live *live, uint32_t number)
+{
+	struct symbols_file file = { .identity.file = number, .path = "", .fd = -1, .names = memory_zeroed(1, sizeof(*file.names)) };
+
+	file.names->bytes = 1 << 30;
+	symbols_set_file(live->profile->symbols, &file);
+	check(symbols_were_dropped(live->profile->symbols, NUMBER), "symbols are dropped to make room");
+}
+
+static void dropped(void)
+{
+	struct loader_statistics statistics;
+	struct live live;
+
+	start(&live);
+	write_file(0, NUMBER);
+	write_sample(0, 11, NUMBER);
+	drain_until(&live, 1);
+	check_number(named, 1, "a file's symbols are there");
+	drop_symbols(&live, 90);
+	device.hold = true;
+	write_sample(0, 11, NUMBER);
+	drain(&live);
+	check_number(samples, 2, "a stack that has its names does not need them");
+	write_sample(0, 12, NUMBER);
+	drain(&live);
+	check_number(samples, 2, "a new one waits until they are read again");
+	__atomic_store_n(&device.hold, false, __ATOMIC_RELEASE);
+	drain_until(&live, 3);
+	check_number(named, 3, "and then has names");
+	check_number(device.files_opened, 2, "the file was opened once more");
+	check_number(live.again, 0, "nothing is being read any more");
+	loader_get_statistics(live.loader, &statistics);
+	check_number((long long)statistics.tables, 1, "and its unwind table not loaded once more");
+
+	drop_symbols(&live, 91);
+	device.file_error = ESTALE;
+	write_sample(0, 13, NUMBER);
+	drain_until(&live, 4);
+	check_number(named, 3, "a file that is gone has no names any more");
+	check_number(live.again, 0, "and holds nobody up");
+	stop(&live);
+}
+
 /* A file on a server that does not answer. */
 static void stuck(void)
 {
@@ -196,6 +243,7 @@ int main(void)
 	snprintf(path, sizeof(path), "/tmp/ktally-live.%d", (int)getpid());
 	in_time();
 	flushed();
+	dropped();
 	stuck();
 	return check_end();
 }

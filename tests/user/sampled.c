@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
+#include "base/message.h"
 #include "capture/capture.h"
 #include "check.h"
 #include "fake_elf.h"
@@ -131,16 +132,7 @@ static void by_build_id(void)
 	symbols_destroy(symbols);
 }
 
-static int opened;
-
-static int open_file(void *context, uint32_t number)
-{
-	opened++;
-	check(context == &opened && number == NUMBER, "asked for by its number");
-	return open(path, O_RDONLY | O_CLOEXEC);
-}
-
-/* Deleted, but the device has it, or it was read before, or the capture has a copy. */
+/* Deleted, but it was read before, or the capture has a copy. */
 static void without_path(void)
 {
 	const struct fake_elf elf = { .symbols = functions };
@@ -152,13 +144,6 @@ static void without_path(void)
 	put(&elf);
 	file = file_of();
 	file.path = "/nonexistent";
-	symbols = with(&file);
-	symbols_set_opener(symbols, open_file, &opened);
-	check_string(name(symbols, 0x12).function, "first", "the device is asked for it");
-	name(symbols, 0x13);
-	check_number(opened, 1, "once");
-	symbols_destroy(symbols);
-
 	source.memory = data.data;
 	source.bytes = data.bytes;
 	file.deleted = true;
@@ -179,6 +164,38 @@ static void without_path(void)
 	file.error = -EPERM;
 	symbols = with(&file);
 	check_string(name(symbols, 0x12).function, NULL, "without all of them there is no name");
+	symbols_destroy(symbols);
+	buffer_free(&data);
+}
+
+/* Somebody else reads symbols that had to make room for those of another file. */
+static void read_elsewhere(void)
+{
+	const struct fake_elf elf = { .symbols = functions };
+	struct elf_source source = { .fd = -1 };
+	struct symbols_file file, large = { .identity.file = NUMBER + 1, .path = "", .fd = -1 };
+	struct buffer data = fake_elf(&elf);
+	struct symbols *symbols;
+
+	put(&elf);
+	file = file_of();
+	source.memory = data.data;
+	source.bytes = data.bytes;
+	check_number(file_read(&file.names, &source, NULL, NULL, 0, 1 << 20), 0, "it was read");
+	large.names = memory_zeroed(1, sizeof(*large.names));
+	large.names->bytes = 1 << 30;
+	symbols = with(&file);
+	symbols_leave_reading(symbols);
+	check(!symbols_were_dropped(symbols, NUMBER), "its symbols are there");
+	symbols_set_file(symbols, &large);
+	check(symbols_were_dropped(symbols, NUMBER) && !symbols_were_dropped(symbols, NUMBER + 1), "they make room");
+	check_string(name(symbols, 0x12).function, NULL, "it is not read here, though it could be");
+	check_number(file_read(&file.names, &source, NULL, NULL, 0, 1 << 20), 0, "but elsewhere");
+	symbols_set_names(symbols, NUMBER, file.names);
+	check_string(name(symbols, 0x12).function, "first", "then there are names again");
+	symbols_set_file(symbols, &(struct symbols_file){ .identity.file = NUMBER + 1, .path = "", .fd = -1,
+							  .names = memory_zeroed(1, sizeof(*large.names)) });
+	check(!symbols_were_dropped(symbols, NUMBER), "as long as there is room");
 	symbols_destroy(symbols);
 	buffer_free(&data);
 }
@@ -250,6 +267,7 @@ int main(void)
 	by_path();
 	by_build_id();
 	without_path();
+	read_elsewhere();
 	forgotten();
 	recorded();
 	unlink(path);

@@ -6,6 +6,7 @@
 
 #include "base/message.h"
 #include "loop/loop.h"
+#include "session/files.h"
 #include "session/live.h"
 #include "session/session.h"
 #include "symbols/proc.h"
@@ -30,11 +31,6 @@ static void on_mappings(void *context, uint64_t mm_id, uint32_t pid, const char 
 		recorder_write_mappings(live->recorder, mm_id, pid, executable, text, bytes);
 }
 
-static int open_again(void *context, uint32_t number)
-{
-	return ktally_open_file(((struct live *)context)->session, number, NULL, 0, NULL);
-}
-
 static void create_loader(struct live *live, enum live_purpose purpose)
 {
 	const struct loader_options options = {
@@ -45,7 +41,8 @@ static void create_loader(struct live *live, enum live_purpose purpose)
 	if (error)
 		message_warning("there is no thread to read symbols and unwind tables: %s: user frames have no names",
 				strerror(-error));
-	symbols_set_opener(live->profile->symbols, open_again, live);
+	else
+		symbols_leave_reading(live->profile->symbols);
 }
 
 static void on_owner(void *context, uint64_t mm_id, uint64_t cgroup_id, const char *text, size_t bytes)
@@ -152,26 +149,13 @@ void live_refresh_kernel_names(struct live *live)
 
 /* ---- records ---- */
 
-static void take_file(struct live *live, uint32_t number)
-{
-	struct loaded loaded;
-
-	if (!live->loader || !loader_take(live->loader, number, &loaded))
-		return;
-	if (live->recorder)
-		recorder_write_file(live->recorder, &loaded);
-	symbols_set_file(live->profile->symbols, &loaded.file);
-	loaded_free(&loaded);
-}
-
 static void take(struct live *live, const struct ktally_record *record, live_sample *on_sample, void *context)
 {
 	struct profile_sample sample;
 
 	if (record->type == KTALLY_RECORD_THROTTLE && live->thin_worst < ((const struct ktally_throttle *)record)->thin)
 		live->thin_worst = ((const struct ktally_throttle *)record)->thin;
-	if (record->type == KTALLY_RECORD_FILE)
-		take_file(live, ((const struct ktally_file *)record)->file);
+	files_take(live, record);
 	if (profile_feed(live->profile, record, on_sample ? &sample : NULL) && on_sample)
 		on_sample(context, &sample);
 	/* After the mappings that feeding it may have brought: whoever reads the capture needs them first. */
@@ -181,9 +165,8 @@ static void take(struct live *live, const struct ktally_record *record, live_sam
 
 static bool must_wait(const struct live *live, const struct ktally_record *record)
 {
-	return record->type == KTALLY_RECORD_FILE && live->loader &&
-	       loader_is_busy_with(live->loader, ((const struct ktally_file *)record)->file) &&
-	       !loader_is_stuck(live->loader) && backlog_bytes(&live->backlog) < BACKLOG_BYTES_MOST;
+	return live->loader && files_are_being_read(live, record) && !loader_is_stuck(live->loader) &&
+	       backlog_bytes(&live->backlog) < BACKLOG_BYTES_MOST;
 }
 
 /* What a task is must be read while it is there; that its record comes early does no harm. */
@@ -200,15 +183,6 @@ static void take_backlog(struct live *live, bool wait, live_sample *on_sample, v
 		take(live, record, on_sample, context);
 		backlog_take_first(&live->backlog);
 	}
-}
-
-/* One that came too late is tried again whenever another CPU tells of it. */
-static void submit(struct live *live, const struct ktally_file *file)
-{
-	const struct symbols_file *known = symbols_find_file(live->profile->symbols, file->file);
-
-	if (live->loader && !loader_has(live->loader, file->file) && (!known || known->error == -ESTALE))
-		loader_submit(live->loader, file);
 }
 
 int live_drain(struct live *live, size_t most, live_sample *on_sample, void *context)
@@ -231,8 +205,7 @@ int live_drain(struct live *live, size_t most, live_sample *on_sample, void *con
 		for (unsigned int i = 0; i < count; i++) {
 			const struct ktally_record *record = records[i];
 
-			if (record->type == KTALLY_RECORD_FILE)
-				submit(live, (const void *)record);
+			files_submit(live, record);
 			if (waits_in_turn(live, record))
 				backlog_add(&live->backlog, record);
 			else

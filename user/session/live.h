@@ -4,7 +4,8 @@
  * and ktally top have in common.
  *
  * A record that tells of a file waits, and with it all that follow but those of tasks, until the loader has found out what the
- * file is; then its frames have names at once, and a capture has the file before them. The wait is bounded in time and memory.
+ * file is; then its frames have names at once, and a capture has the file before them. So does a stack in a file whose symbols
+ * were dropped, until they are read again. The wait is bounded in time and memory.
  */
 #ifndef KTALLY_LIVE_H
 #define KTALLY_LIVE_H
@@ -38,6 +39,7 @@ struct live {
 	bool has_files;				/* KTALLY_CAPTURE_FILES */
 	struct loader *loader;			/* NULL: none is needed, or there is no thread to be had */
 	struct backlog backlog;
+	unsigned int again;			/* files whose dropped symbols are being read */
 	bool whole_host;			/* every process is sampled */
 	enum owner_level level;			/* of the profile, and */
 	size_t series;				/* as in struct profile_options; all these before live_create_profile() */

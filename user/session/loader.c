@@ -15,7 +15,7 @@
 #include "session/loader.h"
 #include "symbols/debug.h"
 #include "symbols/file.h"
-#include "symbols/proc.h"
+#include "symbols/roots.h"
 #include "unwind/cache.h"
 
 #define SECOND			1000000000ULL
@@ -66,13 +66,12 @@ static void load_table(struct loader *loader, uint32_t number, const struct unwi
 	pthread_mutex_unlock(&loader->lock);
 }
 
-static void make_table(struct loader *loader, const struct elf *elf, const struct symbols_file *file)
+static void make_table(struct loader *loader, const struct elf *elf, const struct symbols_file *file, const struct roots *roots)
 {
 	struct unwind_statistics statistics;
 	struct unwind_table table;
 	struct elf debug;
-	int root = proc_open_root(0);
-	bool has_debug = root >= 0 && !debug_open(elf, file->path, &root, 1, &debug);
+	bool has_debug = !debug_open(elf, file->path, roots->fds, roots->count, &debug);
 	int error = unwind_cache_read(&loader->cache, elf, has_debug ? &debug : NULL, KTALLY_UNWIND_BYTES_MAX, &table,
 				      &statistics);
 
@@ -88,21 +87,15 @@ static void make_table(struct loader *loader, const struct elf *elf, const struc
 		close(debug.source.fd);
 		elf_close(&debug);
 	}
-	if (root >= 0)
-		close(root);
 }
 
-static void read_names(const struct elf_source *source, struct symbols_file *file)
+static void read_names(const struct elf_source *source, struct symbols_file *file, const struct roots *roots)
 {
-	int root = proc_open_root(0);
-
-	if (file_read(&file->names, source, file->path, &root, root >= 0, SYMBOLS_BYTES_MOST))
+	if (file_read(&file->names, source, file->path, roots->fds, roots->count, SYMBOLS_BYTES_MOST))
 		file->names = NULL;
-	if (root >= 0)
-		close(root);
 }
 
-static void read_program(struct loader *loader, const struct elf_source *source, struct symbols_file *file)
+static void read_program(struct loader *loader, const struct elf_source *source, struct symbols_file *file, const struct roots *roots)
 {
 	struct elf elf;
 
@@ -110,25 +103,10 @@ static void read_program(struct loader *loader, const struct elf_source *source,
 		return;
 	memcpy(file->build_id, elf.build_id, elf.build_id_bytes);
 	file->build_id_bytes = elf.build_id_bytes;
-	make_table(loader, &elf, file);
+	make_table(loader, &elf, file, roots);
 	elf_close(&elf);
 	if (loader->options.names)
-		read_names(source, file);
-}
-
-/* Whether its path, as seen from here, leads to it. A union file system has numbers of its own for the same file. */
-static bool is_found_by_path(const struct symbols_file *file, const struct stat *status)
-{
-	int root = proc_open_root(0), fd = root < 0 ? root : proc_open_in_root(root, file->path);
-	struct stat found;
-	bool same = fd >= 0 && !fstat(fd, &found) && found.st_size == status->st_size &&
-		    found.st_mtim.tv_sec == status->st_mtim.tv_sec && found.st_mtim.tv_nsec == status->st_mtim.tv_nsec;
-
-	if (fd >= 0)
-		close(fd);
-	if (root >= 0)
-		close(root);
-	return same;
+		read_names(source, file, roots);
 }
 
 static void keep_content(struct loader *loader, int fd, size_t bytes, struct loaded *loaded)
@@ -172,10 +150,34 @@ static void load(struct loader *loader, struct loaded *loaded)
 		return;
 	if (!fstat(fd, &found) && found.st_size > 0) {
 		const struct elf_source source = { .fd = fd, .bytes = (uint64_t)found.st_size };
+		struct roots roots;
 
-		read_program(loader, &source, file);
-		if (loader->options.contents && (file->deleted || !is_found_by_path(file, &found)))
+		roots_open(&roots, file);
+		read_program(loader, &source, file, &roots);
+		roots_close(&roots);
+		if (loader->options.contents && (file->deleted || !roots.leads_here))
 			keep_content(loader, fd, (size_t)found.st_size, loaded);
+	}
+	close(fd);
+}
+
+/* By then the module may hold it no more. */
+static void load_again(struct loader *loader, struct symbols_file *file)
+{
+	int fd = ktally_open_file(loader->options.session, file->identity.file, NULL, 0, NULL);
+	struct stat found;
+	struct roots roots;
+
+	if (fd < 0)
+		fd = symbols_open_path(file);
+	if (fd < 0)
+		return;
+	if (!fstat(fd, &found) && found.st_size > 0) {
+		const struct elf_source source = { .fd = fd, .bytes = (uint64_t)found.st_size };
+
+		roots_open(&roots, file);
+		read_names(&source, file, &roots);
+		roots_close(&roots);
 	}
 	close(fd);
 }
@@ -198,7 +200,10 @@ static void *work(void *context)
 		loader->current = job;
 		loader->since = loop_now();
 		pthread_mutex_unlock(&loader->lock);
-		load(loader, &job->loaded);
+		if (job->loaded.again)
+			load_again(loader, &job->loaded.file);
+		else
+			load(loader, &job->loaded);
 		pthread_mutex_lock(&loader->lock);
 		job->done = true;
 		loader->current = NULL;
@@ -278,13 +283,13 @@ void loader_destroy(struct loader *loader)
 	free(loader);
 }
 
-void loader_submit(struct loader *loader, const struct ktally_file *identity)
+static void submit(struct loader *loader, const struct loaded *what)
 {
 	struct job *job = memory_zeroed(1, sizeof(*job));
 
-	job->loaded.file = (struct symbols_file){ .identity = *identity, .fd = -1 };
+	job->loaded = *what;
 	pthread_mutex_lock(&loader->lock);
-	map_put(&loader->jobs, identity->file, job);
+	map_put(&loader->jobs, what->file.identity.file, job);
 	if (loader->last)
 		loader->last->next = job;
 	else
@@ -292,6 +297,20 @@ void loader_submit(struct loader *loader, const struct ktally_file *identity)
 	loader->last = job;
 	pthread_cond_broadcast(&loader->changed);
 	pthread_mutex_unlock(&loader->lock);
+}
+
+void loader_submit(struct loader *loader, const struct ktally_file *identity)
+{
+	submit(loader, &(struct loaded){ .file = { .identity = *identity, .fd = -1 } });
+}
+
+void loader_submit_again(struct loader *loader, const struct symbols_file *file)
+{
+	struct loaded what = { .file = *file, .again = true };
+
+	what.file.path = memory_string(file->path);
+	what.file.names = NULL;
+	submit(loader, &what);
 }
 
 bool loader_has(struct loader *loader, uint32_t number)

@@ -25,6 +25,7 @@ struct loader_options {
 /* What was found out of a file. The path is malloc()ed. */
 struct loaded {
 	struct symbols_file file;
+	bool again;			/* only its names were asked for */
 	void *packed;			/* all of it, by capture_pack(); NULL: it is not wanted */
 	size_t packed_bytes, content_bytes;
 };
@@ -41,6 +42,9 @@ void loader_destroy(struct loader *loader);	/* what is not done is left undone *
 
 /* What a FILE record tells. */
 void loader_submit(struct loader *loader, const struct ktally_file *identity);
+
+/* A file whose symbols were dropped: they are read once more, and nothing else is done. */
+void loader_submit_again(struct loader *loader, const struct symbols_file *file);
 
 /* Submitted, and not yet taken. And: submitted and not yet done. */
 bool loader_has(struct loader *loader, uint32_t number);

@@ -85,8 +85,7 @@ int proc_open_in_root(int root, const char *path)
 	return open_named(name_in_root(root, path), &status);
 }
 
-/* These show one device number in /proc/PID/maps and another in stat(). */
-static bool makes_up_devices(int fd)
+bool proc_makes_up_devices(int fd)
 {
 	struct statfs status;
 
@@ -104,7 +103,7 @@ static int check_same(int fd, const struct proc_mapped *mapped, const struct sta
 		return fd;
 	if (status->st_ino == mapped->inode && status->st_dev == makedev(mapped->major, mapped->minor))
 		return fd;
-	if ((exact || status->st_ino == mapped->inode) && makes_up_devices(fd))
+	if ((exact || status->st_ino == mapped->inode) && proc_makes_up_devices(fd))
 		return fd;
 	close(fd);
 	return -ESTALE;

@@ -7,6 +7,7 @@
 #ifndef KTALLY_PROC_H
 #define KTALLY_PROC_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/stat.h>
@@ -19,6 +20,9 @@ int proc_open_root(uint32_t pid);
  * regular file.
  */
 int proc_open_in_root(int root, const char *path);
+
+/* Whether stat() of a file tells another device than /proc/PID/maps and the module do: of a part, or of a union of others. */
+bool proc_makes_up_devices(int fd);
 
 /* What is known of a mapped file from its line in /proc/PID/maps. */
 struct proc_mapped {

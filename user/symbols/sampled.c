@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * A file was open once, when the device held it or the capture was recorded, and what was found then is told here. If its
- * symbols have to be read again, it is asked for once more; failing that, what has its path now is taken, if it is the
- * same file or, with the same build id, the same program: on another host, or after it was installed anew.
+ * symbols have to be read again, they are from the copy in the capture, or from what has its path now, if that is the same
+ * file or, with the same build id, the same program: on another host, or after it was installed anew.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -13,6 +13,7 @@
 
 #include "base/message.h"
 #include "symbols/proc.h"
+#include "symbols/roots.h"
 #include "symbols/state.h"
 
 #define OPEN_ATTEMPTS_MOST	3
@@ -44,9 +45,33 @@ void symbols_set_file(struct symbols *symbols, const struct symbols_file *file)
 	before = map_put(&symbols->sampled, number, sampled);
 	if (before)
 		release(before);
+	sampled->has_names = file->names;
 	if (file->names)
 		cache_put(&symbols->cache, sampled->key, file->names);
 	symbols->files_failed += file->error != 0;
+}
+
+/* As long as none was dropped, there is nothing to look for. */
+bool symbols_were_dropped(const struct symbols *symbols, uint32_t number)
+{
+	const struct sampled *sampled = symbols->cache.evicted ? sampled_get(symbols, number) : NULL;
+
+	return sampled && sampled->has_names && sampled->failures < OPEN_ATTEMPTS_MOST &&
+	       !map_get(&symbols->cache.files, sampled->key);
+}
+
+void symbols_set_names(struct symbols *symbols, uint32_t number, struct file *names)
+{
+	struct sampled *sampled = sampled_get(symbols, number);
+
+	if (sampled && names) {
+		cache_put(&symbols->cache, sampled->key, names);
+	} else if (sampled) {
+		sampled->failures++;
+		symbols->files_failed++;
+	} else if (names) {
+		file_free(names);
+	}
 }
 
 const struct symbols_file *symbols_find_file(struct symbols *symbols, uint32_t number)
@@ -113,9 +138,9 @@ static bool is_unchanged(const struct stat *status, const struct ktally_file *id
 	       status->st_mtim.tv_sec * 1000000000LL + status->st_mtim.tv_nsec == identity->modified;
 }
 
-static int open_path(const struct symbols_file *file)
+int symbols_open_path(const struct symbols_file *file)
 {
-	int root = proc_open_root(0), fd;
+	int root = file->path[0] == '/' ? proc_open_root(0) : -ENOENT, fd;
 	struct stat status;
 
 	if (root < 0)
@@ -132,28 +157,24 @@ static int open_path(const struct symbols_file *file)
 	return fd;
 }
 
-static int open_file(const struct symbols *symbols, const struct symbols_file *file)
+static int open_file(const struct symbols_file *file)
 {
-	int fd = -ENOENT;
+	int fd;
 
-	if (file->fd >= 0) {
-		fd = dup(file->fd);
-		return fd < 0 ? -errno : fd;
-	}
-	if (symbols->opener)
-		fd = symbols->opener(symbols->opener_context, file->identity.file);
-	if (fd < 0 && file->path[0] == '/')
-		fd = open_path(file);
-	return fd;
+	if (file->fd < 0)
+		return symbols_open_path(file);
+	fd = dup(file->fd);
+	return fd < 0 ? -errno : fd;
 }
 
-int sampled_open(struct symbols *symbols, const struct sampled *sampled, struct symbols_opened *opened)
+int sampled_open(const struct sampled *sampled, struct symbols_opened *opened)
 {
 	struct stat status;
+	struct roots roots;
 
 	if (sampled->failures >= OPEN_ATTEMPTS_MOST)
 		return sampled->file.error;
-	*opened = (struct symbols_opened){ .fd = open_file(symbols, &sampled->file) };
+	*opened = (struct symbols_opened){ .fd = open_file(&sampled->file) };
 	if (opened->fd < 0)
 		return opened->fd;
 	if (fstat(opened->fd, &status)) {
@@ -165,7 +186,9 @@ int sampled_open(struct symbols *symbols, const struct sampled *sampled, struct 
 	opened->bytes = (uint64_t)status.st_size;
 	opened->key = sampled->key;
 	opened->path = memory_string(sampled->file.path);
-	symbols_open_roots(0, opened);
+	roots_open(&roots, &sampled->file);
+	opened->root_count = roots.count;
+	memcpy(opened->roots, roots.fds, sizeof(roots.fds));
 	return 0;
 }
 
@@ -175,9 +198,9 @@ struct file *sampled_file(struct symbols *symbols, struct sampled *sampled)
 	struct symbols_opened opened;
 	int error;
 
-	if (file || sampled->useless)
+	if (file || sampled->useless || symbols->leave_reading)
 		return file;
-	error = sampled_open(symbols, sampled, &opened);
+	error = sampled_open(sampled, &opened);
 	if (error) {
 		symbols->files_failed += sampled->failures < OPEN_ATTEMPTS_MOST;
 		sampled->file.error = error;

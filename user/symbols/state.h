@@ -18,8 +18,7 @@ struct symbols {
 	struct cache cache;
 	struct names names;
 	struct elf_source vdso;		/* memory NULL: not to be used */
-	symbols_opener *opener;		/* NULL: none */
-	void *opener_context;
+	bool leave_reading;		/* to somebody else */
 	uint64_t frames_named, frames_unknown, files_failed;
 };
 
@@ -28,6 +27,7 @@ struct sampled {
 	struct symbols_file file;	/* its path is its own, its names are in the cache */
 	uint64_t key;			/* in the cache */
 	bool useless;			/* it was read, and has no symbols */
+	bool has_names;			/* in the cache, or they were dropped from it */
 	bool recent;			/* announced since symbols_forget_files() */
 	unsigned int failures;		/* attempts to open it that failed */
 };
@@ -48,7 +48,7 @@ int mapped_open(const struct mappings *mappings, uint64_t address, struct symbol
 
 struct sampled *sampled_get(const struct symbols *symbols, uint32_t number);	/* NULL: nobody told of it */
 struct file *sampled_file(struct symbols *symbols, struct sampled *sampled);	/* NULL: nothing can be had */
-int sampled_open(struct symbols *symbols, const struct sampled *sampled, struct symbols_opened *opened);
+int sampled_open(const struct sampled *sampled, struct symbols_opened *opened);
 void sampled_free_all(struct symbols *symbols);
 
 #endif

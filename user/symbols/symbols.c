@@ -111,10 +111,9 @@ void symbols_forget(struct symbols *symbols, uint64_t mm_id)
 
 /* ------------------------------------------------------------------------------------------------ files */
 
-void symbols_set_opener(struct symbols *symbols, symbols_opener *opener, void *context)
+void symbols_leave_reading(struct symbols *symbols)
 {
-	symbols->opener = opener;
-	symbols->opener_context = context;
+	symbols->leave_reading = true;
 }
 
 void symbols_open_roots(uint32_t pid, struct symbols_opened *opened)
@@ -140,7 +139,7 @@ int symbols_open(struct symbols *symbols, uint64_t mm_id, const struct frame *fr
 	const struct sampled *sampled = sampled_get(symbols, frame->file);
 
 	if (frame->file)
-		return sampled ? sampled_open(symbols, sampled, opened) : -ENOENT;
+		return sampled ? sampled_open(sampled, opened) : -ENOENT;
 	return mapped_open(map_get(&symbols->spaces, mm_id), frame->address, opened);
 }
 

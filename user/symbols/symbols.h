@@ -75,9 +75,14 @@ const struct symbols_file *symbols_find_file(struct symbols *symbols, uint32_t n
 void symbols_each_file(const struct symbols *symbols, symbols_file_use *use, void *context);
 void symbols_forget_files(struct symbols *symbols);	/* those that nobody looked for since the last time */
 
-/* How a file is opened again once its symbols were dropped: a descriptor, or -errno. Without it, by its path. */
-typedef int symbols_opener(void *context, uint32_t number);
-void symbols_set_opener(struct symbols *symbols, symbols_opener *opener, void *context);
+/*
+ * Symbols that were dropped are read again when they are needed: right then, or, for who must not wait that long, by somebody
+ * else, who is told of which files and gives them back; *names are the symbols' own then, NULL: they could not be read.
+ */
+void symbols_leave_reading(struct symbols *symbols);
+bool symbols_were_dropped(const struct symbols *symbols, uint32_t number);	/* and can be read again */
+void symbols_set_names(struct symbols *symbols, uint32_t number, struct file *names);
+int symbols_open_path(const struct symbols_file *file);	/* what has its path now: a descriptor; -ESTALE: another file; -errno */
 
 /*
  * Fills in frame->function, object, build_id, object_address, function_offset and kind from frame->address and file. `kernel` says

@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Compares what gdb said of a process's stops with what the module's waits say of the same.
 
-usage: compare.py PID STOPS.json DUMP.jsonl
+usage: compare.py STOPS.json [PID DUMP.jsonl]
+
+Without a dump the stops themselves tell what the module's unwinder said.
 
 Prints a line: stops that both tell of, equal ones, whole ones by gdb and by the module. Then what differs, shortly.
 Exit status 0: at least 99 of 100 of the stacks are whole, and all whole ones are equal.
@@ -44,36 +46,47 @@ def show(name, frames):
     print(f"#   {name}: " + " <- ".join(f"{(path or '').rpartition('/')[2]}+{at:x}" for path, at in frames[:40]))
 
 
+def find_wait(stop, starts, waits, stacks, files):
+    """How the module's stack ends, and its frames; (None, None): it does not know of the stop."""
+    at = bisect.bisect_right(starts, stop["time"]) - 1
+    if at < 0 or waits[at][1] < stop["time"] or waits[at][2] not in stacks:
+        return None, None
+    stack = stacks[waits[at][2]]
+    return stack["user_end"], user_frames(stack, files)
+
+
 def main():
-    pid = int(sys.argv[1])
-    with open(sys.argv[2]) as stops_file:
+    with open(sys.argv[1]) as stops_file:
         stops = json.load(stops_file)
-    files, stacks, waits = load(sys.argv[3], pid)
-    starts = [wait[0] for wait in waits]
+    if len(sys.argv) > 2:
+        files, stacks, waits = load(sys.argv[3], int(sys.argv[2]))
+        starts = [wait[0] for wait in waits]
     compared = equal = whole = whole_by_gdb = wrong = shown = 0
     ends = {}
     for stop in stops:
-        at = bisect.bisect_right(starts, stop["time"]) - 1
-        if at < 0 or waits[at][1] < stop["time"] or waits[at][2] not in stacks:
+        if len(sys.argv) > 2:
+            end, found = find_wait(stop, starts, waits, stacks, files)
+        else:
+            end, found = stop["module"]["end"], stop["module"]["frames"]
+        if end is None:
             continue
-        stack = stacks[waits[at][2]]
-        found = user_frames(stack, files)
         same = found == stop["frames"]
+        complete = end == "complete"
         compared += 1
         equal += same
-        complete = stack["user_end"] == "complete"
         whole += complete
         whole_by_gdb += stop["whole"]
         wrong += complete and not same
         if not complete:
-            ends[stack["user_end"]] = ends.get(stack["user_end"], 0) + 1
+            ends[end] = ends.get(end, 0) + 1
         if not same and shown < 5:
             shown += 1
-            print(f"# differs (module: {stack['user_end']}, gdb: {'whole' if stop['whole'] else 'not whole'})")
+            print(f"# differs (module: {end}, gdb: {'whole' if stop['whole'] else 'not whole'})")
             show("gdb   ", stop["frames"])
             show("module", found)
     print(f"# {len(stops)} stops, {compared} told by both, {equal} equal, {whole} whole ({whole_by_gdb} by gdb) {ends or ''}")
-    sys.exit(0 if compared >= len(stops) * 9 // 10 and compared and whole * 100 >= compared * 99 and not wrong else 1)
+    enough = compared and compared >= len(stops) * 9 // 10
+    sys.exit(0 if enough and whole * 100 >= compared * 99 and not wrong else 1)
 
 
 main()
