@@ -51,6 +51,13 @@ charged() { awk -v hertz="$(getconf CLK_TCK)" '{ sub(/.*\) /, ""); printf "%d", 
 # nearly MS WANTED: within a quarter. Where it began and ended is not known better than to an interval, of which there are many.
 nearly() { echo "$1 ms, where the kernel charged $2 ms"; (($1 * 4 > $2 * 3 && $1 * 4 < $2 * 5)); }
 
+# answers FILTER CURL-ARGUMENTS...: jq's exit status of the filter on the answer; the answer is shown when the filter says no.
+answers() {
+	curl -sS --max-time 60 "${@:2}" >"$work/answer" && jq -er "$1" "$work/answer" && return
+	cat "$work/answer"
+	return 1
+}
+
 # ---- OpenTelemetry's Collector
 
 # certificate NAME EXTENSION: signed by the authority, with its key beside it.
@@ -199,44 +206,62 @@ fi
 
 # ---- Prometheus
 
-# asks WHAT FILTER: jq's exit status of the filter on what Prometheus answers; the answer is shown when the filter says no.
-asks() {
-	curl -sf --max-time 20 -G "http://127.0.0.1:$prometheus/api/v1/$1" "${@:3}" >"$work/answer" && jq -e "$2" "$work/answer" && return
-	cat "$work/answer"
-	return 1
-}
-# milliseconds_scraped: CPU time of the burner as of the last scrape.
-milliseconds_scraped() {
+asks() { answers "$2" -f -G "http://127.0.0.1:$prometheus/api/v1/$1" "${@:3}"; }
+# milliseconds_known LABELS: CPU time of the burner, as of the last scrape or as it was sent.
+milliseconds_known() {
 	asks query '.data.result[0].value[1] | tonumber * 1000 | floor' \
-		--data-urlencode 'query=sum(ktally_cpu_time_seconds_total{process_executable_name="burner"})'
+		--data-urlencode "query=sum(ktally_cpu_time_seconds_total{process_executable_name=\"burner\",$1})"
 }
-scraped() { (($(milliseconds_scraped) >= $1)); }
+knows() { (($(milliseconds_known "$1") >= $2)); }
 target_is() { asks targets ".data.activeTargets | length == 1 and all($1)"; }
 
 if receiver=$(scripts/receivers cached prometheus); then
-	printf 'scrape_configs: [{ job_name: ktally, scrape_interval: 1s, static_configs: [{ targets: ["127.0.0.1:%d"] }] }]\n' $metrics \
-		>"$work/prometheus.yaml"
+	# The example is what is tried.
+	{
+		echo 'global: { scrape_interval: 1s }'
+		sed "s/localhost:9464/127.0.0.1:$metrics/" user/examples/prometheus/prometheus.yml
+	} >"$work/prometheus.yaml"
 	background ktallyd --no-config --rate 199 --control none --prometheus $metrics 2>"$work/scraped.log"
 	daemon=$last
 	ok 'a daemon serves Prometheus' within 60 says scraped 'sampling .* CPUs'
 	began=$(charged)
-	background "$receiver" --config.file="$work/prometheus.yaml" --storage.tsdb.path="$work/tsdb" \
+	background "$receiver" --config.file="$work/prometheus.yaml" --storage.tsdb.path="$work/tsdb" --web.enable-otlp-receiver \
 		--web.listen-address=127.0.0.1:$prometheus 2>"$work/prometheus.log" >&2
 	receiver=$last
 	ok 'Prometheus starts' within 90 curl -sf "http://127.0.0.1:$prometheus/-/ready"
 	ok 'it scrapes ktallyd' within 60 target_is '.health == "up" and .lastError == ""'
-	ok 'and knows how long the program ran' within 60 scraped 3000
-	ok 'as the kernel charged it' nearly "$(milliseconds_scraped)" $(($(charged) - began))
+	ok 'and knows how long the program ran' within 60 knows 'job="ktally"' 3000
+	ok 'as the kernel charged it' nearly "$(milliseconds_known 'job="ktally"')" $(($(charged) - began))
 	ok 'it knows the type of it' asks metadata '.data.ktally_cpu_time_seconds[0].type == "counter"'
 	ok 'samples in the kernel are there too' asks query '.data.result | length > 0' \
 		--data-urlencode 'query=samples_kernel_count_total > 0'
 	ok 'no scrape failed since the first that did not' asks query '.data.result[0].value[1] == "1"' \
 		--data-urlencode 'query=min_over_time(up[10s])'
-	ok 'it complains of nothing' says_not prometheus 'level=(warn|error)'
-	skip 'Prometheus takes OTLP' 'Debian builds it without its OTLP receiver'
 	ok 'the daemon ends well' stop scraped "$daemon"
+	ok 'it complains of nothing' says_not prometheus 'level=(warn|error)'
+
+	to=http://127.0.0.1:$prometheus/api/v1/otlp/v1/metrics
+	background ktallyd --no-config --rate 199 --interval 1 --control none --temporality cumulative --endpoint "$to" 2>"$work/pushed.log"
+	daemon=$last
+	ok 'OTLP to Prometheus: a daemon starts' within 60 says pushed 'sampling .* CPUs'
+	began=$(charged)
+	ok 'OTLP to Prometheus: it knows how long the program ran' within 60 knows 'job!="ktally"' 3000
+	ran=$(($(charged) - began))
+	ok 'OTLP to Prometheus: the daemon ends well' stop pushed "$daemon"
+	ok 'OTLP to Prometheus: the time is what the kernel charged' nearly "$(milliseconds_known 'job!="ktally"')" "$ran"
+	ok 'OTLP to Prometheus: of whom, by the labels of the example' asks query '.data.result | length > 0' \
+		--data-urlencode 'query=ktally_cpu_time_seconds_total{job="burner",process_executable_name="burner",host_name!=""}'
+	ok 'OTLP to Prometheus: nothing was rejected or lost' says_not pushed 'reject|does not take|not delivered|dropped'
+	ok 'OTLP to Prometheus: it complains of nothing' says_not prometheus 'level=(warn|error)'
+
+	background ktallyd --no-config --rate 199 --interval 1 --control none --endpoint "$to" 2>"$work/delta.log"
+	daemon=$last
+	ok 'delta sums Prometheus refuses, as is said' within 60 says delta "$to.*temporality"
+	stop delta "$daemon" >/dev/null
+	kill -TERM "$receiver"
+	wait "$receiver"
 else
-	skip 'a real Prometheus' 'it is not there: scripts/receivers path prometheus fetches it'
+	skip 'a real Prometheus' 'it is not there: scripts/receivers path prometheus builds it'
 fi
 
 finish
