@@ -37,7 +37,7 @@ $(BUILD)/tests/profiles.pb-c.c $(BUILD)/tests/profiles.pb-c.h &: tests/user/prof
 $(BUILD)/tests/profiles.pb-c.o: $(BUILD)/tests/profiles.pb-c.c
 	$(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
 
-PROFILE_TESTS = otlp_profiles send_profile
+PROFILE_TESTS = otlp_profiles otlp_owners send_profile
 $(PROFILE_TESTS:%=$(BUILD)/tests/%.o): override CPPFLAGS += -I$(BUILD)/tests
 $(PROFILE_TESTS:%=$(BUILD)/tests/%.o): | $(BUILD)/tests/profiles.pb-c.h
 $(PROFILE_TESTS:%=$(BUILD)/tests/%): $(BUILD)/tests/profiles.pb-c.o

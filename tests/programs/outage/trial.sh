@@ -56,7 +56,7 @@ export OTEL_EXPORTER_OTLP_COMPRESSION=none
 
 mkdir "$work/collected.bodies"
 collect() {
-	background python3 "$here/../collector.py" $port "$work/collected"
+	background python3 "$here/../collector.py" "$port" "$work/collected"
 	collector=$last
 	within 600 bash -c "exec 3<>/dev/tcp/127.0.0.1/$port"
 }
@@ -65,7 +65,7 @@ collect() {
 run() {
 	local number=$1
 	shift
-	background ktallyd --interval 1 --rate 199 --off-cpu --control none --endpoint http://127.0.0.1:$port --spool "$work/spool" \
+	background ktallyd --interval 1 --rate 199 --off-cpu --control none --endpoint "http://127.0.0.1:$port" --spool "$work/spool" \
 		--json-lines "$work/lines.$number" --json-lines-bytes 10G --metrics-json "$work/totals.$number" "$@" 2>"$work/log.$number"
 	daemon=$last
 	within 600 grep -q 'sampling .* CPUs' "$work/log.$number"
