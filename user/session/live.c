@@ -187,6 +187,7 @@ static void take_backlog(struct live *live, bool wait, live_sample *on_sample, v
 
 int live_drain(struct live *live, size_t most, live_sample *on_sample, void *context)
 {
+	files_take_late(live);
 	take_backlog(live, true, on_sample, context);
 	for (size_t taken = 0; taken < most; taken++) {
 		const struct ktally_record *record = ktally_next(live->session);
