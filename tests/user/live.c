@@ -147,23 +147,30 @@ static void flushed(void)
 	check_number(live_flush(&live, on_sample, &samples), 0, "a flush");
 	check_number(samples, 1, "does not wait for long");
 	check_number(named, 0, "then there is no name");
+	write_sample(0, 11, NUMBER);
+	drain(&live);
+	check_number(named, 0, "nor as long as it is not read");
 	__atomic_store_n(&device.hold, false, __ATOMIC_RELEASE);
 	loader_wait(live.loader, 5000);
+	write_sample(0, 11, NUMBER);
+	drain(&live);
+	check_number(named, 1, "but then there is, though nobody tells of the file again");
+	check_number(live.late, 0, "and nothing more is expected");
 	write_file(1, NUMBER);
 	write_sample(1, 12, NUMBER);
 	drain(&live);
-	check_number(named, 1, "but later there is");
+	check_number(named, 2, "of another stack too");
 
 	device.file_error = ESTALE;
 	write_file(0, NUMBER + 1);
 	write_sample(0, 13, NUMBER + 1);
 	check_number(live_flush(&live, on_sample, &samples), 0, "a file that the device does not hold");
-	check_number(samples, 3, "holds nobody up");
+	check_number(samples, 5, "holds nobody up");
 	device.file_error = 0;
 	write_file(1, NUMBER + 1);
 	write_sample(1, 14, NUMBER + 1);
-	drain_until(&live, 4);
-	check_number(named, 2, "told again it is tried again");
+	drain_until(&live, 6);
+	check_number(named, 3, "told again it is tried again");
 	check_number(device.files_opened, 3, "once each");
 	stop(&live);
 }

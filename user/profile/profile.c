@@ -197,7 +197,7 @@ static void feed_lost(struct profile *profile, const struct ktally_lost *record)
 /* Whoever could open it has told more of it before. */
 static void feed_file(struct profile *profile, const struct ktally_file *record)
 {
-	const struct symbols_file file = { .identity = *record, .path = "", .error = -ENOENT, .fd = -1 };
+	const struct symbols_file file = { .identity = *record, .path = "", .error = -ENOENT, .awaited = true, .fd = -1 };
 
 	if (!symbols_find_file(profile->symbols, record->file))
 		symbols_set_file(profile->symbols, &file);

@@ -86,10 +86,12 @@ static struct stack *without_frames(struct profile_state *state, struct stack *s
 	return stack;
 }
 
+/* One that was sampled before a file of its own could be read is named once more when it is sampled again. */
 struct stack *stacks_name(struct profile_state *state, struct stack *stack, const struct task *task)
 {
 	struct profile *profile = &state->profile;
 	size_t count = (size_t)stack->kernel_frames + stack->user_frames;
+	bool awaited = false;
 
 	if (profile->options.live)
 		find_mappings(state, stack, task);
@@ -97,18 +99,21 @@ struct stack *stacks_name(struct profile_state *state, struct stack *stack, cons
 		stack->named = true;
 		return without_frames(state, stack);
 	}
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < count; i++) {
 		if (stack->frames[i].kind != FRAME_UNKNOWN)
 			symbols_name(profile->symbols, stack->mm_id, stack->frames[i].kind == FRAME_KERNEL, &stack->frames[i]);
+		awaited |= symbols_are_awaited(profile->symbols, stack->frames[i].file);
+	}
+	stack->memo = (struct stack_memo){ .row = NULL };
 	classify(stack, task->executable, symbols_runtime(profile->symbols, task->mm_id));
 	stack->topics = topics_of_stack(profile->topics, stack, task->executable, symbols_runtime(profile->symbols, task->mm_id));
 	stack->wait_cause = wait_cause_of_stack(stack);
-	stack->named = true;
+	stack->named = !awaited;
 	if (profile->options.on_stack) {
 		stack = profile->options.on_stack(profile->options.context, profile->symbols, stack);
 		map_put(&profile->stacks, stack->id, stack);
 	}
-	return profile->options.classes_only && !profile->options.cells ? without_frames(state, stack) : stack;
+	return stack->named && profile->options.classes_only && !profile->options.cells ? without_frames(state, stack) : stack;
 }
 
 bool stacks_resolve(struct profile_state *state, uint64_t stack_id, uint64_t task_id, struct stack **stack, struct known_task **known)

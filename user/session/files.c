@@ -3,21 +3,36 @@
 
 #include "session/files.h"
 
+static void take_loaded(struct live *live, struct loaded *loaded)
+{
+	uint32_t number = loaded->file.identity.file;
+
+	live->late -= live->late && symbols_are_awaited(live->profile->symbols, number);
+	if (loaded->again) {
+		live->again--;
+		symbols_set_names(live->profile->symbols, number, loaded->file.names);
+	} else {
+		if (live->recorder)
+			recorder_write_file(live->recorder, loaded);
+		symbols_set_file(live->profile->symbols, &loaded->file);
+	}
+	loaded_free(loaded);
+}
+
 static void take_file(struct live *live, uint32_t number)
 {
 	struct loaded loaded;
 
-	if (!live->loader || !loader_take(live->loader, number, &loaded))
-		return;
-	if (loaded.again) {
-		live->again--;
-		symbols_set_names(live->profile->symbols, number, loaded.file.names);
-	} else {
-		if (live->recorder)
-			recorder_write_file(live->recorder, &loaded);
-		symbols_set_file(live->profile->symbols, &loaded.file);
-	}
-	loaded_free(&loaded);
+	if (live->loader && loader_take(live->loader, number, &loaded))
+		take_loaded(live, &loaded);
+}
+
+void files_take_late(struct live *live)
+{
+	struct loaded loaded;
+
+	while (live->late && loader_take_any(live->loader, &loaded))
+		take_loaded(live, &loaded);
 }
 
 /* The number of the file that the next user frame is in, from frame *at on; 0: there is none. */
@@ -39,8 +54,11 @@ void files_take(struct live *live, const struct ktally_record *record)
 	const struct ktally_stack *stack = (const void *)record;
 	uint32_t number;
 
-	if (record->type == KTALLY_RECORD_FILE)
-		take_file(live, ((const struct ktally_file *)record)->file);
+	if (record->type == KTALLY_RECORD_FILE) {
+		number = ((const struct ktally_file *)record)->file;
+		take_file(live, number);
+		live->late += live->loader && !symbols_find_file(live->profile->symbols, number);
+	}
 	if (record->type != KTALLY_RECORD_STACK)
 		return;
 	for (size_t at = stack->kernel_frames; live->again && (number = next_file(stack, &at)); )

@@ -14,7 +14,8 @@ void files_submit(struct live *live, const struct ktally_record *record);
 /* Whether the loader, which must be there, is at it. */
 bool files_are_being_read(const struct live *live, const struct ktally_record *record);
 
-/* What it has read goes to the profile and the recorder. */
+/* What it has read goes to the profile and the recorder: with the record, or later, if that could not wait so long. */
 void files_take(struct live *live, const struct ktally_record *record);
+void files_take_late(struct live *live);
 
 #endif

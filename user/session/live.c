@@ -190,6 +190,7 @@ int live_drain(struct live *live, size_t most, live_sample *on_sample, void *con
 	const struct ktally_record *records[PROFILE_AHEAD];
 	unsigned int count;
 
+	files_take_late(live);
 	take_backlog(live, true, on_sample, context);
 	for (size_t taken = 0; taken < most; taken += count) {
 		size_t wanted = most - taken < PROFILE_AHEAD ? most - taken : PROFILE_AHEAD;

@@ -40,6 +40,7 @@ struct live {
 	struct loader *loader;			/* NULL: none is needed, or there is no thread to be had */
 	struct backlog backlog;
 	unsigned int again;			/* files whose dropped symbols are being read */
+	unsigned int late;			/* files whose record did not wait until they were */
 	bool whole_host;			/* every process is sampled */
 	enum owner_level level;			/* of the profile, and */
 	size_t series;				/* as in struct profile_options; all these before live_create_profile() */

@@ -353,6 +353,18 @@ bool loader_take(struct loader *loader, uint32_t number, struct loaded *loaded)
 	return true;
 }
 
+bool loader_take_any(struct loader *loader, struct loaded *loaded)
+{
+	uint32_t number = 0;
+
+	pthread_mutex_lock(&loader->lock);
+	for (struct map_slot *slot = map_next(&loader->jobs, NULL); slot && !number; slot = map_next(&loader->jobs, slot))
+		if (((const struct job *)slot->value)->done)
+			number = (uint32_t)slot->key;
+	pthread_mutex_unlock(&loader->lock);
+	return number && loader_take(loader, number, loaded);
+}
+
 static bool is_stuck(const struct loader *loader)
 {
 	return loader->current && loop_now() - loader->since > STUCK_AFTER;

@@ -52,6 +52,7 @@ bool loader_is_busy_with(struct loader *loader, uint32_t number);
 
 /* False: it was never submitted, was taken before, or is not done. */
 bool loader_take(struct loader *loader, uint32_t number, struct loaded *loaded);
+bool loader_take_any(struct loader *loader, struct loaded *loaded);	/* one that is done */
 void loaded_free(struct loaded *loaded);	/* not what the symbols made their own */
 
 /* It has been at the same file for so long that nobody should wait for it any more. */

@@ -51,6 +51,13 @@ void symbols_set_file(struct symbols *symbols, const struct symbols_file *file)
 	symbols->files_failed += file->error != 0;
 }
 
+bool symbols_are_awaited(const struct symbols *symbols, uint32_t number)
+{
+	const struct sampled *sampled = symbols->leave_reading ? sampled_get(symbols, number) : NULL;
+
+	return sampled && sampled->file.awaited;
+}
+
 /* As long as none was dropped, there is nothing to look for. */
 bool symbols_were_dropped(const struct symbols *symbols, uint32_t number)
 {

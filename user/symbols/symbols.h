@@ -62,6 +62,7 @@ struct symbols_file {
 	const char *path;		/* "": not known */
 	bool deleted;			/* when it was opened, nothing had its path any more, or something else */
 	int error;			/* -errno of opening it, 0 */
+	bool awaited;			/* it was told of, and has not been opened yet */
 	uint8_t build_id[ELF_BUILD_ID_MOST];
 	size_t build_id_bytes;
 	int fd;				/* of a copy, the symbols' own from now on; -1: there is none */
@@ -80,6 +81,7 @@ void symbols_forget_files(struct symbols *symbols);	/* those that nobody looked 
  * else, who is told of which files and gives them back; *names are the symbols' own then, NULL: they could not be read.
  */
 void symbols_leave_reading(struct symbols *symbols);
+bool symbols_are_awaited(const struct symbols *symbols, uint32_t number);	/* from who reads them */
 bool symbols_were_dropped(const struct symbols *symbols, uint32_t number);	/* and can be read again */
 void symbols_set_names(struct symbols *symbols, uint32_t number, struct file *names);
 int symbols_open_path(const struct symbols_file *file);	/* what has its path now: a descriptor; -ESTALE: another file; -errno */

@@ -62,7 +62,7 @@ def main():
         files, stacks, waits = load(sys.argv[3], int(sys.argv[2]))
         starts = [wait[0] for wait in waits]
     compared = equal = whole = whole_by_gdb = wrong = shown = 0
-    ends = {}
+    ends, distinct = {}, set()
     for stop in stops:
         if len(sys.argv) > 2:
             end, found = find_wait(stop, starts, waits, stacks, files)
@@ -73,6 +73,7 @@ def main():
         same = found == stop["frames"]
         complete = end == "complete"
         compared += 1
+        distinct.add(str(stop["frames"]))
         equal += same
         whole += complete
         whole_by_gdb += stop["whole"]
@@ -84,7 +85,8 @@ def main():
             print(f"# differs (module: {end}, gdb: {'whole' if stop['whole'] else 'not whole'})")
             show("gdb   ", stop["frames"])
             show("module", found)
-    print(f"# {len(stops)} stops, {compared} told by both, {equal} equal, {whole} whole ({whole_by_gdb} by gdb) {ends or ''}")
+    print(f"# {len(stops)} stops, {compared} told by both ({len(distinct)} distinct), {equal} equal, {whole} whole "
+          f"({whole_by_gdb} by gdb) {ends or ''}")
     enough = compared and compared >= len(stops) * 9 // 10
     sys.exit(0 if enough and whole * 100 >= compared * 99 and not wrong else 1)
 
