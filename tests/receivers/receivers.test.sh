@@ -1,15 +1,14 @@
 #!/bin/bash
-# ktallyd and the real servers: an OpenTelemetry Collector, Prometheus and Elasticsearch, as scripts/receivers has them.
+# ktallyd and the real servers: an OpenTelemetry Collector and Prometheus, as scripts/receivers has them.
 #
 # What arrived is read from what the servers themselves wrote down or answer, and they must have complained of nothing.
 # shellcheck source=tests/programs/tap.sh
 . "$(dirname "$0")/../programs/tap.sh"
 
-plain=14318 secure=14319 metrics=19464 prometheus=19090 elastic=19200 transport=19300
+plain=14318 secure=14319 metrics=19464 prometheus=19090
 started=()
 cleanup() {
 	((${#started[@]})) && kill -9 "${started[@]}" 2>/dev/null
-	mountpoint -q "$work/node/home" && umount --lazy "$work/node/home"
 	rm -rf "$work"
 }
 trap cleanup EXIT
@@ -58,58 +57,6 @@ answers() {
 	cat "$work/answer"
 	return 1
 }
-
-# ---- Elasticsearch, which is begun first, as Java starts slowly in the emulator, and tried last
-
-# What the key of ktallyd may do, by the script that sets Elasticsearch up.
-privileges() {
-	sed -n "/-d '{\"name\"/,/}}}'/p" user/examples/elasticsearch/set-up | tr -d '#\n\t' | sed "s/.*-d '\(.*\)'.*/\1/" |
-		jq -ce .role_descriptors.ktally
-}
-
-# configure_node PROGRAM: a node with a user who may do all, and one who may do what ktallyd's key may. Keys themselves it cannot make: the
-# index that it would keep them in needs a module that is not there. It does not run as root, who alone may enter the cache.
-configure_node() {
-	local node=$work/node
-	chmod 755 "$work" && mkdir -p "$node"/{config,data,logs,temporary,home} && mount --bind "$(dirname "$1")/.." "$node/home" &&
-		cp "$node"/home/config/{log4j2.properties,role_mapping.yml} "$node/config" || return
-	cat >"$node/config/elasticsearch.yml" <<-CONFIG
-		discovery.type: single-node
-		network.host: 127.0.0.1
-		http.port: $elastic
-		transport.port: $transport
-		path.data: $node/data
-		path.logs: $node/logs
-		cluster.routing.allocation.disk.threshold_enabled: false
-		xpack.security.enabled: true
-		xpack.security.enrollment.enabled: false
-	CONFIG
-	printf '%s\n' -Xms256m -Xmx256m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -XX:-UsePerfData "-Djava.io.tmpdir=$node/temporary" \
-		>"$node/config/jvm.options"
-	perl -e 'print "$_:", crypt("ktally-test", "\$2a\$04\$abcdefghijklmnopqrstuu"), "\n" for @ARGV' manager ktally >"$node/config/users"
-	printf '%s\n' superuser:manager ktally:ktally >"$node/config/users_roles"
-	printf 'ktally: %s\n' "$(privileges)" >"$node/config/roles.yml"
-	chown -R 65534:65534 "$node"/{config,data,logs,temporary}
-}
-
-run_node() {
-	cd "$work/node" || return
-	ES_JAVA_HOME=$(readlink -f "$(command -v java)")
-	export ES_JAVA_HOME=${ES_JAVA_HOME%/bin/java} ES_PATH_CONF=$work/node/config ES_TMPDIR=$work/node/temporary
-	export CLI_JAVA_OPTS='-XX:TieredStopAtLevel=1 -XX:-UsePerfData'
-	exec nice -n 19 setpriv --reuid 65534 --regid 65534 --clear-groups bash "$work/node/home/bin/elasticsearch"
-}
-
-node=''
-if ! program=$(scripts/receivers cached elasticsearch); then
-	skip 'a real Elasticsearch' 'it is not there: scripts/receivers path elasticsearch fetches it'
-elif ! command -v java >/dev/null; then
-	skip 'a real Elasticsearch' 'there is no java to run it'
-else
-	ok 'a node of Elasticsearch can be configured' configure_node "$program"
-	background run_node >"$work/node.log" 2>&1
-	node=$last
-fi
 
 # ---- OpenTelemetry's Collector
 
@@ -315,85 +262,6 @@ if receiver=$(scripts/receivers cached prometheus); then
 	wait "$receiver"
 else
 	skip 'a real Prometheus' 'it is not there: scripts/receivers path prometheus builds it'
-fi
-
-# ---- Elasticsearch
-
-base=http://127.0.0.1:$elastic
-elasticsearch() { answers "$1" --user manager:ktally-test -H 'Content-Type: application/json' "$base/$2" "${@:3}"; }
-node_is_up() { elasticsearch '.status == "green" or .status == "yellow"' _cluster/health; }
-
-# The set-up as it is, but for what is in modules of Elastic's distribution only: a type of fields, and how late documents may be.
-prepare_set_up() {
-	cp -r user/examples/elasticsearch "$work/set-up" &&
-		jq '(.template.mappings.properties[] | select(.type == "constant_keyword")) |= { type: "keyword" }' \
-			user/examples/elasticsearch/mappings.json >"$work/set-up/mappings.json" &&
-		jq 'del(.template.settings.index.look_back_time)' user/examples/elasticsearch/settings.json >"$work/set-up/settings.json"
-}
-may_not_write() {
-	[[ $(curl -s -o "$work/answer" -w '%{http_code}' "$base/_bulk" -H 'Content-Type: application/x-ndjson' --data-binary '{}') == 401 ]]
-}
-
-# milliseconds_found NAMESPACE: of the burner, in the stream.
-milliseconds_found() {
-	elasticsearch '.aggregations.time.value * 1000 | floor' "metrics-ktally.tally-$1/_search" \
-		-d '{"size":0,"query":{"term":{"process.executable.name":"burner"}},"aggs":{"time":{"sum":{"field":"ktally.cpu.time"}}}}'
-}
-found() { (($(milliseconds_found default) >= $1)); }
-counted() { elasticsearch '.count > 0' "$1/_count"; }
-refresh() { elasticsearch '._shards.failed == 0' "$1/_refresh" -X POST; }
-of_the_stream() { elasticsearch "[.[]] | length > 0 and all($2)" "metrics-ktally.tally-default/$1"; }
-
-# twice: a document that is there, as it would be sent once more.
-twice() {
-	elasticsearch '.hits.hits[0]._source | tojson' metrics-ktally.tally-default/_search -d '{"size":1}' >"$work/source" || return
-	{
-		echo '{"create":{"_index":"metrics-ktally.tally-default"}}'
-		cat "$work/source"
-	} >"$work/again"
-	elasticsearch '.items[0].create.status == 409' _bulk --data-binary "@$work/again"
-}
-
-if [[ $node ]]; then
-	ok 'Elasticsearch starts' within 300 node_is_up
-	ok 'the set-up is there' prepare_set_up
-	ok 'the script sets it up' "$work/set-up/set-up" "$base" --user manager:ktally-test
-	ok 'the index template keeps 90 days' elasticsearch '.index_templates[0].index_template.template.lifecycle.data_retention == "90d"' \
-		_index_template/metrics-ktally
-	ok 'a stranger may not write' may_not_write
-	KTALLY_ELASTICSEARCH_HEADERS=Authorization=Basic%20$(printf ktally:ktally-test | base64 | sed 's/=/%3D/g')
-	export KTALLY_ELASTICSEARCH_HEADERS
-	background ktallyd --no-config --rate 199 --interval 1 --control none --elasticsearch "$base" 2>"$work/elastic.log"
-	daemon=$last
-	ok 'Elasticsearch: a daemon starts' within 60 says elastic 'sampling .* CPUs'
-	began=$(charged)
-	ok 'Elasticsearch: documents are found, of which the program ran' within 120 found 3000
-	ran=$(($(charged) - began))
-	ok 'Elasticsearch: it ends well' stop elastic "$daemon"
-	ok 'Elasticsearch: all is there' refresh metrics-ktally.tally-default
-	ok 'Elasticsearch: the time is what the kernel charged' nearly "$(milliseconds_found default)" "$ran"
-	ok 'Elasticsearch: documents of ktally itself too' counted metrics-ktally.self-default
-	ok 'Elasticsearch: nothing was rejected or lost' says_not elastic 'reject|does not take|not delivered|dropped'
-	ok 'the stream is one of time series, routed by their fingerprint' of_the_stream _settings \
-		'.settings.index.mode == "time_series" and .settings.index.routing_path == ["ktally.series"]'
-	ok 'its fields are those of the template' of_the_stream _mapping \
-		'.mappings.dynamic == "false" and .mappings.properties.process.properties.executable.properties.name.time_series_dimension'
-	ok 'what is sent twice is there once' twice
-
-	# A field of another type, as an administrator may have made one.
-	ok 'a stream that does not take all can be made' elasticsearch .acknowledged _index_template/refusing -X PUT -d '{
-		"index_patterns": ["metrics-ktally.*-refusing"], "priority": 501, "data_stream": {},
-		"template": { "mappings": { "properties": { "ktally.cpu.time": { "type": "ip" } } } } }'
-	background ktallyd --no-config --rate 199 --interval 1 --control none --elasticsearch "$base" --elasticsearch-namespace refusing \
-		2>"$work/refused.log"
-	daemon=$last
-	ok 'documents that do not fit are told of' within 90 says refused 'rejected [0-9]+ data points .*document_parsing_exception'
-	stop refused "$daemon" >/dev/null
-	refresh metrics-ktally.self-refusing >/dev/null
-	ok 'and the others are taken' counted metrics-ktally.self-refusing
-	unset KTALLY_ELASTICSEARCH_HEADERS
-	ok 'Elasticsearch has no error in its log' says_not node '\]\[(ERROR|FATAL)'
-	skip 'Elasticsearch: lifecycles, API keys, late documents, constant_keyword' "their modules are in Elastic's own distribution only"
 fi
 
 finish
