@@ -45,6 +45,9 @@ static void check_profiles(void)
 
 	check_ask("--for 100ms --process victim -o @victim.folded", EXIT_OK, "4 samples", "a profile of one program");
 	check_file("victim.folded", "victim;[unknown];[unknown] 1000000\nvictim;[unknown];[unknown];[unknown] 3000000\n", "has its stacks");
+	check_ask("--for 100ms --service victim -o @victim.folded", EXIT_OK, "4 samples", "a profile of one service");
+	check_file("victim.folded", "victim;[unknown];[unknown] 1000000\nvictim;[unknown];[unknown];[unknown] 3000000\n", "has its stacks");
+	check_ask("--for 100ms --service victim --process other -o @nothing.folded", EXIT_OK, "nothing was sampled", "no process of a service");
 	check_ask("--for 100ms --process nothing -o @nothing.folded", EXIT_OK, "nothing was sampled", "one of a program that does not run");
 	check_file("nothing.folded", "", "has none");
 	check_ask("--for 100ms --off-cpu -s off-cpu -o @waits.folded -s wall -o @wall.folded", EXIT_OK, "1 waits", "a profile of waits");
@@ -64,6 +67,7 @@ static void check_refusals(void)
 	check_ask("--for 2h -o @x.folded", EXIT_USAGE, "up to an hour", "more time than there may be");
 	check_ask("-s wall -o @x.folded", EXIT_USAGE, "--off-cpu", "waits that are not sampled");
 	check_ask("--process a/b -o @x.folded", EXIT_USAGE, "not the name of a program", "a path for a name");
+	check_ask("--service= -o @x.folded", EXIT_USAGE, "not the name of a service", "no name");
 	check_ask("-a -p 1 -o @x.folded", EXIT_USAGE, "contradicts", "a contradiction");
 	check_ask("--control /nonexistent/socket -o @x.folded", EXIT_UNAVAILABLE, "no ktallyd answers", "nobody there");
 }

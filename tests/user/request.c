@@ -25,6 +25,7 @@ static void check_round(void)
 	request.outputs[request.output_count++] = (struct request_output){ format_named("flame"), KTALLY_SOURCE_ONCPU | KTALLY_SOURCE_OFFCPU };
 	request.send = true;
 	strcpy(request.process, "my = program");
+	memset(request.service, 's', sizeof(request.service) - 1);
 	request_write(&request, &text);
 	check_string(request_read(&again, text.data, text.bytes), NULL, "what is written can be read");
 	request_write(&again, &second);
@@ -33,8 +34,10 @@ static void check_round(void)
 	check_number(again.outputs[1].sources, KTALLY_SOURCE_ONCPU | KTALLY_SOURCE_OFFCPU, "and file");
 	check(!again.session.kernel && again.session.off_cpu && again.send, "and switch");
 	check_string(again.process, "my = program", "and name");
+	check_string(again.service, request.service, "even the longest one");
+	strcpy(again.service, "shop");
 	request_describe(&again, &said);
-	check_string(said.data, "processes named my = program of pid 12, 2147483647 in 2 cgroups at 199 Hz for 1.5 s, with waits", "people are told what it is");
+	check_string(said.data, "processes named my = program of service shop of pid 12, 2147483647 in 2 cgroups at 199 Hz for 1.5 s, with waits", "people are told what it is");
 	buffer_clear(&said);
 	request_init(&request);
 	request_describe(&request, &said);
@@ -89,6 +92,7 @@ static void check_nonsense(void)
 	refuses(HEAD "send=1\npid=0\n", "no number");
 	refuses(HEAD "send=1\npid=2147483648\n", "no number");
 	refuses(HEAD "send=1\nprocess=\n", "empty or too long");
+	refuses(HEAD "send=1\nservice=\n", "empty or too long");
 	refuses(HEAD "send=1\nshell=/bin/sh\n", "does not know");
 	refuses(HEAD "output=pprof\n", "no sources");
 	refuses(HEAD "output= on-cpu\n", "none of");

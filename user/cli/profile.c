@@ -37,6 +37,7 @@ static const char help[] =
 	"      --for TIME          how long: seconds, or 500ms, 5m, 1h (60s)\n"
 	"      --hz RATE           samples per second and CPU (99); the same as -F, --rate\n"
 	"      --process NAME      processes whose program has this name\n"
+	"      --service NAME      processes of this service, as ktallyd attributes them\n"
 	"  -o, --output FILE       a file: its format follows from .pb.gz (pprof), .otlp, .folded, .html (flame graph),\n"
 	"                          .speedscope.json; may be given again\n"
 	"  -s, --source SOURCE     what files named after it show: on-cpu (the default), off-cpu or wall\n"
@@ -49,7 +50,7 @@ static const char help_end[] =
 	"\n"
 	"Ctrl-C ends it and keeps what was taken. See ktally-profile(1).\n";
 
-enum { OPTION_FOR = 1, OPTION_PROCESS, OPTION_SEND, OPTION_CONTROL };
+enum { OPTION_FOR = 1, OPTION_PROCESS, OPTION_SERVICE, OPTION_SEND, OPTION_CONTROL };
 
 static const struct option long_options[] = {
 	SESSION_LONG_HOW,
@@ -57,6 +58,7 @@ static const struct option long_options[] = {
 	{ "hz", required_argument, NULL, 'F' },
 	{ "for", required_argument, NULL, OPTION_FOR },
 	{ "process", required_argument, NULL, OPTION_PROCESS },
+	{ "service", required_argument, NULL, OPTION_SERVICE },
 	{ "output", required_argument, NULL, 'o' },
 	{ "source", required_argument, NULL, 's' },
 	{ "send", no_argument, NULL, OPTION_SEND },
@@ -96,6 +98,16 @@ static int take_process(struct request *request, const char *name)
 	return -1;
 }
 
+static int take_service(struct request *request, const char *name)
+{
+	if (!*name || strlen(name) >= sizeof(request->service) || strchr(name, '\n')) {
+		message_error("--service: \"%s\" is not the name of a service: ktally report lists those there are", name);
+		return EXIT_USAGE;
+	}
+	strcpy(request->service, name);
+	return -1;
+}
+
 /* -1: go on, else the exit code. */
 static int take(struct profile_command *command, int option, char *argument)
 {
@@ -107,6 +119,8 @@ static int take(struct profile_command *command, int option, char *argument)
 		return EXIT_USAGE;
 	case OPTION_PROCESS:
 		return take_process(&command->request, argument);
+	case OPTION_SERVICE:
+		return take_service(&command->request, argument);
 	case OPTION_SEND:
 		command->request.send = true;
 		return -1;

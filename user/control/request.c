@@ -6,7 +6,7 @@
 #include "control/request.h"
 
 #define FIRST_LINE	"ktally 1 profile"
-#define VALUE_BYTES	64
+#define VALUE_BYTES	OWNER_VALUE_BYTES	/* with the terminating zero */
 
 /* Numbers of a request and their bounds; of two sizes, and booleans. */
 static const struct number {
@@ -76,6 +76,8 @@ void request_write(const struct request *request, struct buffer *text)
 		buffer_format(text, "pid=%d\n", request->session.pids[i]);
 	if (*request->process)
 		buffer_format(text, "process=%s\n", request->process);
+	if (*request->service)
+		buffer_format(text, "service=%s\n", request->service);
 	for (size_t i = 0; i < request->output_count; i++)
 		buffer_format(text, "output=%s %s\n", request->outputs[i].format->name, format_sources_name(request->outputs[i].sources));
 }
@@ -104,11 +106,11 @@ static const char *take_pid(struct request *request, const char *value)
 }
 
 /* Control characters cannot be in it: it is a line. */
-static const char *take_process(struct request *request, const char *value)
+static const char *take_name(char *name, size_t bytes, const char *value)
 {
-	if (!*value || strlen(value) >= sizeof(request->process))
-		return "the name of the process is empty or too long";
-	strcpy(request->process, value);
+	if (!*value || strlen(value) >= bytes)
+		return "the name of the process or service is empty or too long";
+	strcpy(name, value);
 	return NULL;
 }
 
@@ -141,7 +143,9 @@ static const char *take_line(struct request *request, const char *key, const cha
 	if (!strcmp(key, "pid"))
 		return take_pid(request, value);
 	if (!strcmp(key, "process"))
-		return take_process(request, value);
+		return take_name(request->process, sizeof(request->process), value);
+	if (!strcmp(key, "service"))
+		return take_name(request->service, sizeof(request->service), value);
 	if (!strcmp(key, "output"))
 		return take_output(request, value);
 	return "it has a key that this version does not know: install both programs from the same release";
@@ -198,14 +202,17 @@ const char *request_read(struct request *request, const char *text, size_t bytes
 void request_describe(const struct request *request, struct buffer *text)
 {
 	const struct session_options *session = &request->session;
+	bool named = *request->process || *request->service;
 
 	if (*request->process)
 		buffer_format(text, "processes named %s", request->process);
-	else if (!session->pid_count && !session->cgroup_count)
+	if (*request->service)
+		buffer_format(text, "%sservice %s", *request->process ? " of " : "", request->service);
+	if (!named && !session->pid_count && !session->cgroup_count)
 		buffer_string(text, "every process");
 	for (uint32_t i = 0; i < session->pid_count; i++)
-		buffer_format(text, "%s%d", i ? ", " : *request->process ? " of pid " : "pid ", session->pids[i]);
+		buffer_format(text, "%s%d", i ? ", " : named ? " of pid " : "pid ", session->pids[i]);
 	if (session->cgroup_count)
-		buffer_format(text, "%s%u cgroups", session->pid_count ? " in " : *request->process ? " in " : "", session->cgroup_count);
+		buffer_format(text, "%s%u cgroups", session->pid_count || named ? " in " : "", session->cgroup_count);
 	buffer_format(text, " at %u Hz for %.3g s%s", session->rate, (double)request->duration / 1000, session->off_cpu ? ", with waits" : "");
 }

@@ -9,6 +9,7 @@
  *	pid=1234		may come again; and children that it forks from now on
  *	cgroups=1		so many descriptors of cgroup directories come with the packet
  *	process=openssl		of these tasks only: base name of the executable, else comm
+ *	service=shop		of these only: service.name of their owner
  *	output=pprof on-cpu	a file to be made, may come again: its format and sources, see export/format.h
  *	send=1			to the destination of profiles
  *
@@ -24,6 +25,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "attribute/owner.h"
 #include "base/buffer.h"
 #include "export/format.h"
 #include "session/options.h"
@@ -42,6 +44,7 @@ struct request {
 	struct session_options session;		/* cgroup_count of descriptors, which come apart */
 	uint64_t duration;			/* ms */
 	char process[64];			/* "": all */
+	char service[OWNER_VALUE_BYTES];	/* "": all */
 	struct request_output outputs[REQUEST_OUTPUTS_MOST];
 	size_t output_count;
 	bool send;

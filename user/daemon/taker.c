@@ -165,11 +165,15 @@ static int open_taker(struct taker *taker)
 	taker->live.has_waits = taker->options.off_cpu;
 	taker->live.has_files = taker->options.files;
 	taker->live.level = taker->daemon->level;
+	if (*taker->request->service && taker->live.level == OWNER_BY_HOST)
+		taker->live.level = OWNER_BY_SERVICE;
 	taker->live.series = taker->daemon->series;
 	taker->live.categories = taker->daemon->categories;
 	live_create_profile(&taker->live, LIVE_KEEP);
 	if (*taker->request->process)
 		taker->live.profile->options.process = taker->request->process;
+	if (*taker->request->service)
+		taker->live.profile->options.service = taker->request->service;
 	live_read_kernel_names(&taker->live);
 	taker->end_timer = (struct loop_timer){ .expired = on_end, .context = taker };
 	taker->more_timer = (struct loop_timer){ .expired = on_more, .context = taker };

@@ -96,7 +96,12 @@ static struct profile_cell *cell_for(struct profile_source *source, const struct
 
 static bool keeps_cells(const struct profile *profile, const struct task *task)
 {
-	return profile->options.cells && (!profile->options.process || !strcmp(profile->options.process, task->process_name));
+	const char *process = profile->options.process, *service = profile->options.service, *its;
+
+	if (!profile->options.cells || (process && strcmp(process, task->process_name)))
+		return false;
+	its = service ? task->owner->values[OWNER_SERVICE] : NULL;
+	return !service || (its && !strcmp(service, its));
 }
 
 struct place place_for(struct profile *profile, struct profile_source *source, const struct stack *stack, const struct task *task,

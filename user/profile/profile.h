@@ -54,6 +54,7 @@ struct profile_source {
 struct profile_options {
 	bool cells;		/* keep cells (for pprof, folded, flame graphs); a daemon that only counts does not */
 	const char *process;	/* keep cells of tasks of this process name only; NULL: of all */
+	const char *service;	/* the same by service.name of the owner, which the level must have */
 	bool classes_only;	/* drop a stack's frames once it is classified: takes a daemon a tenth of the memory */
 	bool mappings_only;	/* name and classify nothing: a recorder needs the mappings, and names can wait */
 	bool live;		/* the processes exist on this host now: read their mappings from /proc when needed */
