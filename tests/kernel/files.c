@@ -333,6 +333,7 @@ TEST(a_new_file_does_not_wait)
 	pid_t child = start_child(spin_on, NULL);
 	struct ktally_setup setup = files_setup(&child, 1);
 	struct pollfd ready;
+	int tries = 20;
 
 	setup.latency_ms = 60000;
 	ASSERT_EQ(0, session_open(&session, &setup, true));
@@ -341,10 +342,12 @@ TEST(a_new_file_does_not_wait)
 	ASSERT_EQ(1, poll(&ready, 1, 5000));
 	ASSERT_LE(0, session_drain(&session));
 	EXPECT_NE(0, session_total(&session).files);
-	/* All files of the loop are known by now; a tick may be in one more. */
+	/* At some time all files of the loop are known; a tick may be in one more. Samples go on. */
 	ASSERT_EQ(0, session_run(&session, 0.5));
-	ASSERT_LE(0, session_drain(&session));
-	EXPECT_EQ(0, poll(&ready, 1, 300));
+	do {
+		ASSERT_LE(0, session_drain(&session));
+	} while (poll(&ready, 1, 300) && --tries);
+	EXPECT_LT(0, tries);
 	EXPECT_EQ(0, session_finish(&session));
 	EXPECT_STREQ("", session.error);
 	session_close(&session);
