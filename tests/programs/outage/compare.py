@@ -125,6 +125,19 @@ def tell(name, batches):
           f"{sum_of(batches, 'ktally.offcpu.time'):18} ns waited")
 
 
+def tell_places(number, run, batches):
+    """What was given up is in one piece, the oldest of what waited; what was not yet in the spool at a kill is not."""
+    missing_here = [place for place, batch in enumerate(run, 1) if batch in batches]
+    pieces = []
+    for place in missing_here:
+        if pieces and pieces[-1][1] == place - 1:
+            pieces[-1][1] = place
+        else:
+            pieces.append([place, place])
+    places = ", ".join(f"{first} to {last}" for first, last in pieces) or "none"
+    print(f"# run {number}: {len(run)} batches, of which {places} did not arrive")
+
+
 failed = False
 
 
@@ -155,6 +168,8 @@ with open(log_path, encoding="utf-8") as log:
 tell("produced", produced)
 tell("received", received)
 tell("missing", missing)
+for number, run in enumerate(runs, 1):
+    tell_places(number, run, set(missing))
 print(f"# the daemon says that it gave up {given_up} batches with {points_given_up} points")
 print(f"# {sum(arrived.values()) - len(arrived)} batches came twice")
 check(len(set(produced)) == len(produced), "two batches are equal")
