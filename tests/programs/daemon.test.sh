@@ -18,12 +18,6 @@ cleanup() {
 trap cleanup EXIT
 unset "${!OTEL_@}"
 
-background() {
-	"$@" &
-	last=$!
-	started+=("$last")
-}
-
 # within SECONDS COMMAND...: until it succeeds.
 within() {
 	local tries=$(($1 * 5))		# not by the clock, which is set here

@@ -3,19 +3,7 @@
 # shellcheck source=tests/programs/tap.sh
 . "$(dirname "$0")/tap.sh"
 
-started=()
-cleanup() {
-	((${#started[@]})) && kill -9 "${started[@]}" 2>/dev/null
-	rm -rf "$work"
-}
-trap cleanup EXIT
 unset "${!OTEL_@}"
-
-background() {
-	"$@" &
-	last=$!
-	started+=("$last")
-}
 
 # burner NAME: a program of that name that uses what is left of a CPU; $last.
 burner() {
@@ -32,15 +20,6 @@ says() { grep -qE -- "$1" "$work/says"; }
 logs() { grep -qE -- "$1" "$work/log"; }
 has() { grep -q -- "$1" "$work/$2"; }
 lacks() { ! has "$@"; }
-within() {
-	local tries=$(($1 * 5))
-	shift
-	until "$@" >/dev/null 2>&1; do
-		((tries--)) || return 1
-		sleep 0.2
-	done
-}
-
 fails 4 'no ktallyd answers' 'without a daemon it says so' profile -o "$work/x.folded"
 
 background ktallyd --interval 1 --control "$socket" --json-lines "$work/lines" 2>"$work/log"

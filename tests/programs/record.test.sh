@@ -3,13 +3,6 @@
 # shellcheck source=tests/programs/tap.sh
 . "$(dirname "$0")/tap.sh"
 
-started=()
-cleanup() {
-	((${#started[@]})) && kill -9 "${started[@]}" 2>/dev/null
-	rm -rf "$work"
-}
-trap cleanup EXIT
-
 # burner NAME: a program of that name that uses what is left of a CPU; $last.
 burner() {
 	cp "$(command -v dash)" "$work/$1"

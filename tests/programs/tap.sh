@@ -3,7 +3,29 @@
 
 tap_failed=0
 work=$(mktemp -d /tmp/ktally-test.XXXXXX)
-trap 'rm -rf "$work"' EXIT
+started=()
+cleanup() {
+	((${#started[@]})) && kill -9 "${started[@]}" 2>/dev/null
+	rm -rf "$work"
+}
+trap cleanup EXIT
+
+# background COMMAND...: ended with the test; $last.
+background() {
+	"$@" &
+	last=$!
+	started+=("$last")
+}
+
+# within SECONDS COMMAND...: until it succeeds.
+within() {
+	local tries=$(($1 * 5))
+	shift
+	until "$@" >/dev/null 2>&1; do
+		((tries--)) || return 1
+		sleep 0.2
+	done
+}
 
 # ok NAME COMMAND...: the command must succeed.
 ok() {

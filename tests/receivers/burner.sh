@@ -3,28 +3,7 @@
 # shellcheck source=tests/programs/tap.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../programs/tap.sh"
 
-started=()
-cleanup() {
-	((${#started[@]})) && kill -9 "${started[@]}" 2>/dev/null
-	rm -rf "$work"
-}
-trap cleanup EXIT
 unset "${!OTEL_@}"
-
-background() {
-	"$@" &
-	last=$!
-	started+=("$last")
-}
-
-within() {
-	local tries=$(($1 * 5))
-	shift
-	until "$@" >/dev/null 2>&1; do
-		((tries--)) || return 1
-		sleep 0.2
-	done
-}
 
 says() { grep -qE -- "$2" "$work/$1.log"; }
 says_not() { ! grep -iE -- "$2" "$work/$1.log"; }

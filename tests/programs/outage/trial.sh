@@ -14,30 +14,7 @@
 here=$(dirname "$0")
 half=$(awk -v minutes="${MINUTES:-10}" 'BEGIN { printf "%d", minutes * 30 }')	# seconds
 port=14320
-started=()
-
-cleanup() {
-	((${#started[@]})) && kill -9 "${started[@]}" 2>/dev/null
-	rm -rf "$work"
-}
-trap cleanup EXIT
 unset "${!OTEL_@}"
-
-background() {
-	"$@" &
-	last=$!
-	started+=("$last")
-}
-
-# within SECONDS COMMAND...: until it succeeds.
-within() {
-	local tries=$(($1 * 5))
-	shift
-	until "$@" >/dev/null 2>&1; do
-		((tries--)) || return 1
-		sleep 0.2
-	done
-}
 
 # More to run than the CPUs can: one program that goes on, two that begin anew all the time, files, pipes and waits.
 churn() { while :; do find /usr/share/doc -maxdepth 2 -name "[$1]*" | gzip -c | md5sum; done >/dev/null 2>&1; }

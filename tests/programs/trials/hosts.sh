@@ -28,14 +28,6 @@ ok "$files programs" copies
 
 ktallyd --interval 1 --rate 997 --metrics-json "$work/metrics.json" 2>"$work/says" &
 daemon=$!
-within() {
-	local tries=$(($1 * 5))
-	shift
-	until "$@" >/dev/null 2>&1; do
-		((tries--)) || return 1
-		sleep 0.2
-	done
-}
 ok 'the daemon samples' within 60 grep -q 'sampling .* CPUs' "$work/says"
 
 # figure NAME: of the session, as the module has it.
