@@ -320,6 +320,13 @@ int session_run_until(struct session *session, const uint64_t *count, uint64_t l
 
 	while (!error && *count < least)
 		error = now_ns() < end ? session_run(session, 0.1) : -ETIME;
+	if (error == -ETIME) {
+		struct tally total = session_total(session);
+
+		fprintf(stderr, "# %ju of %ju after 30 seconds with %ju samples, %ju waits, %ju lost, %ju throttles\n",
+		       (uintmax_t)*count, (uintmax_t)least, (uintmax_t)total.samples, (uintmax_t)total.waits,
+		       (uintmax_t)tally_lost_samples(&total).count, (uintmax_t)total.throttles);
+	}
 	return error;
 }
 
