@@ -136,6 +136,20 @@ static void in_time(void)
 	stop(&live);
 }
 
+/* What a cell of that stack has for its name. */
+static const char *name_in_cells(const struct live *live, uint64_t id)
+{
+	const struct map *cells = &live->profile->oncpu.cells;
+
+	for (struct map_slot *slot = map_next(cells, NULL); slot; slot = map_next(cells, slot)) {
+		const struct profile_cell *cell = slot->value;
+
+		if (cell->stack->id == id)
+			return cell->stack->frames[0].function ? cell->stack->frames[0].function : "";
+	}
+	return "no cell";
+}
+
 static void flushed(void)
 {
 	struct live live;
@@ -144,14 +158,23 @@ static void flushed(void)
 	device.hold = true;
 	write_file(0, NUMBER);
 	write_sample(0, 11, NUMBER);
+	write_sample(0, 15, NUMBER);
 	check_number(live_flush(&live, on_sample, &samples), 0, "a flush");
-	check_number(samples, 1, "does not wait for long");
+	check_number(samples, 2, "does not wait for long");
 	check_number(named, 0, "then there is no name");
 	write_sample(0, 11, NUMBER);
 	drain(&live);
 	check_number(named, 0, "nor as long as it is not read");
+	profile_name_late(live.profile);
+	check_string(name_in_cells(&live, 15), "", "nor late");
+	profile_forget(live.profile);
+	profile_forget(live.profile);
+	check_string(name_in_cells(&live, 15), "", "what a cell refers to is not forgotten");
 	__atomic_store_n(&device.hold, false, __ATOMIC_RELEASE);
 	loader_wait(live.loader, 5000);
+	check_number(live_flush(&live, on_sample, &samples), 0, "the flush after it was read");
+	check_string(name_in_cells(&live, 15), "first", "has names of stacks that were not sampled again");
+	check_number(named, 0, "though they were sampled before");
 	write_sample(0, 11, NUMBER);
 	drain(&live);
 	check_number(named, 1, "but then there is, though nobody tells of the file again");
@@ -165,11 +188,11 @@ static void flushed(void)
 	write_file(0, NUMBER + 1);
 	write_sample(0, 13, NUMBER + 1);
 	check_number(live_flush(&live, on_sample, &samples), 0, "a file that the device does not hold");
-	check_number(samples, 5, "holds nobody up");
+	check_number(samples, 6, "holds nobody up");
 	device.file_error = 0;
 	write_file(1, NUMBER + 1);
 	write_sample(1, 14, NUMBER + 1);
-	drain_until(&live, 6);
+	drain_until(&live, 7);
 	check_number(named, 3, "told again it is tried again");
 	check_number(device.files_opened, 3, "once each");
 	stop(&live);

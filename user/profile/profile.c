@@ -264,6 +264,11 @@ bool profile_feed(struct profile *profile, const struct ktally_record *record, s
 	return false;
 }
 
+void profile_name_late(struct profile *profile)
+{
+	stacks_name_late(state_of(profile));
+}
+
 void profile_forget(struct profile *profile)
 {
 	stacks_forget(state_of(profile));

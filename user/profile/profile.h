@@ -164,6 +164,12 @@ void profile_end_doubtful_waits(struct profile *profile);
 void profile_forget(struct profile *profile);
 
 /*
+ * Stacks that were sampled before a file of theirs was read have names from the first sample after that. This names those that have none
+ * yet and that cells refer to: to be called before cells are shown. What was tallied stays as it was.
+ */
+void profile_name_late(struct profile *profile);
+
+/*
  * The CPU time of samples beside what the kernel charged, of the host and of cgroups. Read it when sampling begins, and whenever
  * the rings are about to be emptied; compare when they are.
  */

@@ -109,6 +109,7 @@ struct stack *stacks_name(struct profile_state *state, struct stack *stack, cons
 	stack->topics = topics_of_stack(profile->topics, stack, task->executable, symbols_runtime(profile->symbols, task->mm_id));
 	stack->wait_cause = wait_cause_of_stack(stack);
 	stack->named = !awaited;
+	state->files_awaited |= awaited;
 	if (profile->options.on_stack) {
 		stack = profile->options.on_stack(profile->options.context, profile->symbols, stack);
 		map_put(&profile->stacks, stack->id, stack);
@@ -132,6 +133,25 @@ bool stacks_resolve(struct profile_state *state, uint64_t stack_id, uint64_t tas
 	return true;
 }
 
+static void name_cells(struct profile_state *state, const struct map *cells)
+{
+	for (struct map_slot *slot = map_next(cells, NULL); slot; slot = map_next(cells, slot)) {
+		const struct profile_cell *cell = slot->value;
+
+		if (!cell->stack->named)
+			stacks_name(state, map_get(&state->profile.stacks, cell->stack->id), cell->task);
+	}
+}
+
+void stacks_name_late(struct profile_state *state)
+{
+	if (!state->files_awaited)
+		return;
+	state->files_awaited = false;
+	name_cells(state, &state->profile.oncpu.cells);
+	name_cells(state, &state->profile.offcpu.cells);
+}
+
 void stacks_forget_rows(struct profile_state *state)
 {
 	struct map *stacks = &state->profile.stacks;
@@ -148,7 +168,7 @@ void stacks_forget(struct profile_state *state)
 	for (struct map_slot *slot = map_next(stacks, NULL); slot; slot = map_next(stacks, slot)) {
 		struct stack *stack = slot->value;
 
-		if (!stack->recent && !(stack->named && state->profile.options.cells)) {
+		if (!stack->recent && !(stack->topics && state->profile.options.cells)) {
 			map_remove(stacks, slot->key);
 			free(stack);
 		} else {

@@ -15,6 +15,7 @@ struct profile_state {
 	struct map waits;			/* tid -> struct thread_wait */
 	struct space *ended_first, *ended_last;	/* spaces without a living task, in the order of their ends */
 	uint64_t forgotten;			/* profile.last_time when owners were last forgotten */
+	bool files_awaited;			/* a stack was named without a file of its own */
 	uint64_t exec_reads, exec_window;	/* mappings read because of an exec since exec_window, ns */
 };
 
@@ -147,6 +148,7 @@ bool stacks_resolve(struct profile_state *state, uint64_t stack_id, uint64_t tas
 
 /* Names and classifies a stack that was just sampled in a task for the first time. The stack, which may have moved. */
 struct stack *stacks_name(struct profile_state *state, struct stack *stack, const struct task *task);
+void stacks_name_late(struct profile_state *state);
 void stacks_forget(struct profile_state *state);
 void stacks_forget_rows(struct profile_state *state);	/* of the tallies, before some of these go: none knows where its time went last */
 

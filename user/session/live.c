@@ -254,6 +254,13 @@ static uint64_t lost_ends(const struct live *live)
 	return lost;
 }
 
+/* Of what has been read by now. */
+static void name_late(struct live *live)
+{
+	files_take_late(live);
+	profile_name_late(live->profile);
+}
+
 static void tell_tables(struct live *live)
 {
 	struct loader_statistics statistics;
@@ -281,6 +288,7 @@ int live_flush(struct live *live, live_sample *on_sample, void *context)
 	live->lost = lost;
 	profile_extend_waits(live->profile, now);
 	profile_compare_accounts(live->profile);
+	name_late(live);
 	tell_tables(live);
 	return error;
 }
@@ -318,6 +326,7 @@ int live_stop(struct live *live, live_sample *on_sample, void *context)
 			break;
 	}
 	profile_compare_accounts(live->profile);
+	name_late(live);
 	return error;
 }
 
