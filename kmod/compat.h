@@ -232,4 +232,11 @@ static inline struct vm_area_struct *ktally_vma_after(struct mm_struct *mm, cons
 #define ktally_file_user_path(file) (&(file)->f_path)
 #endif
 
+/* A file in memory is made with flags of a mapping, which became a type of their own: see Kbuild. */
+#ifdef KTALLY_HAVE_SHMEM_VMA_FLAGS
+#define KTALLY_SHMEM_NO_FLAGS EMPTY_VMA_FLAGS
+#else
+#define KTALLY_SHMEM_NO_FLAGS 0
+#endif
+
 #endif /* KTALLY_COMPAT_H */

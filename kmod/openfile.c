@@ -15,6 +15,7 @@
 
 #include "files.h"
 #include "gate.h"
+#include "vdso.h"
 
 static const char deleted[] = " (deleted)";
 
@@ -44,7 +45,7 @@ static int write_path(const struct file *file, struct ktally_open_file *request)
 	buffer = kmalloc(PATH_MAX, GFP_KERNEL);
 	if (!buffer)
 		return -ENOMEM;
-	text = path_of(ktally_file_user_path(file), buffer, &request->status);
+	text = ktally_vdso_is(file) ? KTALLY_VDSO_PATH : path_of(ktally_file_user_path(file), buffer, &request->status);
 	bytes = strlen(text) + 1;
 	if (request->path && bytes > request->path_bytes)
 		err = -ENAMETOOLONG;

@@ -17,6 +17,7 @@
 
 #include "files.h"
 #include "stock.h"
+#include "vdso.h"
 
 #define SPACES_MAX 8192
 #define TABLE_BITS 10
@@ -116,8 +117,11 @@ static bool is_certain(const struct ktally_view *view, const struct ktally_mappi
 static bool find_mapping(struct ktally_view *view, unsigned long address, struct ktally_mapping *mapping)
 {
 	struct ktally_mapping remembered;
-	bool known = ktally_space_recall(view->space, address, &remembered);
+	bool known;
 
+	if (ktally_vdso_find(view->mm, address, mapping))
+		return true;
+	known = ktally_space_recall(view->space, address, &remembered);
 	*mapping = remembered;
 	if (known && is_certain(view, &remembered))
 		return true;
@@ -380,6 +384,7 @@ int ktally_spaces_start(void)
 			ktally_files_stop();
 			goto out;
 		}
+		ktally_vdso_start();
 		queue_delayed_work(workers, &sweep_work, SWEEP_INTERVAL);
 	}
 	sessions++;
@@ -398,6 +403,7 @@ void ktally_spaces_stop(void)
 		cancel_delayed_work_sync(&look_work);
 		cancel_delayed_work_sync(&sweep_work);
 		drop(0, true);
+		ktally_vdso_stop();
 		ktally_files_stop();
 		ktally_stock_empty(&stock);
 	}

@@ -122,9 +122,13 @@
  *
  * With KTALLY_CAPTURE_FILES, a user frame in code that is mapped from a file is the number of the
  * file and the offset in it (KTALLY_FRAME_FILE): the same in every process that runs it, wherever
- * it is mapped there. Code of no file (compiled at run time, the vdso) stays KTALLY_FRAME_USER, an
- * address in the address space stack.mm_id; so does a frame whose mapping could not be looked at
- * when it was sampled, because the process was changing its mappings at that moment.
+ * it is mapped there. Code of no file (compiled at run time) stays KTALLY_FRAME_USER, an address in
+ * the address space stack.mm_id; so does a frame whose mapping could not be looked at when it was
+ * sampled, because the process was changing its mappings at that moment.
+ *
+ * The vdso, which the kernel maps into every process, is such a file, too: KTALLY_IOC_OPEN_FILE
+ * gives a copy of it, with "[vdso]" for its path. But only that of programs of the consumer's own
+ * sort; that of 32-bit programs under a 64-bit consumer stays KTALLY_FRAME_USER.
  *
  * The offset is one in the file, not an address of the ELF file's own: the two differ by p_offset
  * and p_vaddr of the segment.

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "vdso.h"
+
+#include <asm/vdso.h>
+#include <linux/err.h>
+#include <linux/file.h>
+#include <linux/fs.h>
+#include <linux/irqflags.h>
+#include <linux/lockdep.h>
+#include <linux/mm.h>
+#include <linux/sched.h>
+#include <linux/shmem_fs.h>
+#include <linux/string.h>
+
+#include "files.h"
+#include "space.h"
+
+static const struct vdso_image *image;		/* NULL: there is none */
+static struct file *copy;
+static struct ktally_known_file *known;
+
+static int copy_image(struct file *to, const struct vdso_image *from)
+{
+	unsigned long offset;
+
+	for (offset = 0; offset < from->size; offset += PAGE_SIZE) {
+		struct page *page = shmem_read_mapping_page(to->f_mapping, offset >> PAGE_SHIFT);
+
+		if (IS_ERR(page))
+			return PTR_ERR(page);
+		memcpy(page_address(page), from->data + offset, PAGE_SIZE);
+		set_page_dirty(page);
+		put_page(page);
+	}
+	return 0;
+}
+
+/* All of the kernel's images are page by page. */
+static struct file *make_copy(const struct vdso_image *from)
+{
+	struct file *file = shmem_file_setup(KTALLY_VDSO_PATH, from->size, KTALLY_SHMEM_NO_FLAGS);
+	int err;
+
+	if (IS_ERR(file))
+		return file;
+	err = copy_image(file, from);
+	if (!err)
+		return file;
+	fput(file);
+	return ERR_PTR(err);
+}
+
+/* It counts as mapped for as long as it is known, so it is not forgotten for want of room. */
+void ktally_vdso_start(void)
+{
+	const struct vdso_image *own = current->mm ? current->mm->context.vdso_image : NULL;
+	struct file *file = own ? make_copy(own) : ERR_PTR(-ENOENT);
+
+	if (IS_ERR(file))
+		return;
+	local_irq_disable();
+	known = ktally_file_get(file);
+	local_irq_enable();
+	if (!known) {
+		fput(file);
+		return;
+	}
+	copy = file;
+	image = own;
+}
+
+void ktally_vdso_stop(void)
+{
+	if (!image)
+		return;
+	image = NULL;
+	ktally_file_put(known);
+	fput(copy);
+	copy = NULL;
+}
+
+bool ktally_vdso_find(const struct mm_struct *mm, unsigned long address, struct ktally_mapping *mapping)
+{
+	unsigned long start = (unsigned long)READ_ONCE(mm->context.vdso);
+
+	lockdep_assert_irqs_disabled();
+	if (!image || mm->context.vdso_image != image || address - start >= image->size)
+		return false;
+	ktally_file_hold(known, copy);
+	*mapping = (struct ktally_mapping) { .start = start, .end = start + image->size, .file = known };
+	return true;
+}
+
+bool ktally_vdso_is(const struct file *file)
+{
+	return file == copy;
+}

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The vdso: one file for all processes, wherever it is mapped, whose content can be had when they are gone. */
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/auxv.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "device.h"
+#include "harness.h"
+#include "mapped.h"
+#include "workload.h"
+
+static struct session session;
+
+/* Samples of each process whose leaf is in the vdso, at what lowest and highest offset; and those whose leaf is at an address. */
+static pid_t processes[2];
+static uint64_t in_vdso[2], at_address, least, most;
+static uint32_t vdso_file;
+
+static bool is_vdso(uint32_t number)
+{
+	static char path[KTALLY_PATH_BYTES_MAX];
+	static uint32_t others[8];
+	static size_t other_count;
+	uint32_t status = 0;
+	size_t i;
+	int fd;
+
+	if (vdso_file)
+		return number == vdso_file;
+	for (i = 0; i < other_count; i++)
+		if (others[i] == number)
+			return false;
+	fd = device_open_file(session.fd, number, path, &status);
+	if (fd >= 0)
+		close(fd);
+	if (fd >= 0 && !status && !strcmp(path, "[vdso]"))
+		vdso_file = number;
+	else if (other_count < ARRAY_SIZE(others))
+		others[other_count++] = number;
+	return number == vdso_file;
+}
+
+static void note_leaf(struct session *from, const struct ktally_record *record)
+{
+	const struct ktally_sample *sample = (const void *)record;
+	const struct ktally_stack *stack;
+	uint64_t leaf;
+	int i;
+
+	if (record->type != KTALLY_RECORD_SAMPLE || record->flags & KTALLY_SAMPLE_KERNEL)
+		return;
+	stack = session_stack(from, sample->stack_id);
+	if (!stack->user_frames)
+		return;
+	leaf = stack->frames[0];
+	at_address += !frame_is_file(leaf);
+	if (!frame_is_file(leaf) || !is_vdso(frame_file(leaf)))
+		return;
+	if (!least || frame_offset(leaf) < least)
+		least = frame_offset(leaf);
+	if (frame_offset(leaf) > most)
+		most = frame_offset(leaf);
+	for (i = 0; i < 2; i++)
+		in_vdso[i] += session_task(from, sample->task_id)->pid == (uint32_t)processes[i];
+}
+
+#define ASK_VARIABLE "KTALLY_ASK"
+
+/* This program, executed with that in its environment, does nothing but ask for the time. */
+__attribute__((constructor)) static void ask_for_the_time(void)
+{
+	struct timespec now;
+
+	while (getenv(ASK_VARIABLE))
+		clock_gettime(CLOCK_MONOTONIC, &now);
+}
+
+static int execute(void *argument)
+{
+	char *arguments[] = { (char *)(uintptr_t)"ktally-ask", NULL };
+	char *environment[] = { (char *)(uintptr_t)ASK_VARIABLE "=1", NULL };
+
+	execve(argument, arguments, environment);
+	return 1;
+}
+
+/* Started anew, each has it at an address of its own. */
+TEST(a_file_in_every_process)
+{
+	static char path[KTALLY_PATH_BYTES_MAX];
+	const char *vdso = (const char *)getauxval(AT_SYSINFO_EHDR);
+	struct ktally_setup setup;
+	const char *content;
+	uint32_t status = 0;
+	struct stat found;
+	int fd, i;
+
+	ASSERT_NE(NULL, vdso);
+	for (i = 0; i < 2; i++)
+		processes[i] = start_child(execute, (void *)(uintptr_t)"/proc/self/exe");
+	setup = files_setup(processes, 2);
+	ASSERT_EQ(0, session_open(&session, &setup, true));
+	session.on_record = note_leaf;
+	ASSERT_EQ(0, device_enable(session.fd));
+	for (i = 0; i < 2; i++)
+		ASSERT_EQ(0, session_run_until(&session, &in_vdso[i], 100));
+	for (i = 0; i < 2; i++)
+		stop_child(processes[i]);
+	ASSERT_EQ(0, session_finish(&session));
+	EXPECT_STREQ("", session.error);
+	TH_LOG("%ju and %ju samples in the vdso, %ju at addresses", (uintmax_t)in_vdso[0], (uintmax_t)in_vdso[1],
+	       (uintmax_t)at_address);
+	EXPECT_EQ(0, at_address);
+
+	fd = device_open_file(session.fd, vdso_file, path, &status);
+	ASSERT_LE(0, fd);
+	EXPECT_STREQ("[vdso]", path);
+	EXPECT_EQ(0, status);
+	EXPECT_EQ(O_RDONLY, fcntl(fd, F_GETFL) & O_ACCMODE);
+	ASSERT_EQ(0, fstat(fd, &found));
+	EXPECT_EQ((uint64_t)found.st_size, session_file(&session, vdso_file)->bytes);
+	EXPECT_GT((uint64_t)found.st_size, most);
+	EXPECT_LT(64, least);
+	content = mmap(NULL, (size_t)found.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+	ASSERT_NE(MAP_FAILED, content);
+	EXPECT_EQ(0, memcmp(content, vdso, (size_t)found.st_size));
+	close(fd);
+	session_close(&session);
+}
+
+/* Who does not ask for files gets addresses. */
+TEST(only_with_files)
+{
+	struct ktally_setup setup;
+
+	processes[0] = start_child(execute, (void *)(uintptr_t)"/proc/self/exe");
+	setup = files_setup(processes, 1);
+	setup.capture = KTALLY_CAPTURE_USER;
+	ASSERT_EQ(0, session_open(&session, &setup, true));
+	session.on_record = note_leaf;
+	ASSERT_EQ(0, device_enable(session.fd));
+	ASSERT_EQ(0, session_run_until(&session, &at_address, 100));
+	stop_child(processes[0]);
+	EXPECT_EQ(0, session_finish(&session));
+	EXPECT_STREQ("", session.error);
+	EXPECT_EQ(0, in_vdso[0]);
+	session_close(&session);
+}
+
+TEST_HARNESS_MAIN
