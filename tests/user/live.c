@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* session/live.h on a device of our own: what becomes of records while files are opened, in time and too late. */
+#include <pthread.h>
 #include <time.h>
 
 #include "check.h"
@@ -198,6 +199,32 @@ static void flushed(void)
 	stop(&live);
 }
 
+static void *let_go(void *argument)
+{
+	usleep(300000);
+	__atomic_store_n(&device.hold, false, __ATOMIC_RELEASE);
+	return argument;
+}
+
+/* What was flushed without its names gets them at the end. */
+static void stopped(void)
+{
+	struct live live;
+	pthread_t thread;
+
+	start(&live);
+	device.hold = true;
+	write_file(0, NUMBER);
+	write_sample(0, 11, NUMBER);
+	check_number(live_flush(&live, on_sample, &samples), 0, "a flush that does not wait");
+	check_string(name_in_cells(&live, 11), "", "for names");
+	check(!pthread_create(&thread, NULL, let_go, NULL), "the file can be read soon");
+	check_number(live_stop(&live, on_sample, &samples), 0, "the end");
+	check_string(name_in_cells(&live, 11), "first", "waits for them");
+	pthread_join(thread, NULL);
+	stop(&live);
+}
+
 /* Symbols of which the cache has none left after this: there is one that fills it. */
 static void drop_symbols(struct live *live, uint32_t number)
 {
@@ -273,6 +300,7 @@ int main(void)
 	snprintf(path, sizeof(path), "/tmp/ktally-live.%d", (int)getpid());
 	in_time();
 	flushed();
+	stopped();
 	dropped();
 	stuck();
 	return check_end();

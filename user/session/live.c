@@ -326,6 +326,8 @@ int live_stop(struct live *live, live_sample *on_sample, void *context)
 			break;
 	}
 	profile_compare_accounts(live->profile);
+	if (live->late)
+		loader_wait(live->loader, LAST_PATIENCE_MS);
 	name_late(live);
 	return error;
 }

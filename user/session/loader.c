@@ -24,8 +24,15 @@
 #define CONTENT_BYTES_MOST	(64U << 20)	/* of one file, and eight times as much of all */
 #define CACHE_BYTES_MOST	(256U << 20)	/* on disk */
 
+/*
+ * To read a file takes a while, and the device holds those of processes that are gone for seconds only. So files are opened as soon
+ * as they are told of, however many are to be read before them; but not more than these.
+ */
+#define OPEN_MOST		256
+
 struct job {
 	struct loaded loaded;
+	int fd;				/* open until it was read; -1 */
 	bool done;
 	struct job *next;		/* to be done */
 };
@@ -39,6 +46,8 @@ struct loader {
 	pthread_cond_t changed;
 	struct map jobs;		/* number -> struct job, until it is taken */
 	struct job *first, *last;
+	struct job *unopened;		/* the first of them that was not opened yet */
+	unsigned int open;		/* how many were */
 	struct job *current;		/* at which the thread is */
 	uint64_t since;			/* when it began */
 	bool stopping;
@@ -135,30 +144,37 @@ static void keep_content(struct loader *loader, int fd, size_t bytes, struct loa
 	free(content);
 }
 
-static void load(struct loader *loader, struct loaded *loaded)
+static void open_file(struct loader *loader, struct job *job)
 {
-	struct symbols_file *file = &loaded->file;
+	struct symbols_file *file = &job->loaded.file;
 	char path[KTALLY_PATH_BYTES_MAX] = "";
 	uint32_t status = 0;
-	struct stat found;
-	int fd = ktally_open_file(loader->options.session, file->identity.file, path, sizeof(path), &status);
 
+	job->fd = ktally_open_file(loader->options.session, file->identity.file, path, sizeof(path), &status);
 	file->path = memory_string(path);
 	file->deleted = status & KTALLY_FILE_DELETED;
-	file->error = fd < 0 ? fd : 0;
-	if (fd < 0)
+	file->error = job->fd < 0 ? job->fd : 0;
+}
+
+static void load(struct loader *loader, struct job *job)
+{
+	struct symbols_file *file = &job->loaded.file;
+	struct stat found;
+
+	if (job->fd < 0)
 		return;
-	if (!fstat(fd, &found) && found.st_size > 0) {
-		const struct elf_source source = { .fd = fd, .bytes = (uint64_t)found.st_size };
+	if (!fstat(job->fd, &found) && found.st_size > 0) {
+		const struct elf_source source = { .fd = job->fd, .bytes = (uint64_t)found.st_size };
 		struct roots roots;
 
 		roots_open(&roots, file);
 		read_program(loader, &source, file, &roots);
 		roots_close(&roots);
 		if (loader->options.contents && (file->deleted || !roots.leads_here))
-			keep_content(loader, fd, (size_t)found.st_size, loaded);
+			keep_content(loader, job->fd, (size_t)found.st_size, &job->loaded);
 	}
-	close(fd);
+	close(job->fd);
+	job->fd = -1;
 }
 
 /* By then the module may hold it no more. */
@@ -182,14 +198,34 @@ static void load_again(struct loader *loader, struct symbols_file *file)
 	close(fd);
 }
 
+/* With the lock held, which others have meanwhile. */
+static void open_waiting(struct loader *loader)
+{
+	struct job *job;
+
+	while (!loader->stopping && (job = loader->unopened) && loader->open < OPEN_MOST) {
+		loader->unopened = job->next;
+		loader->open++;
+		loader->current = job;
+		loader->since = loop_now();
+		pthread_mutex_unlock(&loader->lock);
+		if (!job->loaded.again)
+			open_file(loader, job);
+		pthread_mutex_lock(&loader->lock);
+	}
+}
+
 static void *work(void *context)
 {
 	struct loader *loader = context;
 
 	pthread_mutex_lock(&loader->lock);
 	while (!loader->stopping) {
-		struct job *job = loader->first;
+		struct job *job;
 
+		open_waiting(loader);
+		job = loader->first;
+		loader->current = NULL;
 		if (!job) {
 			pthread_cond_wait(&loader->changed, &loader->lock);
 			continue;
@@ -203,8 +239,9 @@ static void *work(void *context)
 		if (job->loaded.again)
 			load_again(loader, &job->loaded.file);
 		else
-			load(loader, &job->loaded);
+			load(loader, job);
 		pthread_mutex_lock(&loader->lock);
+		loader->open--;
 		job->done = true;
 		loader->current = NULL;
 		pthread_cond_broadcast(&loader->changed);
@@ -271,6 +308,8 @@ void loader_destroy(struct loader *loader)
 	for (struct map_slot *slot = map_next(&loader->jobs, NULL); slot; slot = map_next(&loader->jobs, slot)) {
 		struct job *job = slot->value;
 
+		if (job->fd >= 0)
+			close(job->fd);
 		if (job->loaded.file.names)
 			file_free(job->loaded.file.names);
 		loaded_free(&job->loaded);
@@ -288,6 +327,7 @@ static void submit(struct loader *loader, const struct loaded *what)
 	struct job *job = memory_zeroed(1, sizeof(*job));
 
 	job->loaded = *what;
+	job->fd = -1;
 	pthread_mutex_lock(&loader->lock);
 	map_put(&loader->jobs, what->file.identity.file, job);
 	if (loader->last)
@@ -295,6 +335,8 @@ static void submit(struct loader *loader, const struct loaded *what)
 	else
 		loader->first = job;
 	loader->last = job;
+	if (!loader->unopened)
+		loader->unopened = job;
 	pthread_cond_broadcast(&loader->changed);
 	pthread_mutex_unlock(&loader->lock);
 }
