@@ -4,7 +4,7 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <unistd.h>
-#include <zlib.h>
+#include <zstd.h>
 
 #include "base/buffer.h"
 #include "capture/capture.h"
@@ -148,33 +148,33 @@ static void file_lies(void)
 
 static void compressed_lies(void)
 {
-	size_t bomb_bytes = 600U << 20;
+	static char zeros[1 << 20], step[1 << 16];
 	struct buffer compressed = { 0 };
 	struct rusage before, after;
-	z_stream stream = { 0 };
-	static Bytef zeros[1 << 20], step[1 << 16];
-	uLongf bytes;
-	int status;
+	ZSTD_CStream *stream = ZSTD_createCStream();
+	size_t bytes;
 
-	bytes = sizeof(step);
-	compress2(step, &bytes, (const Bytef *)symbols, strlen(symbols), 9);
+	bytes = ZSTD_compress(step, sizeof(step), symbols, strlen(symbols), 9);
 	check_number(read_names(step, bytes), 1000 + (int)strlen(symbols), "honest names");
 	check_number(read_names(step, bytes - 5), -EBADMSG, "names cut inside");
 	step[bytes] = 'x';
 	check_number(read_names(step, bytes + 1), -EBADMSG, "names with something after");
 
-	deflateInit(&stream, 9);
-	for (size_t done = 0; done <= bomb_bytes; done += sizeof(zeros)) {
-		stream.next_in = zeros;
-		stream.avail_in = sizeof(zeros);
-		do {
-			stream.next_out = step;
-			stream.avail_out = sizeof(step);
-			status = deflate(&stream, done + sizeof(zeros) > bomb_bytes ? Z_FINISH : Z_NO_FLUSH);
-			buffer_append(&compressed, step, sizeof(step) - stream.avail_out);
-		} while (!stream.avail_out || (status == Z_OK && done + sizeof(zeros) > bomb_bytes));
+	for (unsigned int megabytes = 600; megabytes--;) {
+		ZSTD_inBuffer from = { .src = zeros, .size = sizeof(zeros) };
+		size_t left = 1;
+
+		while (left) {
+			ZSTD_outBuffer to = { .dst = step, .size = sizeof(step) };
+
+			left = ZSTD_compressStream2(stream, &to, &from, megabytes ? ZSTD_e_continue : ZSTD_e_end);
+			check(!ZSTD_isError(left), "a bomb is made");
+			buffer_append(&compressed, step, to.pos);
+			if (megabytes && from.pos == from.size)
+				break;
+		}
 	}
-	deflateEnd(&stream);
+	ZSTD_freeCStream(stream);
 	getrusage(RUSAGE_SELF, &before);
 	check_number(read_names(compressed.data, compressed.bytes), -EBADMSG, "%zu bytes that stand for 600 MiB",
 		     compressed.bytes);

@@ -18,10 +18,10 @@ enum capture_chunk {
 	CAPTURE_HOST = 1,	/* lines "key=value": hostname, release, machine, clock, rate, cpus, realtime, monotonic
 				   (both ns, of one moment), command */
 	CAPTURE_RECORDS = 2,	/* whole records, as read from the device */
-	CAPTURE_KALLSYMS = 3,	/* text of /proc/kallsyms (text symbols only), zlib-compressed */
+	CAPTURE_KALLSYMS = 3,	/* text of /proc/kallsyms (text symbols only), zstd-compressed */
 	CAPTURE_MAPPINGS = 4,	/* struct capture_mappings, then the executable's path, then text in /proc/PID/maps form
 				   (executable mappings) */
-	CAPTURE_FILE = 5,	/* struct capture_file, then the path, then the file, zlib-compressed, if it is there */
+	CAPTURE_FILE = 5,	/* struct capture_file, then the path, then the file, zstd-compressed, if it is there */
 	CAPTURE_OWNER = 8,	/* struct capture_owner, then lines as owner_write() writes them (attribute/owner.h), of a cgroup
 				   after "path=/..." */
 	CAPTURE_ACCOUNT = 9,	/* lines "ID CHARGED SAMPLED": CPU time of a cgroup (0: of the host) since the chunk before, by the

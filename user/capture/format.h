@@ -27,5 +27,6 @@ struct capture_header {
 #define CAPTURE_OWNER_MOST	(64U << 10)
 #define CAPTURE_ACCOUNT_MOST	(1U << 20)
 #define CAPTURE_PATH_MOST	65536U
+#define CAPTURE_WINDOW_BITS	23		/* of what decompressing takes in memory */
 
 #endif

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <zlib.h>
+#include <zstd.h>
 #include <linux/ktally.h>
 
 #include "base/buffer.h"
@@ -104,22 +104,24 @@ int capture_open(struct capture_reader **reader, const char *path)
  */
 static int unpack(struct capture_reader *reader, size_t offset, size_t most)
 {
-	const struct buffer *in = &reader->content;
+	ZSTD_inBuffer from = { .src = reader->content.data + offset, .size = reader->content.bytes - offset };
 	struct buffer *out = &reader->unpacked;
-	z_stream stream = { .next_in = (Bytef *)in->data + offset, .avail_in = (uInt)(in->bytes - offset) };
-	int status;
+	ZSTD_DStream *stream = ZSTD_createDStream();
+	size_t left = 1, got = STEP_BYTES;
 
-	if (inflateInit(&stream) != Z_OK)
+	if (!stream)
 		return -ENOMEM;
+	ZSTD_DCtx_setParameter(stream, ZSTD_d_windowLogMax, CAPTURE_WINDOW_BITS);
 	buffer_clear(out);
-	do {
-		stream.next_out = (Bytef *)reader->step;
-		stream.avail_out = STEP_BYTES;
-		status = inflate(&stream, Z_NO_FLUSH);
-		buffer_append(out, reader->step, STEP_BYTES - stream.avail_out);
-	} while (status == Z_OK && out->bytes <= most);
-	inflateEnd(&stream);
-	return status == Z_STREAM_END && !stream.avail_in && out->bytes <= most ? 0 : -EBADMSG;
+	while (left && !ZSTD_isError(left) && (from.pos < from.size || got == STEP_BYTES) && out->bytes <= most) {
+		ZSTD_outBuffer step = { .dst = reader->step, .size = STEP_BYTES };
+
+		left = ZSTD_decompressStream(stream, &step, &from);
+		got = step.pos;
+		buffer_append(out, reader->step, got);
+	}
+	ZSTD_freeDStream(stream);
+	return !left && from.pos == from.size && out->bytes <= most ? 0 : -EBADMSG;
 }
 
 /* The content begins with a header that says how long the path behind it is. */

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/uio.h>
 #include <unistd.h>
-#include <zlib.h>
+#include <zstd.h>
 
 #include "base/buffer.h"
 #include "base/message.h"
@@ -19,6 +19,9 @@
  * killed.
  */
 #define GATHER_BYTES	(256U << 10)
+
+/* Of zstd: whoever is profiled pays for it, and all levels are much alike on programs and names. */
+#define COMPRESSION_LEVEL	1
 
 struct capture_writer {
 	int fd;
@@ -151,12 +154,13 @@ int capture_write_mappings(struct capture_writer *writer, uint64_t mm_id, uint32
 
 int capture_pack(const void *data, size_t bytes, void **packed, size_t *packed_bytes)
 {
-	uLongf room = compressBound(bytes);
-	unsigned char *memory = memory_zeroed(1, room);
+	size_t room = ZSTD_compressBound(bytes);
+	void *memory = memory_zeroed(1, room);
 
-	if (compress2(memory, &room, data, bytes, Z_DEFAULT_COMPRESSION) != Z_OK) {
+	room = ZSTD_compress(memory, room, data, bytes, COMPRESSION_LEVEL);
+	if (ZSTD_isError(room)) {
 		free(memory);
-		return -ENOMEM;		/* the only way it can fail, the bound being as zlib asked */
+		return -ENOMEM;		/* the only way it can fail, the bound being as zstd asked */
 	}
 	*packed = memory;
 	*packed_bytes = room;
