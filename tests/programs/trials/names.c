@@ -5,6 +5,7 @@
  *	spin MS			MS milliseconds of CPU time in FUNCTION()
  *	unlink			deletes its own file
  *	fork MS			a copy of itself, with no exec, in CHILD(), while this goes on
+ *	forks SECONDS MS	one such copy after the other
  *	turns MS A B		by turns, MS milliseconds each: libraries A and B, whose code is called and unloaded again
  *	exec PATH ARGUMENT...	another program in this process
  *
@@ -15,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "spin.h"
@@ -72,6 +74,27 @@ static void turns(double milliseconds, const char *first, const char *second)
 }
 #endif
 
+static pid_t start_child(double milliseconds)
+{
+	pid_t child = fork();
+
+	if (!child) {
+		in_child(milliseconds);
+		_exit(0);
+	}
+	return child;
+}
+
+static void forks(double seconds, double milliseconds)
+{
+	time_t end = time(NULL) + (time_t)seconds;
+	int number = 0;
+
+	while (time(NULL) < end && waitpid(start_child(milliseconds), NULL, 0) > 0)
+		number++;
+	printf("# %.0f processes a second\n", number / seconds);
+}
+
 int main(int count, char **words)
 {
 	for (int i = 1; i < count; i++) {
@@ -80,12 +103,10 @@ int main(int count, char **words)
 		} else if (!strcmp(words[i], "unlink")) {
 			unlink(words[0]);
 		} else if (!strcmp(words[i], "fork")) {
-			double milliseconds = atof(words[++i]);
-
-			if (fork())
-				continue;
-			in_child(milliseconds);
-			return 0;
+			start_child(atof(words[++i]));
+		} else if (!strcmp(words[i], "forks")) {
+			forks(atof(words[i + 1]), atof(words[i + 2]));
+			i += 2;
 #ifdef TURNS
 		} else if (!strcmp(words[i], "turns")) {
 			turns(atof(words[i + 1]), words[i + 2], words[i + 3]);

@@ -25,6 +25,7 @@ library() {
 build() {
 	# Static: what they do is their own code, and little else.
 	program short-lived in_short_life -static && cp "$work/short-lived" "$work/short-hidden" && cp "$work/short-lived" "$work/short-deleted" &&
+		cp "$work/short-lived" "$work/short-served" &&
 		program before before_exec -DTURNS && renamed before after before_exec after_exec &&
 		library && renamed libfirst.so libother.so in_first_library in_other_library
 }
@@ -74,6 +75,8 @@ grep '^#' "$work/output"
 ok 'of a file that only they see' unshare -m sh "$work/hidden.sh" "$work/secret" "$work/short-hidden"
 ok 'of one that is deleted' lives 6 deleted
 grep '^#' "$work/output"
+ok 'of a server whose file was deleted' "$work/short-served" unlink forks 6 2
+grep '^#' "$work/output"
 ok 'another program in the same process' "$work/before" spin 1000 exec "$work/after" spin 1000
 ok 'fork and no exec' "$work/after" fork 1000 spin 1000
 ok 'two libraries by turns, at one address' "$work/before" turns 1500 "$work/libfirst.so" "$work/libother.so"
@@ -107,12 +110,13 @@ named() {
 }
 between() { local got; got=$(seconds "$1") && echo "$1: $got s" && awk -v got="$got" -v least="$2" -v most="$3" 'BEGIN { exit !(got >= least && got <= most) }'; }
 
-for name in short-lived short-hidden short-gone; do
+for name in short-lived short-hidden short-served short-gone; do
 	ok "$name: at least 95 % of its time has names" named "$name" 95
 	grep '^#' "$work/output"
 done
 ok 'it is in its function' between '^short-lived;.*;in_short_life' 0.005 100
 ok 'so is what nobody else sees' between '^short-hidden;.*;in_short_life' 0.005 100
+ok 'and what a server forked' between '^short-served;.*;in_child' 0.005 100
 ok 'and what is deleted' between '^short-gone;.*;in_short_life' 0.005 100
 ok 'before exec()' between ';main;before_exec' 0.7 1.3
 ok 'and after it, at the same addresses' between ';main;after_exec' 1.4 2.6
