@@ -38,7 +38,7 @@ def mappings():
                 continue
             start, end = (int(part, 16) for part in fields[0].split("-"))
             path = fields[5].strip() if len(fields) > 5 else ""
-            found.append((start, end, int(fields[2], 16), path if path.startswith("/") else None))
+            found.append((start, end, int(fields[2], 16), path if path.startswith("/") or path == "[vdso]" else None))
     return found
 
 
@@ -80,6 +80,7 @@ for setting in ("pagination off", "confirm off", "debuginfod enabled off", "back
 gdb.execute(f"attach {pid}", to_string=True)
 gdb.execute("handle all nostop noprint pass", to_string=True)
 gdb.execute("handle SIGSTOP stop print nopass", to_string=True)
+main = next(thread for thread in gdb.selected_inferior().threads() if thread.ptid[1] == pid)
 stopper = subprocess.Popen(["python3", "-c", STOPPER, str(pid)], stdin=subprocess.PIPE, text=True)
 unwinder = None
 if "STOPS_UNWINDER" in os.environ:
@@ -91,6 +92,7 @@ try:
         gdb.execute("continue", to_string=True)
         if not gdb.selected_inferior().pid:
             break
+        main.switch()
         seen = time.clock_gettime_ns(time.CLOCK_MONOTONIC)
         maps = mappings()
         found, whole = frames(maps)

@@ -52,7 +52,7 @@ start_sqlite3() {
 start_git() {
 	local i
 	git init -q "$work/repository" || return
-	for ((i = 0; i < 1000; i++)); do
+	for ((i = 0; i < 4000; i++)); do
 		seq "$i" 7 30000 >"$work/repository/$i"
 	done
 	git -C "$work/repository" add . && git -C "$work/repository" ls-files -s | cut -c8-47 >"$work/objects" || return

@@ -118,8 +118,8 @@ ok 'it is in its function' between '^short-lived;.*;in_short_life' 0.005 100
 ok 'so is what nobody else sees' between '^short-hidden;.*;in_short_life' 0.005 100
 ok 'and what a server forked' between '^short-served;.*;in_child' 0.005 100
 ok 'and what is deleted' between '^short-gone;.*;in_short_life' 0.005 100
-ok 'before exec()' between ';main;before_exec' 0.7 1.3
-ok 'and after it, at the same addresses' between ';main;after_exec' 1.4 2.6
+ok 'before exec()' between '^before;.*;before_exec' 0.7 1.3
+ok 'and after it, at the same addresses' between '^after;.*;after_exec' 1.4 2.6
 ok 'what was forked' between '^after;.*;main;in_child' 0.7 1.3
 ok 'the first library' between ';call_first;in_library;in_first_library' 1.05 1.95
 ok 'the second, where the first was' between ';call_second;in_library;in_other_library' 1.05 1.95
