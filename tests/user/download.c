@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Debug files from a server: asked for when allowed and only then, believed when they are the right ones, waited for with bounds. */
 #include <errno.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <time.h>
 
+#include "command.h"
 #include "debuginfod.h"
 #include "said.h"
 #include "symbols/download.h"
@@ -11,6 +14,10 @@
 
 static uint64_t wanted;
 static bool no_library;
+
+/* libdebuginfod 0.188 leaks when it is told of a limit. */
+__attribute__((weak)) void __lsan_disable(void);
+__attribute__((weak)) void __lsan_enable(void);
 
 /* Instead of the C library's. */
 void *dlopen(const char *name, int flags)
@@ -117,13 +124,77 @@ static void not_found(void)
 
 	debuginfod_use("cache.large");
 	check(tools_run(ID "cp a.debug server/$id && truncate -s 40M server/$id"), "the file it should have, with a tail");
+	if (__lsan_disable)
+		__lsan_disable();
 	setenv("DEBUGINFOD_MAXSIZE", "1000000", 1);
 	check(!finds(), "is larger than one wants");
 	debuginfod_use("cache.enough");
 	setenv("DEBUGINFOD_MAXSIZE", "50000000", 1);
 	check(finds(), "unless one wants it");
 	unsetenv("DEBUGINFOD_MAXSIZE");
+	if (__lsan_enable)
+		__lsan_enable();
 	check_string(said(), "", "of all that nothing is said");
+}
+
+/* Of a process that was at that place of the stripped program. */
+static void make_capture(const char *path)
+{
+	const uint64_t at = 0x400000, stack[] = { 0x71, 0, 1, KTALLY_END_COMPLETE, 0x2000000000000000 | (at + wanted) };
+	static const char host[] = "hostname=recorded\nrelease=6.1.0-test\nrate=199\ncpus=2\n";
+	struct capture_writer *writer;
+	char program[128], maps[512];
+	struct stat status;
+
+	snprintf(program, sizeof(program), "%s/stripped", tools_directory);
+	if (stat(program, &status) || capture_create(&writer, path))
+		message_fatal(EXIT_FAILED, "cannot create %s", path);
+	snprintf(maps, sizeof(maps), "%llx-%llx r-xp 00000000 %02x:%02x %lu %s\n", (unsigned long long)at,
+		 (unsigned long long)at + 0x10000, major(status.st_dev), minor(status.st_dev), (unsigned long)status.st_ino, program);
+	capture_write(writer, CAPTURE_HOST, host, strlen(host));
+	capture_write_mappings(writer, 0x9000000000000001, 10, program, maps, strlen(maps));
+	recording_write_task(writer, 0xa1, 10, 10, "stripped");
+	recording_write_stack(writer, stack, 0x9000000000000001);
+	recording_write_sample(writer, 0, 20000001000, 0x71, 0xa1, 10, -1);
+	if (capture_close(writer))
+		message_fatal(EXIT_FAILED, "cannot write %s", path);
+}
+
+static void reported(void)
+{
+	unsigned int requests = debuginfod_requests();
+	char path[128], line[256];
+	struct result result;
+
+	download_allow(DOWNLOAD_NEVER);
+	debuginfod_use("cache.report");
+	snprintf(path, sizeof(path), "%s/capture", tools_directory);
+	make_capture(path);
+	snprintf(line, sizeof(line), "report -i %s --unknown", path);
+	result = command_run(command_report, line);
+	check(strstr(result.out, "cure: --download, or debuginfod-find debuginfo "), "a report tells what would cure it");
+	result_free(&result);
+	snprintf(line, sizeof(line), "report -i %s -f folded", path);
+	result = command_run(command_report, line);
+	check(!strstr(result.out, "only_here"), "of itself it has no more names");
+	check_number(debuginfod_requests() - requests, 0, "and asks nobody");
+	result_free(&result);
+	snprintf(line, sizeof(line), "report --download -i %s -f folded", path);
+	result = command_run(command_report, line);
+	check(result.code == EXIT_OK && strstr(result.out, "only_here"), "with --download it has");
+	result_free(&result);
+	debuginfod_use("cache.lines");
+	snprintf(line, sizeof(line), "report --download --lines -i %s -f folded", path);
+	result = command_run(command_report, line);
+	check(strstr(result.out, "only_here (a.c:2)"), "and lines with --lines");
+	result_free(&result);
+	unsetenv("DEBUGINFOD_URLS");
+	result = command_run(command_report, line);
+	check(result.code == EXIT_USAGE && strstr(result.err, "DEBUGINFOD_URLS"), "without servers it fails");
+	result_free(&result);
+	setenv("DEBUGINFOD_URLS", debuginfod.url, 1);
+	check_number(debuginfod_requests() - requests, 2, "which were asked once for each cache");
+	download_allow(DOWNLOAD_AT_ONCE);
 }
 
 static bool give_up(void *context)
@@ -172,6 +243,7 @@ int main(void)
 	settings();
 	found();
 	not_found();
+	reported();
 	never_answered();
 	debuginfod_end_test();
 	return check_end();
