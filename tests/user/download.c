@@ -123,13 +123,13 @@ static void not_found(void)
 	check_number(debuginfod_requests() - requests, 3, "though it was asked");
 
 	debuginfod_use("cache.large");
-	check(tools_run(ID "cp a.debug server/$id && truncate -s 40M server/$id"), "the file it should have, with a tail");
+	check(tools_run(ID "cp a.debug server/$id && truncate -s 8M server/$id"), "the file it should have, with a tail");
 	if (__lsan_disable)
 		__lsan_disable();
 	setenv("DEBUGINFOD_MAXSIZE", "1000000", 1);
 	check(!finds(), "is larger than one wants");
 	debuginfod_use("cache.enough");
-	setenv("DEBUGINFOD_MAXSIZE", "50000000", 1);
+	setenv("DEBUGINFOD_MAXSIZE", "10000000", 1);
 	check(finds(), "unless one wants it");
 	unsetenv("DEBUGINFOD_MAXSIZE");
 	if (__lsan_enable)

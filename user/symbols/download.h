@@ -32,8 +32,8 @@ enum download_when download_is_allowed(void);
 typedef bool download_progress(void *context);
 
 /*
- * A descriptor of the file, from the cache if it is there. -ENOENT: no server has it, or it was given up; -EFBIG; -EAGAIN: no server
- * answered, not now or a while ago, of which there was a message then.
+ * A descriptor of the file, from the cache if it is there. -ENOENT: no server has it, or it was given up: the cache says so for ten
+ * minutes; -EFBIG; -EAGAIN: no server answered, not now or a while ago, of which there was a message then.
  */
 int download_debug_file(const uint8_t *build_id, size_t build_id_bytes, download_progress *progress, void *context);
 
