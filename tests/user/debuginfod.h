@@ -60,7 +60,8 @@ static inline bool debuginfod_begin_test(void)
 	tools_write("a.c", source);
 	if (!tools_run("mkdir server cache root && gcc -O1 -g -rdynamic -Wl,--build-id=sha1 -o whole a.c && "
 		       "objcopy --only-keep-debug whole a.debug && strip --strip-all -o stripped whole && "
-		       "gcc -O2 -rdynamic -Wl,--build-id=sha1 -o other a.c && command -v python3")) {
+		       "gcc -O2 -rdynamic -Wl,--build-id=sha1 -o other a.c && "
+		       "gcc -O1 -g -rdynamic -Wl,--build-id=0x$(printf '%%040d' 7) -o twin a.c && command -v python3")) {
 		check_skip("no gcc, objcopy or python3", "downloads");
 		tools_end();
 		return false;

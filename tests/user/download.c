@@ -115,7 +115,7 @@ static void not_found(void)
 	check_number(debuginfod_requests() - requests, 1, "the server was asked once");
 
 	debuginfod_use("cache.other");
-	check(tools_run(ID "cp other server/$id"), "the server has another program");
+	check(tools_run(ID "cp twin server/$id"), "the server has one that has all its names in the same places, but is another");
 	check(!finds(), "which is not believed");
 	debuginfod_use("cache.half");
 	check(tools_run(ID "head -c 1000 a.debug >server/$id"), "and half a file");
@@ -141,7 +141,7 @@ static void not_found(void)
 static void make_capture(const char *path)
 {
 	const uint64_t at = 0x400000, stack[] = { 0x71, 0, 1, KTALLY_END_COMPLETE, 0x2000000000000000 | (at + wanted) };
-	static const char host[] = "hostname=recorded\nrelease=6.1.0-test\nrate=199\ncpus=2\n";
+	static const char comm[16] = "stripped", host[] = "hostname=recorded\nrelease=6.1.0-test\nrate=199\ncpus=2\n";
 	struct capture_writer *writer;
 	char program[128], maps[512];
 	struct stat status;
@@ -153,7 +153,7 @@ static void make_capture(const char *path)
 		 (unsigned long long)at + 0x10000, major(status.st_dev), minor(status.st_dev), (unsigned long)status.st_ino, program);
 	capture_write(writer, CAPTURE_HOST, host, strlen(host));
 	capture_write_mappings(writer, 0x9000000000000001, 10, program, maps, strlen(maps));
-	recording_write_task(writer, 0xa1, 10, 10, "stripped");
+	recording_write_task(writer, 0xa1, 10, 10, comm);
 	recording_write_stack(writer, stack, 0x9000000000000001);
 	recording_write_sample(writer, 0, 20000001000, 0x71, 0xa1, 10, -1);
 	if (capture_close(writer))
