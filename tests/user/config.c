@@ -148,6 +148,12 @@ static void test_options(void)
 	daemon_options_release(&options);
 	check_number(parse(&options, "", NULL), -1, "an empty file");
 	daemon_options_release(&options);
+
+	unsetenv("DEBUGINFOD_URLS");
+	check_number(parse(&options, "download: true\n", NULL), EXIT_USAGE, "downloads, of which nobody says where from");
+	check(strstr(said(), "DEBUGINFOD_URLS names no server"), "are refused");
+	check_number(parse(&options, "download: false\n", NULL), -1, "and not asked for");
+	daemon_options_release(&options);
 	check_string(said(), "", "all of that without a word");
 }
 

@@ -228,8 +228,10 @@ int poll(struct pollfd *written_only, nfds_t count, int timeout)
 {
 	struct pollfd *volatile fds = written_only;	/* so glibc declares it, and the compiler believes it */
 
+	if (!count || fds->fd != device.fd)
+		return (int)syscall(SYS_poll, fds, count, timeout);	/* others have theirs */
 	device.timeout = timeout;
-	if (count != 1 || fds->fd != device.fd || fds->events != POLLIN)
+	if (count != 1 || fds->events != POLLIN)
 		return answer(EBADF);
 	if (device.poll_error)
 		return answer(device.poll_error);

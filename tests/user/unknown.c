@@ -120,7 +120,7 @@ static void reasons(void)
 	check(says(text, "Of 13.50 s the function that ran has a name for 44.4 %.\n"), "how much has names");
 	buffer_format(&wanted, "        4.00   29.6 %%       10.00   74.1 %%         3  stripped  %s/stripped\n"
 		      "        lacks symbols: the file is stripped, and its debug file is not here\n"
-		      "        cure: debuginfod-find debuginfo %s\n", tools_directory, build_id_of("stripped"));
+		      "        cure: --download, or debuginfod-find debuginfo %s\n", tools_directory, build_id_of("stripped"));
 	check(says(text, wanted.data), "a stripped file, by itself and below others, each sample once");
 	check(says(text, "lacks a map of just-in-time compiled code\n        cure: start it with node --perf-basic-prof\n"),
 	      "compiled code, and how its runtime is made to tell");

@@ -12,6 +12,8 @@
 
 #include "base/message.h"
 #include "cli/dwarf.h"
+#include "symbols/debug.h"
+#include "symbols/download.h"
 
 #define ANSWER_MILLISECONDS	30000
 #define CPU_SECONDS_MOST	120		/* for all questions about a file */
@@ -115,11 +117,28 @@ static size_t receive(struct dwarf *dwarf)
 	return dwarf->failed ? 0 : (size_t)bytes;
 }
 
+/* Into the cache, where the other process finds it, which has no such patience. */
+static void download(const struct symbols_opened *opened)
+{
+	const struct elf_source source = { .fd = opened->fd, .bytes = opened->bytes };
+	struct elf elf, debug;
+
+	if (download_is_allowed() != DOWNLOAD_AT_ONCE || elf_open(&elf, &source))
+		return;
+	if (!elf_find_section(&elf, ".debug_info") &&
+	    (!debug_open(&elf, opened->path, opened->roots, opened->root_count, &debug) || !debug_download(&elf, &debug))) {
+		close(debug.source.fd);
+		elf_close(&debug);
+	}
+	elf_close(&elf);
+}
+
 struct dwarf *dwarf_open(const struct symbols_opened *opened)
 {
 	struct dwarf *dwarf;
 	int sockets[2];
 
+	download(opened);
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets))
 		return NULL;
 	dwarf = memory_zeroed(1, sizeof(*dwarf));

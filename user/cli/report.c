@@ -18,6 +18,7 @@
 #include "config/categories.h"
 #include "config/config.h"
 #include "export/format.h"
+#include "symbols/download.h"
 
 #define ROWS_DEFAULT	15
 
@@ -56,7 +57,7 @@ static const struct format unknown_format = { "unknown", "", write_unknown, fals
 static const struct format ends_format = { "ends", "", write_ends, false };
 
 static const char help[] =
-	"usage: ktally report [-i FILE] [-f FORMAT] [-o FILE] [-s SOURCE] [-n ROWS] [-l] [-t] [-u | -e] [-c FILE]\n"
+	"usage: ktally report [-i FILE] [-f FORMAT] [-o FILE] [-s SOURCE] [-n ROWS] [-l] [-d] [-t] [-u | -e] [-c FILE]\n"
 	"\n"
 	"Shows a capture.\n"
 	"\n"
@@ -76,6 +77,7 @@ static const char help[] =
 	"                          for whole profiles; text and metrics tell of both\n"
 	"  -n, --top ROWS          so many functions, and processes or threads, in the text (15)\n"
 	"  -l, --lines             functions with their source line, and inlined ones, where DWARF is there: slow\n"
+	"  -d, --download          debug files that are not here from the servers of DEBUGINFOD_URLS\n"
 	"  -t, --threads           wall time by thread instead of by process in the text\n"
 	"  -u, --unknown           what has no names, why, and what would cure it\n"
 	"  -e, --ends              in which code user stacks break off, how, and what would cure it\n"
@@ -91,6 +93,7 @@ static const struct option long_options[] = {
 	{ "source", required_argument, NULL, 's' },
 	{ "top", required_argument, NULL, 'n' },
 	{ "lines", no_argument, NULL, 'l' },
+	{ "download", no_argument, NULL, 'd' },
 	{ "threads", no_argument, NULL, 't' },
 	{ "unknown", no_argument, NULL, 'u' },
 	{ "ends", no_argument, NULL, 'e' },
@@ -103,7 +106,7 @@ struct report {
 	const char *input, *output, *config;
 	const struct format *format;
 	uint32_t sources;
-	bool lines;
+	bool lines, download;
 };
 
 static const struct format *find_by_name(const char *name)
@@ -134,7 +137,7 @@ static int parse(struct report *report, int argc, char **argv)
 	uint64_t number;
 	int option;
 
-	while ((option = getopt_long(argc, argv, "i:f:o:s:n:ltuec:h", long_options, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, "i:f:o:s:n:ldtuec:h", long_options, NULL)) != -1) {
 		switch (option) {
 		case 'i':
 			report->input = optarg;
@@ -166,6 +169,9 @@ static int parse(struct report *report, int argc, char **argv)
 			break;
 		case 'l':
 			report->lines = true;
+			break;
+		case 'd':
+			report->download = true;
 			break;
 		case 'u':
 			report->format = &unknown_format;
@@ -242,6 +248,8 @@ int command_report(int argc, char **argv)
 
 	if (code >= 0)
 		return code;
+	if (report.download && download_allow(DOWNLOAD_AT_ONCE))
+		return EXIT_USAGE;
 	load.categories = read_categories(report.config);
 	if (!load.categories)
 		return EXIT_USAGE;

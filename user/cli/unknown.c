@@ -12,6 +12,7 @@
 #include "export/label.h"
 #include "export/output.h"
 #include "export/table.h"
+#include "symbols/download.h"
 
 #define NAME_COLUMNS	36
 
@@ -172,7 +173,8 @@ static void write_cure(struct buffer *text, const struct row *row)
 		if (row->package[0] && diagnosis->build_id[0])
 			buffer_string(text, ", or ");
 		if (diagnosis->build_id[0])
-			buffer_format(text, "debuginfod-find debuginfo %s", diagnosis->build_id);
+			buffer_format(text, download_is_allowed() ? "another server: those of DEBUGINFOD_URLS have no %s" :
+				      "--download, or debuginfod-find debuginfo %s", diagnosis->build_id);
 		else if (!row->package[0])
 			buffer_string(text, "build it with -Wl,--build-id, and do not strip it");
 		break;

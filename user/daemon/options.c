@@ -21,6 +21,7 @@
 #include "export/elasticsearch.h"
 #include "export/queue.h"
 #include "lib/libktally.h"
+#include "symbols/download.h"
 
 #define INTERVAL_DEFAULT	(30 * 1000)
 #define STOP_TIMEOUT_DEFAULT	(5 * 1000)
@@ -59,6 +60,7 @@ enum {
 	OPTION_NO_CONFIG,
 	OPTION_CHECK_CONFIG,
 	OPTION_CATEGORY_SETS,
+	OPTION_DOWNLOAD,
 };
 
 static const char help[] =
@@ -90,6 +92,7 @@ static const char help[] =
 	"      --level LEVEL       whose time it is: by host, service, container or process (process)\n"
 	"      --series N          most series of time; the rest is counted under \"other\" (50000)\n"
 	"      --attribute KEY=VALUE  to be said of everything; may be given again (OTEL_RESOURCE_ATTRIBUTES)\n"
+	"      --download          debug files that are not here from the servers of DEBUGINFOD_URLS\n"
 	"      --loop KIND         io_uring or poll (io_uring, and poll where that is disabled)\n"
 	"\n";
 
@@ -116,6 +119,7 @@ static const struct option long_options[] = {
 	{ "metrics-json", required_argument, NULL, OPTION_METRICS_JSON },
 	{ "out", required_argument, NULL, OPTION_OUT },
 	{ "capture", required_argument, NULL, OPTION_CAPTURE },
+	{ "download", no_argument, NULL, OPTION_DOWNLOAD },
 	{ "loop", required_argument, NULL, OPTION_LOOP },
 	{ "spool", required_argument, NULL, OPTION_SPOOL },
 	{ "spool-bytes", required_argument, NULL, OPTION_SPOOL_BYTES },
@@ -328,6 +332,9 @@ static int take(struct daemon_options *options, int option, const char *argument
 		return take_series(options, argument);
 	case OPTION_ATTRIBUTE:
 		return take_attribute(options, argument);
+	case OPTION_DOWNLOAD:
+		options->download = true;
+		return -1;
 	case OPTION_LOOP:
 		return take_loop(options, argument);
 	case OPTION_JSON_LINES:
@@ -439,6 +446,8 @@ int daemon_options_parse(struct daemon_options *options, int argc, char **argv)
 		options->categories = config_categories(options->file, options->category_sets);
 		code = options->categories ? -1 : EXIT_USAGE;
 	}
+	if (code < 0 && options->download && download_allow(DOWNLOAD_LATER))
+		code = EXIT_USAGE;
 	if (code < 0 && options->check_only) {
 		message_info("the configuration can be used: %s", options->file ? path : "there is no file");
 		code = EXIT_OK;

@@ -47,6 +47,7 @@ struct daemon_options {
 	const char *control;		/* path of the control socket; NULL: none */
 	bool control_asked;		/* for that, by an option */
 	const char *control_group;	/* whose members may use it too, NULL: none */
+	bool download;			/* of debug files, by debuginfod's client */
 	enum loop_kind loop;
 	const char *category_sets;	/* NULL: all */
 	struct categories *categories;	/* of the file and the sets, compiled */

@@ -14,6 +14,7 @@
 #include "loop/loop.h"
 #include "session/live.h"
 #include "session/session.h"
+#include "symbols/download.h"
 
 #define RECORDS_IN_A_TURN 65536
 
@@ -288,6 +289,8 @@ void taker_run(const struct request *request, const struct daemon_options *daemo
 	struct taker taker = { .request = request, .daemon = daemon, .files = files, .options = request->session };
 	int code;
 
+	/* fork() may have caught the library with a lock held; what the daemon has downloaded is in the cache. */
+	download_allow(DOWNLOAD_NEVER);
 	stand_apart(request, files, messages);
 	message_copy_to(messages);
 	code = open_taker(&taker);

@@ -269,6 +269,11 @@ void profile_name_late(struct profile *profile)
 	stacks_name_late(state_of(profile));
 }
 
+void profile_name_again(struct profile *profile, uint32_t file)
+{
+	stacks_name_again(state_of(profile), file);
+}
+
 void profile_forget(struct profile *profile)
 {
 	stacks_forget(state_of(profile));

@@ -169,6 +169,9 @@ void profile_forget(struct profile *profile);
  */
 void profile_name_late(struct profile *profile);
 
+/* There are more names for a file: stacks in it are named anew, when they are sampled next, or late. */
+void profile_name_again(struct profile *profile, uint32_t file);
+
 /*
  * The CPU time of samples beside what the kernel charged, of the host and of cgroups. Read it when sampling begins, and whenever
  * the rings are about to be emptied; compare when they are.

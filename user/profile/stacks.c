@@ -91,7 +91,7 @@ struct stack *stacks_name(struct profile_state *state, struct stack *stack, cons
 {
 	struct profile *profile = &state->profile;
 	size_t count = (size_t)stack->kernel_frames + stack->user_frames;
-	bool awaited = false;
+	bool awaited = false, incomplete = false;
 
 	if (profile->options.live)
 		find_mappings(state, stack, task);
@@ -103,6 +103,7 @@ struct stack *stacks_name(struct profile_state *state, struct stack *stack, cons
 		if (stack->frames[i].kind != FRAME_UNKNOWN)
 			symbols_name(profile->symbols, stack->mm_id, stack->frames[i].kind == FRAME_KERNEL, &stack->frames[i]);
 		awaited |= symbols_are_awaited(profile->symbols, stack->frames[i].file);
+		incomplete |= symbols_are_downloading(profile->symbols, stack->frames[i].file);
 	}
 	stack->memo = (struct stack_memo){ .row = NULL };
 	classify(stack, task->executable, symbols_runtime(profile->symbols, task->mm_id));
@@ -114,7 +115,9 @@ struct stack *stacks_name(struct profile_state *state, struct stack *stack, cons
 		stack = profile->options.on_stack(profile->options.context, profile->symbols, stack);
 		map_put(&profile->stacks, stack->id, stack);
 	}
-	return stack->named && profile->options.classes_only && !profile->options.cells ? without_frames(state, stack) : stack;
+	if (!stack->named || incomplete || !profile->options.classes_only || profile->options.cells)
+		return stack;
+	return without_frames(state, stack);
 }
 
 bool stacks_resolve(struct profile_state *state, uint64_t stack_id, uint64_t task_id, struct stack **stack, struct known_task **known)
@@ -150,6 +153,21 @@ void stacks_name_late(struct profile_state *state)
 	state->files_awaited = false;
 	name_cells(state, &state->profile.oncpu.cells);
 	name_cells(state, &state->profile.offcpu.cells);
+}
+
+/* A download may take minutes, in which a stack keeps the names it has rather than be named at each sample. */
+void stacks_name_again(struct profile_state *state, uint32_t number)
+{
+	struct map *stacks = &state->profile.stacks;
+
+	for (struct map_slot *slot = map_next(stacks, NULL); slot; slot = map_next(stacks, slot)) {
+		struct stack *stack = slot->value;
+		size_t count = (size_t)stack->kernel_frames + stack->user_frames;
+
+		for (size_t i = stack->kernel_frames; i < count && stack->named; i++)
+			stack->named = stack->frames[i].file != number;
+		state->files_awaited |= !stack->named;
+	}
 }
 
 void stacks_forget_rows(struct profile_state *state)

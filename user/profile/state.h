@@ -149,6 +149,7 @@ bool stacks_resolve(struct profile_state *state, uint64_t stack_id, uint64_t tas
 /* Names and classifies a stack that was just sampled in a task for the first time. The stack, which may have moved. */
 struct stack *stacks_name(struct profile_state *state, struct stack *stack, const struct task *task);
 void stacks_name_late(struct profile_state *state);
+void stacks_name_again(struct profile_state *state, uint32_t number);
 void stacks_forget(struct profile_state *state);
 void stacks_forget_rows(struct profile_state *state);	/* of the tallies, before some of these go: none knows where its time went last */
 

@@ -7,14 +7,18 @@ static void take_loaded(struct live *live, struct loaded *loaded)
 {
 	uint32_t number = loaded->file.identity.file;
 
-	live->late -= live->late && symbols_are_awaited(live->profile->symbols, number);
-	if (loaded->again) {
+	live->late -= live->late && (loaded->downloaded || symbols_are_awaited(live->profile->symbols, number));
+	if (loaded->downloaded) {
+		symbols_end_download(live->profile->symbols, number, loaded->file.names);
+		profile_name_again(live->profile, number);
+	} else if (loaded->again) {
 		live->again--;
 		symbols_set_names(live->profile->symbols, number, loaded->file.names);
 	} else {
 		if (live->recorder)
 			recorder_write_file(live->recorder, loaded);
 		symbols_set_file(live->profile->symbols, &loaded->file);
+		live->late += loaded->file.downloading;
 	}
 	loaded_free(loaded);
 }

@@ -6,23 +6,17 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
-#include <sys/stat.h>
 
 #include "base/map.h"
 #include "base/message.h"
-#include "capture/capture.h"
 #include "loop/loop.h"
 #include "session/loader.h"
-#include "symbols/debug.h"
+#include "session/reading.h"
+#include "symbols/download.h"
 #include "symbols/file.h"
-#include "symbols/roots.h"
-#include "unwind/cache.h"
 
 #define SECOND			1000000000ULL
 #define STUCK_AFTER		(5 * SECOND)
-#define SYMBOLS_BYTES_MOST	(32U << 20)	/* of one file */
-#define CONTENT_BYTES_MOST	(64U << 20)	/* of one file, and eight times as much of all */
-#define CACHE_BYTES_MOST	(256U << 20)	/* on disk */
 
 /*
  * To read a file takes a while, and the device holds those of processes that are gone for seconds only. So files are opened as soon
@@ -30,24 +24,29 @@
  */
 #define OPEN_MOST		256
 
+/* Downloads that wait; and how long when no server answers. */
+#define DOWNLOADS_MOST		1024
+#define DOWNLOAD_RETRY		(60 * SECOND)
+#define DOWNLOAD_KEY		(1ULL << 32)
+
 struct job {
 	struct loaded loaded;
-	int fd;				/* open until it was read; -1 */
+	int fd;				/* open until it was read, and its debug file came; -1 */
 	bool done;
 	struct job *next;		/* to be done */
 };
 
 struct loader {
-	struct loader_options options;
-	struct unwind_cache cache;
-	uint64_t contents_bytes;	/* of files that are kept whole */
+	struct reading reading;		/* the thread's */
 	pthread_t thread;
 	pthread_mutex_t lock;		/* what follows, but the thread alone touches a job that is not done */
 	pthread_cond_t changed;
-	struct map jobs;		/* number -> struct job, until it is taken */
+	struct map jobs;		/* number, with DOWNLOAD_KEY for a download -> struct job, until it is taken */
 	struct job *first, *last;
 	struct job *unopened;		/* the first of them that was not opened yet */
 	unsigned int open;		/* how many were */
+	struct job *first_download, *last_download;
+	unsigned int downloads;		/* that wait */
 	struct job *current;		/* at which the thread is */
 	uint64_t since;			/* when it began */
 	bool stopping;
@@ -56,149 +55,45 @@ struct loader {
 
 /* ------------------------------------------------------------------------------------------------ the thread */
 
-static void load_table(struct loader *loader, uint32_t number, const struct unwind_table *table)
+static struct timespec time_of(uint64_t nanoseconds)
 {
-	struct ktally_load_table argument = {
-		.file = number, .first_chunk = table->first_chunk, .chunk_count = table->chunk_count,
-		.rows = (uintptr_t)table->rows, .row_count = table->row_count,
-		.first_rows = (uintptr_t)table->first_row,
-		.rules = (uintptr_t)table->rules, .rule_count = table->rule_count,
-	};
-	int error = ktally_load_table(loader->options.session, &argument);
-
-	pthread_mutex_lock(&loader->lock);
-	if (!error || error == -EEXIST)
-		loader->statistics.tables++;
-	else
-		loader->statistics.tables_failed++;
-	loader->statistics.tables_evicted += argument.evicted;
-	pthread_mutex_unlock(&loader->lock);
+	return (struct timespec){ .tv_sec = (time_t)(nanoseconds / SECOND), .tv_nsec = (long)(nanoseconds % SECOND) };
 }
 
-static void make_table(struct loader *loader, const struct elf *elf, const struct symbols_file *file, const struct roots *roots)
+static void close_file(struct job *job)
 {
-	struct unwind_statistics statistics;
-	struct unwind_table table;
-	struct elf debug;
-	bool has_debug = !debug_open(elf, file->path, roots->fds, roots->count, &debug);
-	int error = unwind_cache_read(&loader->cache, elf, has_debug ? &debug : NULL, KTALLY_UNWIND_BYTES_MAX, &table,
-				      &statistics);
-
-	if (!error) {
-		load_table(loader, file->identity.file, &table);
-		unwind_table_free(&table);
-	} else if (error != -ENOEXEC && error != -ENODATA) {
-		pthread_mutex_lock(&loader->lock);
-		loader->statistics.tables_failed++;
-		pthread_mutex_unlock(&loader->lock);
-	}
-	if (has_debug) {
-		close(debug.source.fd);
-		elf_close(&debug);
-	}
-}
-
-static void read_names(const struct elf_source *source, struct symbols_file *file, const struct roots *roots)
-{
-	if (file_read(&file->names, source, file->path, roots->fds, roots->count, SYMBOLS_BYTES_MOST))
-		file->names = NULL;
-}
-
-static void read_program(struct loader *loader, const struct elf_source *source, struct symbols_file *file, const struct roots *roots)
-{
-	struct elf elf;
-
-	if (elf_open(&elf, source))
-		return;
-	memcpy(file->build_id, elf.build_id, elf.build_id_bytes);
-	file->build_id_bytes = elf.build_id_bytes;
-	make_table(loader, &elf, file, roots);
-	elf_close(&elf);
-	if (loader->options.names)
-		read_names(source, file, roots);
-}
-
-static void keep_content(struct loader *loader, int fd, size_t bytes, struct loaded *loaded)
-{
-	size_t done = 0;
-	char *content;
-
-	if (bytes > CONTENT_BYTES_MOST || loader->contents_bytes + bytes > 8ULL * CONTENT_BYTES_MOST)
-		return;
-	content = memory_zeroed(bytes, 1);
-	while (done < bytes) {
-		ssize_t more = pread(fd, content + done, bytes - done, (off_t)done);
-
-		if (more <= 0)
-			break;
-		done += (size_t)more;
-	}
-	if (done < bytes) {
-		free(content);
-		return;
-	}
-	if (!capture_pack(content, bytes, &loaded->packed, &loaded->packed_bytes)) {
-		loader->contents_bytes += bytes;
-		loaded->content_bytes = bytes;
-	}
-	free(content);
-}
-
-static void open_file(struct loader *loader, struct job *job)
-{
-	struct symbols_file *file = &job->loaded.file;
-	char path[KTALLY_PATH_BYTES_MAX] = "";
-	uint32_t status = 0;
-
-	job->fd = ktally_open_file(loader->options.session, file->identity.file, path, sizeof(path), &status);
-	file->path = memory_string(path);
-	file->deleted = status & KTALLY_FILE_DELETED;
-	file->error = job->fd < 0 ? job->fd : 0;
-}
-
-static void load(struct loader *loader, struct job *job)
-{
-	struct symbols_file *file = &job->loaded.file;
-	struct stat found;
-
-	if (job->fd < 0)
-		return;
-	if (!fstat(job->fd, &found) && found.st_size > 0) {
-		const struct elf_source source = { .fd = job->fd, .bytes = (uint64_t)found.st_size };
-		struct roots roots;
-
-		roots_open(&roots, file);
-		read_program(loader, &source, file, &roots);
-		roots_close(&roots);
-		if (loader->options.contents && (file->deleted || !roots.leads_here))
-			keep_content(loader, job->fd, (size_t)found.st_size, &job->loaded);
-	}
-	close(job->fd);
+	if (job->fd >= 0)
+		close(job->fd);
 	job->fd = -1;
 }
 
-/* By then the module may hold it no more. */
-static void load_again(struct loader *loader, struct symbols_file *file)
+/* One that is to be downloaded for stays open: if it has no path here, that is the last chance to read it. */
+static void read_file(struct loader *loader, struct job *job)
 {
-	int fd = ktally_open_file(loader->options.session, file->identity.file, NULL, 0, NULL);
-	struct stat found;
-	struct roots roots;
-
-	if (fd < 0)
-		fd = symbols_open_path(file);
-	if (fd < 0)
-		return;
-	if (!fstat(fd, &found) && found.st_size > 0) {
-		const struct elf_source source = { .fd = fd, .bytes = (uint64_t)found.st_size };
-
-		roots_open(&roots, file);
-		read_names(&source, file, &roots);
-		roots_close(&roots);
-	}
-	close(fd);
+	if (job->fd >= 0)
+		reading_read(&loader->reading, job->fd, &job->loaded);
+	if (!job->loaded.file.downloading)
+		close_file(job);
 }
 
-/* With the lock held, which others have meanwhile. */
+static void read_again(struct loader *loader, struct job *job)
+{
+	if (job->fd < 0)
+		job->fd = reading_open_again(&loader->reading, &job->loaded.file);
+	if (job->fd >= 0)
+		reading_read_names(job->fd, &job->loaded.file);
+	close_file(job);
+}
+
+static void finish(struct loader *loader, struct job *job)
+{
+	loader->statistics = loader->reading.statistics;
+	job->done = true;
+	loader->current = NULL;
+	pthread_cond_broadcast(&loader->changed);
+}
+
+/* With the lock held, which others have meanwhile. So do all that follow. */
 static void open_waiting(struct loader *loader)
 {
 	struct job *job;
@@ -210,26 +105,17 @@ static void open_waiting(struct loader *loader)
 		loader->since = loop_now();
 		pthread_mutex_unlock(&loader->lock);
 		if (!job->loaded.again)
-			open_file(loader, job);
+			job->fd = reading_open(&loader->reading, &job->loaded.file);
 		pthread_mutex_lock(&loader->lock);
 	}
+	loader->current = NULL;
 }
 
-static void *work(void *context)
+static void read_waiting(struct loader *loader)
 {
-	struct loader *loader = context;
+	struct job *job;
 
-	pthread_mutex_lock(&loader->lock);
-	while (!loader->stopping) {
-		struct job *job;
-
-		open_waiting(loader);
-		job = loader->first;
-		loader->current = NULL;
-		if (!job) {
-			pthread_cond_wait(&loader->changed, &loader->lock);
-			continue;
-		}
+	for (open_waiting(loader); !loader->stopping && (job = loader->first); open_waiting(loader)) {
 		loader->first = job->next;
 		if (!loader->first)
 			loader->last = NULL;
@@ -237,14 +123,67 @@ static void *work(void *context)
 		loader->since = loop_now();
 		pthread_mutex_unlock(&loader->lock);
 		if (job->loaded.again)
-			load_again(loader, &job->loaded.file);
+			read_again(loader, job);
 		else
-			load(loader, job);
+			read_file(loader, job);
 		pthread_mutex_lock(&loader->lock);
 		loader->open--;
-		job->done = true;
-		loader->current = NULL;
-		pthread_cond_broadcast(&loader->changed);
+		finish(loader, job);
+	}
+}
+
+static bool while_downloading(void *context)
+{
+	struct loader *loader = context;
+	bool stopping;
+
+	pthread_mutex_lock(&loader->lock);
+	read_waiting(loader);
+	stopping = loader->stopping;
+	pthread_mutex_unlock(&loader->lock);
+	return stopping;
+}
+
+/* It goes by the cache, where debug.c finds it. False: no server answers. */
+static bool download(struct loader *loader, struct job *job)
+{
+	const struct symbols_file *file = &job->loaded.file;
+	int fd;
+
+	pthread_mutex_unlock(&loader->lock);
+	fd = download_debug_file(file->build_id, file->build_id_bytes, while_downloading, loader);
+	if (fd >= 0) {
+		close(fd);
+		read_again(loader, job);
+	} else if (fd != -EAGAIN) {
+		close_file(job);
+	}
+	pthread_mutex_lock(&loader->lock);
+	if (fd == -EAGAIN)
+		return false;
+	loader->first_download = job->next;
+	if (!loader->first_download)
+		loader->last_download = NULL;
+	loader->downloads--;
+	finish(loader, job);
+	return true;
+}
+
+static void *work(void *context)
+{
+	struct loader *loader = context;
+	uint64_t retry = 0;
+
+	pthread_mutex_lock(&loader->lock);
+	while (read_waiting(loader), !loader->stopping) {
+		struct timespec deadline = time_of(retry);
+
+		if (!loader->first_download)
+			pthread_cond_wait(&loader->changed, &loader->lock);
+		else if (loop_now() < retry)
+			pthread_cond_timedwait(&loader->changed, &loader->lock, &deadline);
+		else if (!download(loader, loader->first_download))
+			retry = loop_now() + DOWNLOAD_RETRY;
 	}
 	pthread_mutex_unlock(&loader->lock);
 	return NULL;
@@ -259,8 +198,7 @@ int loader_create(struct loader **result, const struct loader_options *options)
 	sigset_t all, before;
 	int error;
 
-	loader->options = *options;
-	unwind_cache_open(&loader->cache, CACHE_BYTES_MOST);
+	reading_begin(&loader->reading, options);
 	pthread_mutex_init(&loader->lock, NULL);
 	pthread_condattr_init(&attributes);
 	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
@@ -272,7 +210,7 @@ int loader_create(struct loader **result, const struct loader_options *options)
 	error = -pthread_create(&loader->thread, NULL, work, loader);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	if (error) {
-		unwind_cache_close(&loader->cache);
+		reading_end(&loader->reading);
 		free(loader);
 		return error;
 	}
@@ -284,11 +222,6 @@ void loaded_free(struct loaded *loaded)
 {
 	free((char *)loaded->file.path);
 	free(loaded->packed);
-}
-
-static struct timespec time_of(uint64_t nanoseconds)
-{
-	return (struct timespec){ .tv_sec = (time_t)(nanoseconds / SECOND), .tv_nsec = (long)(nanoseconds % SECOND) };
 }
 
 /* A thread that is stuck cannot be ended; then it keeps what it has, to the end of the process. */
@@ -308,15 +241,14 @@ void loader_destroy(struct loader *loader)
 	for (struct map_slot *slot = map_next(&loader->jobs, NULL); slot; slot = map_next(&loader->jobs, slot)) {
 		struct job *job = slot->value;
 
-		if (job->fd >= 0)
-			close(job->fd);
+		close_file(job);
 		if (job->loaded.file.names)
 			file_free(job->loaded.file.names);
 		loaded_free(&job->loaded);
 		free(job);
 	}
 	map_free(&loader->jobs);
-	unwind_cache_close(&loader->cache);
+	reading_end(&loader->reading);
 	pthread_cond_destroy(&loader->changed);
 	pthread_mutex_destroy(&loader->lock);
 	free(loader);
@@ -377,34 +309,66 @@ bool loader_is_busy_with(struct loader *loader, uint32_t number)
 	return busy;
 }
 
-bool loader_take(struct loader *loader, uint32_t number, struct loaded *loaded)
+/* What was found out goes to whoever takes it; the rest of the job is to be done yet. With the lock held. */
+static void begin_download(struct loader *loader, struct job *job)
+{
+	struct symbols_file *file = &job->loaded.file;
+
+	job->loaded = (struct loaded){ .file = *file, .downloaded = true };
+	file->path = memory_string(file->path);
+	file->names = NULL;
+	job->done = false;
+	job->next = NULL;
+	if (loader->downloads >= OPEN_MOST)
+		close_file(job);
+	map_put(&loader->jobs, DOWNLOAD_KEY | file->identity.file, job);
+	if (loader->last_download)
+		loader->last_download->next = job;
+	else
+		loader->first_download = job;
+	loader->last_download = job;
+	loader->downloads++;
+	pthread_cond_broadcast(&loader->changed);
+}
+
+static bool take(struct loader *loader, uint64_t key, struct loaded *loaded)
 {
 	struct job *job;
 
 	pthread_mutex_lock(&loader->lock);
-	job = map_get(&loader->jobs, number);
-	if (job && job->done)
-		map_remove(&loader->jobs, number);
-	else
-		job = NULL;
-	pthread_mutex_unlock(&loader->lock);
-	if (!job)
+	job = map_get(&loader->jobs, key);
+	if (!job || !job->done) {
+		pthread_mutex_unlock(&loader->lock);
 		return false;
+	}
+	map_remove(&loader->jobs, key);
 	*loaded = job->loaded;
-	free(job);
+	loaded->file.downloading &= !loaded->downloaded && loader->downloads < DOWNLOADS_MOST;
+	if (loaded->file.downloading) {
+		begin_download(loader, job);
+	} else {
+		close_file(job);
+		free(job);
+	}
+	pthread_mutex_unlock(&loader->lock);
 	return true;
+}
+
+bool loader_take(struct loader *loader, uint32_t number, struct loaded *loaded)
+{
+	return take(loader, number, loaded);
 }
 
 bool loader_take_any(struct loader *loader, struct loaded *loaded)
 {
-	uint32_t number = 0;
+	uint64_t key = 0;
 
 	pthread_mutex_lock(&loader->lock);
-	for (struct map_slot *slot = map_next(&loader->jobs, NULL); slot && !number; slot = map_next(&loader->jobs, slot))
+	for (struct map_slot *slot = map_next(&loader->jobs, NULL); slot && !key; slot = map_next(&loader->jobs, slot))
 		if (((const struct job *)slot->value)->done)
-			number = (uint32_t)slot->key;
+			key = slot->key;
 	pthread_mutex_unlock(&loader->lock);
-	return number && loader_take(loader, number, loaded);
+	return key && take(loader, key, loaded);
 }
 
 static bool is_stuck(const struct loader *loader)

@@ -3,6 +3,9 @@
  * Opens the files that were sampled, makes their unwind tables and loads them, and reads their symbols. All of that can
  * take seconds, or, for a file on a server that is gone, forever; so a thread of its own does it, one file after the other,
  * while the rings are drained. It has to come to a file soon: the module holds one for some seconds only.
+ *
+ * Debug files that are downloaded come last: their files are done without them, and with them once more. A download may take minutes;
+ * the thread looks every second whether there is something else to do, and does that first.
  */
 #ifndef KTALLY_LOADER_H
 #define KTALLY_LOADER_H
@@ -26,6 +29,7 @@ struct loader_options {
 struct loaded {
 	struct symbols_file file;
 	bool again;			/* only its names were asked for */
+	bool downloaded;		/* or they are those after a download, if it had any */
 	void *packed;			/* all of it, by capture_pack(); NULL: it is not wanted */
 	size_t packed_bytes, content_bytes;
 };

@@ -4,11 +4,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
 
 #include "base/message.h"
 #include "symbols/debug.h"
+#include "symbols/download.h"
 #include "symbols/proc.h"
 
 #define PATH_BYTES_MOST		4096
@@ -43,25 +45,32 @@ static bool has_checksum(const struct elf *debug, uint32_t wanted)
 	return sum == wanted;
 }
 
-/* checksum: NULL if only the build id counts. */
+/*
+ * Whether what is open is the debug file; if not, it is closed. Negative: nothing is. checksum: NULL if only the build id counts.
+ */
+static bool try_file(const struct elf *elf, int fd, const uint32_t *checksum, struct elf *debug)
+{
+	struct elf_source source = { .fd = fd };
+	struct stat status;
+
+	if (fd < 0)
+		return false;
+	if (!fstat(fd, &status) && S_ISREG(status.st_mode) && status.st_size > 0) {
+		source.bytes = (uint64_t)status.st_size;
+		if (!elf_open(debug, &source)) {
+			if (elf_find_section_type(debug, SHT_SYMTAB) && debug->is64 == elf->is64 && debug->machine == elf->machine &&
+			    (elf->build_id_bytes ? same_build_id(elf, debug) : checksum && has_checksum(debug, *checksum)))
+				return true;
+			elf_close(debug);
+		}
+	}
+	close(fd);
+	return false;
+}
+
 static bool try_path(const struct elf *elf, int root, const char *path, const uint32_t *checksum, struct elf *debug)
 {
-	struct elf_source source = { .fd = proc_open_in_root(root, path) };
-	off_t bytes;
-
-	if (source.fd < 0)
-		return false;
-	bytes = lseek(source.fd, 0, SEEK_END);
-	source.bytes = bytes > 0 ? (uint64_t)bytes : 0;
-	if (!elf_open(debug, &source)) {
-		if (elf_find_section_type(debug, SHT_SYMTAB) && debug->is64 == elf->is64 &&
-		    debug->machine == elf->machine &&
-		    (elf->build_id_bytes ? same_build_id(elf, debug) : checksum && has_checksum(debug, *checksum)))
-			return true;
-		elf_close(debug);
-	}
-	close(source.fd);
-	return false;
+	return try_file(elf, proc_open_in_root(root, path), checksum, debug);
 }
 
 static bool try_build_id(const struct elf *elf, int root, struct elf *debug)
@@ -79,8 +88,8 @@ static bool try_build_id(const struct elf *elf, int root, struct elf *debug)
 }
 
 /*
- * What debuginfod-find(1), gdb and the like have downloaded: "CACHE/BUILDID/debuginfo", empty if there is none. Nothing
- * is downloaded here. The places are those of debuginfod_find_debuginfo(3), and the one that services use.
+ * What debuginfod-find(1), gdb, we and the like have downloaded: "CACHE/BUILDID/debuginfo", empty if there is none. The places
+ * are those of debuginfod_find_debuginfo(3), and the one that services use.
  */
 static bool try_debuginfod(const struct elf *elf, struct elf *debug)
 {
@@ -162,6 +171,14 @@ int debug_open(const struct elf *elf, const char *path, const int *roots, size_t
 		    (!i && try_debuginfod(elf, debug)))
 			return 0;
 	return -ENOENT;
+}
+
+int debug_download(const struct elf *elf, struct elf *debug)
+{
+	if (download_is_allowed() != DOWNLOAD_AT_ONCE ||
+	    !try_file(elf, download_debug_file(elf->build_id, elf->build_id_bytes, NULL, NULL), NULL, debug))
+		return -ENOENT;
+	return 0;
 }
 
 int debug_unpack(const struct elf *elf, struct elf *debug)

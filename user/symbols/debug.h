@@ -17,6 +17,12 @@
 int debug_open(const struct elf *elf, const char *path, const int *roots, size_t root_count, struct elf *debug);
 
 /*
+ * The same from a server, if that is to be done at once (download.h): after all that is here has failed, as others are told of it and
+ * it may take minutes. 0 or -ENOENT.
+ */
+int debug_download(const struct elf *elf, struct elf *debug);
+
+/*
  * The ELF file in .gnu_debugdata. 0 with *debug, whose debug->source.memory is to be freed; -ENOENT; -EBADMSG: broken, or
  * it unpacks to more than 32 MiB, or needs more than 20 MiB for that.
  */

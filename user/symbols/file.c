@@ -77,7 +77,7 @@ int file_read(struct file **result, const struct elf_source *source, const char 
 	debug.source = (struct elf_source){ .fd = -1 };
 	if (elf_find_section_type(&elf, SHT_SYMTAB))
 		full = &elf;
-	else if (!debug_open(&elf, path, roots, root_count, &debug) || !debug_unpack(&elf, &debug))
+	else if (!debug_open(&elf, path, roots, root_count, &debug) || !debug_unpack(&elf, &debug) || !debug_download(&elf, &debug))
 		full = &debug;
 
 	file = memory_zeroed(1, sizeof(*file));

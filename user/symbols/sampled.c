@@ -81,6 +81,27 @@ void symbols_set_names(struct symbols *symbols, uint32_t number, struct file *na
 	}
 }
 
+bool symbols_are_downloading(const struct symbols *symbols, uint32_t number)
+{
+	const struct sampled *sampled = symbols->leave_reading ? sampled_get(symbols, number) : NULL;
+
+	return sampled && sampled->file.downloading;
+}
+
+void symbols_end_download(struct symbols *symbols, uint32_t number, struct file *names)
+{
+	struct sampled *sampled = sampled_get(symbols, number);
+
+	if (sampled)
+		sampled->file.downloading = false;
+	if (sampled && names) {
+		sampled->has_names = true;
+		cache_put(&symbols->cache, sampled->key, names);
+	} else if (names) {
+		file_free(names);
+	}
+}
+
 const struct symbols_file *symbols_find_file(struct symbols *symbols, uint32_t number)
 {
 	struct sampled *sampled = sampled_get(symbols, number);

@@ -63,6 +63,7 @@ struct symbols_file {
 	bool deleted;			/* when it was opened, nothing had its path any more, or something else */
 	int error;			/* -errno of opening it, 0 */
 	bool awaited;			/* it was told of, and has not been opened yet */
+	bool downloading;		/* it has more names than these, once its debug file has come */
 	uint8_t build_id[ELF_BUILD_ID_MOST];
 	size_t build_id_bytes;
 	int fd;				/* of a copy, the symbols' own from now on; -1: there is none */
@@ -84,6 +85,8 @@ void symbols_leave_reading(struct symbols *symbols);
 bool symbols_are_awaited(const struct symbols *symbols, uint32_t number);	/* from who reads them */
 bool symbols_were_dropped(const struct symbols *symbols, uint32_t number);	/* and can be read again */
 void symbols_set_names(struct symbols *symbols, uint32_t number, struct file *names);
+bool symbols_are_downloading(const struct symbols *symbols, uint32_t number);
+void symbols_end_download(struct symbols *symbols, uint32_t number, struct file *names);	/* NULL: it did not come */
 int symbols_open_path(const struct symbols_file *file);	/* what has its path now: a descriptor; -ESTALE: another file; -errno */
 
 /*
