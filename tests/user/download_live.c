@@ -2,6 +2,7 @@
 /* session/live.h while a debug file is downloaded: nothing waits for it, all else is read meanwhile, and its names come later. */
 #include <time.h>
 
+#include "cells.h"
 #include "debuginfod.h"
 #include "device.h"
 #include "session/live.h"
@@ -86,19 +87,6 @@ static void drain_while_late(struct live *live)
 	check_number(live->late, 0, "all comes at last");
 }
 
-static const char *name_in_cells(const struct live *live, uint64_t id)
-{
-	const struct map *cells = &live->profile->oncpu.cells;
-
-	for (struct map_slot *slot = map_next(cells, NULL); slot; slot = map_next(cells, slot)) {
-		const struct profile_cell *cell = slot->value;
-
-		if (cell->stack->id == id)
-			return cell->stack->frames[0].function ? cell->stack->frames[0].function : "";
-	}
-	return "no cell";
-}
-
 static void later(enum live_purpose purpose)
 {
 	struct loader_statistics statistics;
@@ -135,7 +123,7 @@ static void later(enum live_purpose purpose)
 	check_number(device.files_opened, 2, "the file was still open, and not opened again");
 	if (purpose == LIVE_KEEP) {
 		check_number(live_flush(&live, on_sample, &samples), 0, "the flush after that");
-		check_string(name_in_cells(&live, 11), "only_here", "has names of stacks that were not sampled again");
+		check_string(name_in_cells(live.profile, 11), "only_here", "has names of stacks that were not sampled again");
 	}
 	named = 0;
 	write_sample(10, 7);

@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <time.h>
 
+#include "cells.h"
 #include "check.h"
 #include "device.h"
 #include "fake_elf.h"
@@ -137,20 +138,6 @@ static void in_time(void)
 	stop(&live);
 }
 
-/* What a cell of that stack has for its name. */
-static const char *name_in_cells(const struct live *live, uint64_t id)
-{
-	const struct map *cells = &live->profile->oncpu.cells;
-
-	for (struct map_slot *slot = map_next(cells, NULL); slot; slot = map_next(cells, slot)) {
-		const struct profile_cell *cell = slot->value;
-
-		if (cell->stack->id == id)
-			return cell->stack->frames[0].function ? cell->stack->frames[0].function : "";
-	}
-	return "no cell";
-}
-
 static void flushed(void)
 {
 	struct live live;
@@ -167,14 +154,14 @@ static void flushed(void)
 	drain(&live);
 	check_number(named, 0, "nor as long as it is not read");
 	profile_name_late(live.profile);
-	check_string(name_in_cells(&live, 15), "", "nor late");
+	check_string(name_in_cells(live.profile, 15), "", "nor late");
 	profile_forget(live.profile);
 	profile_forget(live.profile);
-	check_string(name_in_cells(&live, 15), "", "what a cell refers to is not forgotten");
+	check_string(name_in_cells(live.profile, 15), "", "what a cell refers to is not forgotten");
 	__atomic_store_n(&device.hold, false, __ATOMIC_RELEASE);
 	loader_wait(live.loader, 5000);
 	check_number(live_flush(&live, on_sample, &samples), 0, "the flush after it was read");
-	check_string(name_in_cells(&live, 15), "first", "has names of stacks that were not sampled again");
+	check_string(name_in_cells(live.profile, 15), "first", "has names of stacks that were not sampled again");
 	check_number(named, 0, "though they were sampled before");
 	write_sample(0, 11, NUMBER);
 	drain(&live);
@@ -217,10 +204,10 @@ static void stopped(void)
 	write_file(0, NUMBER);
 	write_sample(0, 11, NUMBER);
 	check_number(live_flush(&live, on_sample, &samples), 0, "a flush that does not wait");
-	check_string(name_in_cells(&live, 11), "", "for names");
+	check_string(name_in_cells(live.profile, 11), "", "for names");
 	check(!pthread_create(&thread, NULL, let_go, NULL), "the file can be read soon");
 	check_number(live_stop(&live, on_sample, &samples), 0, "the end");
-	check_string(name_in_cells(&live, 11), "first", "waits for them");
+	check_string(name_in_cells(live.profile, 11), "first", "waits for them");
 	pthread_join(thread, NULL);
 	stop(&live);
 }
