@@ -84,6 +84,18 @@ ok 'others are not' lacks bystander
 ok 'a command with -a only says how long' capture -a -- sleep 2
 ok 'others are in it' has bystander
 
+# A program that is sampled while its exec waits for the disk has no environment yet, and has to be asked again.
+cat >"$work/services" <<'END'
+for i in $(seq 20); do
+	echo 3 >/proc/sys/vm/drop_caches
+	OTEL_SERVICE_NAME=service-$i /usr/bin/python3 -c 'sum(range(3000000))' &
+	if [ $((i % 4)) = 0 ]; then wait; fi
+done
+END
+services() { ktally report -i "$work/capture" -f metrics -o "$work/metrics" && grep -oE 'service-[0-9]+' "$work/metrics" | sort -u | wc -l; }
+ok 'services that say so by their environment' capture -- sh "$work/services"
+ok 'are all known' test "$(services)" = 20
+
 # ---- the end
 
 kept=$work/kept

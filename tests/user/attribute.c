@@ -157,6 +157,29 @@ static void own_environment(void)
 	buffer_free(&long_value);
 }
 
+/* Empty is said of three: of who has none, of who has none yet, and of who has none any more. */
+static void empty_environment(void)
+{
+	char *nothing[] = { NULL }, *arguments[] = { (char *)(uintptr_t)"sleep", (char *)(uintptr_t)"100", NULL };
+	struct owner_draft draft = { 0 };
+	siginfo_t ended;
+	pid_t child = fork();
+	int error = 0;
+
+	if (!child)
+		execve("/bin/sleep", arguments, nothing);
+	for (int i = 0; i < 50000 && error != -ENODATA; i++) {
+		error = environment_read_process((uint32_t)child, &draft);
+		usleep(100);
+	}
+	check_number(error, -ENODATA, "a process that was started without any has none");
+	kill(child, SIGKILL);
+	waitid(P_PID, (id_t)child, &ended, WEXITED | WNOWAIT);
+	error = environment_read_process((uint32_t)child, &draft);
+	check(error == -ESRCH || error == -EAGAIN, "one without memory does not say whether it had one: %d", error);
+	waitpid(child, NULL, 0);
+}
+
 static void proc_text(void)
 {
 	struct owner_draft draft = { 0 };
@@ -414,6 +437,7 @@ int main(void)
 	cgroup_paths();
 	environments();
 	own_environment();
+	empty_environment();
 	proc_text();
 	pods();
 	added();

@@ -8,6 +8,7 @@
 #include "attribute/environment.h"
 #include "base/buffer.h"
 #include "base/message.h"
+#include "symbols/proc.h"
 
 /* Environments of services have some kilobytes; a larger one than this is not looked at. */
 #define ENVIRONMENT_BYTES_MOST	(256U << 10)
@@ -157,7 +158,7 @@ int environment_read_process(uint32_t pid, struct owner_draft *draft)
 	snprintf(path, sizeof(path), "/proc/%u/environ", pid);
 	error = buffer_read_file(&text, path, ENVIRONMENT_BYTES_MOST);
 	if (!error && !text.bytes)
-		error = -ENODATA;
+		error = proc_lacks_environment(pid) ? -ENODATA : -EAGAIN;
 	if (!error)
 		environment_read(text.data, text.bytes, draft);
 	buffer_free(&text);

@@ -17,7 +17,7 @@ int environment_read_attributes(const char *text, size_t bytes, environment_attr
 /* Of a text as in /proc/PID/environ: sets what a process may say of itself, see owner_key_is_declared(). */
 void environment_read(const char *text, size_t bytes, struct owner_draft *draft);
 
-/* The same of a process. 0 or -errno; -ENODATA: it has none, or is in the middle of exec. */
+/* The same of a process. 0 or -errno; -ENODATA: it has none; -EAGAIN: not yet, it is in the middle of exec, or not any more. */
 int environment_read_process(uint32_t pid, struct owner_draft *draft);
 
 #endif

@@ -58,7 +58,7 @@ struct owner *owners_read(struct profile_state *state, const struct task *task, 
 	struct owner_draft draft = { 0 };
 	char path[16];
 
-	*early = environment_read_process(task->pid, &draft) == -ENODATA;
+	*early = environment_read_process(task->pid, &draft) == -EAGAIN;
 	if (cgroups_are_old(cgroups) || !cgroups_mount(cgroups))
 		cgroup_read_process(task->pid, &draft, path, sizeof(path));
 	if (draft.owner.values[OWNER_POD] && draft.owner.values[OWNER_CONTAINER])

@@ -71,7 +71,7 @@ void space_learnt(struct profile_state *state, struct space *space)
 	}
 }
 
-/* Once: an environment is what a program was started with. In the middle of exec there is none yet; some never have one. */
+/* Once: an environment is what a program was started with. In the middle of exec there is none yet. */
 static void read_owner(struct profile_state *state, struct space *space, const struct task *task)
 {
 	bool early;
@@ -81,8 +81,7 @@ static void read_owner(struct profile_state *state, struct space *space, const s
 		free(declared);
 		return;
 	}
-	space->asked = !early || space->asked_early;
-	space->asked_early = early;
+	space->asked = !early;
 	free(space->declared);
 	space->declared = declared;
 	owners_tell_space(state, space);

@@ -47,7 +47,6 @@ struct space {
 	struct space *ended_next;
 	bool ended;				/* is among the ended ones */
 	bool asked;				/* its environment was read, or cannot be */
-	bool asked_early;			/* and before it had one */
 	struct owner *declared;			/* what that said of its owner; NULL: nothing */
 };
 
@@ -94,7 +93,7 @@ void process_name(struct known_task *known);
 void owners_attribute(struct profile_state *state, struct known_task *known);
 
 /* What the process says of itself, to be freed; NULL: nothing. */
-struct owner *owners_read(struct profile_state *state, const struct task *task, bool *early);	/* early: it has no environment yet */
+struct owner *owners_read(struct profile_state *state, const struct task *task, bool *early);	/* early: there is no environment yet */
 
 /* Calls on_owner with what is known. */
 void owners_tell_space(struct profile_state *state, const struct space *space);

@@ -68,7 +68,7 @@ void tasks_announce(struct profile_state *state, const struct ktally_task *recor
 		known = remember(state, record);
 	known->recent = true;
 	if (!state->profile.options.live || !known->space ||
-	    symbols_have_mappings(state->profile.symbols, record->mm_id))
+	    (known->space->asked && symbols_have_mappings(state->profile.symbols, record->mm_id)))
 		return;
 	if (record->task_flags & KTALLY_TASK_EXEC)
 		space_read_exec(state, known->space, &known->task);

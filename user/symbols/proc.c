@@ -215,25 +215,40 @@ static int for_each_line(const char *path, size_t most, void (*use)(void *contex
 	return error;
 }
 
-/* "1234 (any ) name) S 1 ...": the name ends at the last parenthesis, and the start time is the 20th field after it. */
+/*
+ * "1234 (any ) name) S 1 ...": the name ends at the last parenthesis, and numbers follow. Those wanted here by their place in
+ * proc_pid_stat(5), where the name is the second:
+ */
+#define STAT_NAME		2
+#define STAT_START_TIME		22
+#define STAT_ENVIRONMENT_START	50
+#define STAT_ENVIRONMENT_END	51
+
+static int parse_field(const char *after_name, unsigned int field, uint64_t *value)
+{
+	const char *at = after_name;
+	char *end;
+
+	for (unsigned int i = STAT_NAME; i < field; i++) {
+		at = strchr(at, ' ');
+		if (!at)
+			return -EBADMSG;
+		at++;
+	}
+	errno = 0;
+	*value = strtoull(at, &end, 10);
+	return errno || end == at || *end != ' ' ? -EBADMSG : 0;
+}
+
 static int parse_thread(char *text, uint64_t *ticks, char *comm, size_t most)
 {
 	char *name = strchr(text, '('), *rest = strrchr(text, ')');
-	char *end;
 
 	if (!name || !rest || rest < name)
 		return -EBADMSG;
 	*rest++ = '\0';
 	snprintf(comm, most, "%s", name + 1);
-	for (unsigned int field = 0; field < 20; field++) {
-		rest = strchr(rest, ' ');
-		if (!rest)
-			return -EBADMSG;
-		rest++;
-	}
-	errno = 0;
-	*ticks = strtoull(rest, &end, 10);
-	return errno || end == rest || *end != ' ' ? -EBADMSG : 0;
+	return parse_field(rest, STAT_START_TIME, ticks);
 }
 
 int proc_read_thread(uint32_t pid, uint32_t tid, uint64_t *ticks, char *comm, size_t most)
@@ -248,6 +263,26 @@ int proc_read_thread(uint32_t pid, uint32_t tid, uint64_t *ticks, char *comm, si
 		error = parse_thread(text.data, ticks, comm, most);
 	buffer_free(&text);
 	return error == -ENOENT ? -ESRCH : error;
+}
+
+bool proc_lacks_environment(uint32_t pid)
+{
+	struct buffer text = { 0 };
+	uint64_t start, end;
+	const char *rest;
+	char path[64];
+	bool lacks;
+
+	snprintf(path, sizeof(path), "/proc/%u/stat", pid);
+	if (buffer_read_file(&text, path, STAT_BYTES_MOST)) {
+		buffer_free(&text);
+		return false;
+	}
+	rest = strrchr(text.data, ')');
+	lacks = rest && !parse_field(rest, STAT_ENVIRONMENT_START, &start) && !parse_field(rest, STAT_ENVIRONMENT_END, &end) &&
+		start && start == end;
+	buffer_free(&text);
+	return lacks;
 }
 
 uint64_t proc_ticks(uint64_t nanoseconds)

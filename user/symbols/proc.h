@@ -45,4 +45,10 @@ int proc_open_mapped(uint32_t pid, const struct proc_mapped *mapped, struct stat
 int proc_read_thread(uint32_t pid, uint32_t tid, uint64_t *ticks, char *comm, size_t most);
 uint64_t proc_ticks(uint64_t nanoseconds);
 
+/*
+ * Whether a process was started without any environment. Until exec has come to where it says where that is, and when its memory
+ * is gone, /proc/PID/environ is empty too.
+ */
+bool proc_lacks_environment(uint32_t pid);
+
 #endif
