@@ -14,26 +14,33 @@
 
 /*
  * A slot is claimed before it is filled, so that an NMI that comes while we fill it claims the
- * next. Whoever finishes captures does not interrupt whoever takes them, unless that is an NMI,
- * which by then is over: so every claimed slot that ktally_capture_finish() sees is filled.
+ * next; one that comes while we claim has the slot, and we the next. Whoever finishes captures does
+ * not interrupt whoever takes them, unless that is an NMI, which by then is over: so every claimed
+ * slot that ktally_capture_finish() sees is filled.
  */
+static struct ktally_capture *claim(struct ktally_captures *captures)
+{
+	u32 number;
+
+	do {
+		number = READ_ONCE(captures->taken);
+		if (number - READ_ONCE(captures->done) >= KTALLY_CAPTURES)
+			return NULL;
+	} while (cmpxchg_local(&captures->taken, number, number + 1) != number);
+	return &captures->slots[number % KTALLY_CAPTURES];
+}
+
 bool ktally_capture_take(struct ktally_cpu *cpu, struct pt_regs *regs, u64 time, u64 weight)
 {
-	struct ktally_captures *captures = &cpu->captures;
-	u32 number = READ_ONCE(captures->taken);
-	struct ktally_capture *capture;
+	struct ktally_capture *capture = claim(&cpu->captures);
 	struct ktally_stack *stack;
 	unsigned int depth;
 	bool compat;
 
-	if (number - READ_ONCE(captures->done) >= KTALLY_CAPTURES) {
+	if (!capture) {
 		ktally_ring_lose(&cpu->ring, KTALLY_LOST_BUSY, 1, weight);
 		return false;
 	}
-	WRITE_ONCE(captures->taken, number + 1);
-	barrier();
-
-	capture = &captures->slots[number % KTALLY_CAPTURES];
 	capture->task = current;
 	capture->weight = weight;
 	capture->flags = user_mode(regs) ? 0 : KTALLY_SAMPLE_KERNEL;

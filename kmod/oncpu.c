@@ -5,6 +5,7 @@
 #include <linux/irq_work.h>
 #include <linux/math64.h>
 #include <linux/module.h>
+#include <linux/percpu.h>
 #include <linux/perf_event.h>
 #include <linux/sched/clock.h>
 #include <linux/timekeeping.h>
@@ -121,6 +122,17 @@ static void finish_after_nmi(struct irq_work *work)
 	finish_and_charge(container_of(work, struct ktally_cpu, finish), local_clock());
 }
 
+#ifdef KTALLY_TEST
+static DEFINE_PER_CPU(u64, test_overflows);
+
+static void count_for_test(void)
+{
+	this_cpu_inc(test_overflows);
+}
+#else
+static inline void count_for_test(void) { }
+#endif
+
 static void overflow(struct ktally_cpu *cpu, struct pt_regs *regs, u64 now, u64 weight)
 {
 	u64 start = local_clock();
@@ -129,6 +141,7 @@ static void overflow(struct ktally_cpu *cpu, struct pt_regs *regs, u64 now, u64 
 		return;
 	if (!may_sample_current(cpu))
 		return;
+	count_for_test();
 	ktally_capture_take(cpu, regs, now, weight);
 	if (in_nmi())
 		irq_work_queue(&cpu->finish);
@@ -173,6 +186,17 @@ void ktally_test_overflow(struct pt_regs *regs)
 		overflow(cpu, regs, ktime_get_mono_fast_ns(), 1000);
 }
 EXPORT_SYMBOL_GPL(ktally_test_overflow);
+
+u64 ktally_test_overflows(void)
+{
+	unsigned int cpu;
+	u64 count = 0;
+
+	for_each_possible_cpu(cpu)
+		count += per_cpu(test_overflows, cpu);
+	return count;
+}
+EXPORT_SYMBOL_GPL(ktally_test_overflows);
 
 /* As if that session had been found wrong. */
 void ktally_test_stop(void)
@@ -232,9 +256,9 @@ void ktally_oncpu_stop(struct ktally_cpu *cpu)
 {
 	if (!cpu->event)
 		return;
+	set_test_cpu(cpu, NULL);
 	perf_event_release_kernel(cpu->event);
 	cpu->event = NULL;
-	set_test_cpu(cpu, NULL);
 	irq_work_sync(&cpu->finish);
 }
 

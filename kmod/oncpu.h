@@ -22,6 +22,7 @@ void ktally_oncpu_rate_changed(struct ktally_cpu *cpu);
 
 #ifdef KTALLY_TEST
 void ktally_test_overflow(struct pt_regs *regs);
+u64 ktally_test_overflows(void);	/* of all sessions ever: samples taken, and samples lost and announced */
 void ktally_test_stop(void);
 #endif
 

@@ -207,7 +207,7 @@ static void sample_in_storm(struct __test_metadata *_metadata, struct ktally_set
 {
 	struct storm storm;
 	struct tally total;
-	uint64_t end;
+	uint64_t end, overflows;
 
 	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
 		SKIP(return, "one CPU has nobody to send it NMIs");
@@ -227,6 +227,7 @@ static void sample_in_storm(struct __test_metadata *_metadata, struct ktally_set
 	/* Reading goes before what is read. */
 	setpriority(PRIO_PROCESS, 0, -10);
 	start_storm(&storm);
+	overflows = (uint64_t)read_number(PARAMETERS "overflows");
 	ASSERT_EQ(0, device_enable(session.fd));
 	end = now_ns() + PATIENCE_SECONDS * 1000000000ULL;
 	while (now_ns() < end && !session.error[0] && !are_enough(least)) {
@@ -243,7 +244,9 @@ static void sample_in_storm(struct __test_metadata *_metadata, struct ktally_set
 	EXPECT_TRUE(session_is_exact(&session));
 	EXPECT_STREQ("", session.error);
 
+	/* Whatever an NMI came in between of, each is a sample or a loss. */
 	total = session_total(&session);
+	EXPECT_EQ((uint64_t)read_number(PARAMETERS "overflows") - overflows, total.samples + tally_lost_samples(&total).count);
 	TH_LOG("%ju samples, %ju by NMI: %ju with kernel frames, %ju in user mode, %ju in a system call, %ju in a capture",
 	       (uintmax_t)total.samples, (uintmax_t)hits.all, (uintmax_t)hits.in_kernel, (uintmax_t)hits.in_user,
 	       (uintmax_t)hits.in_syscall, (uintmax_t)hits.in_capture);

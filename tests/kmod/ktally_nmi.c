@@ -26,6 +26,15 @@ static const struct kernel_param_ops count_operations = { .get = get_count };
 module_param_cb(count, &count_operations, NULL, 0444);
 MODULE_PARM_DESC(count, "NMIs so far");
 
+static int get_overflows(char *buffer, const struct kernel_param *parameter)
+{
+	return sysfs_emit(buffer, "%llu\n", ktally_test_overflows());
+}
+
+static const struct kernel_param_ops overflows_operations = { .get = get_overflows };
+module_param_cb(overflows, &overflows_operations, NULL, 0444);
+MODULE_PARM_DESC(overflows, "Overflows that called for a sample so far, the timer's and those by NMI");
+
 /* Writing anything stops the session that last started on the writer's CPU, as if the module had found it wrong. */
 static int set_stop(const char *value, const struct kernel_param *parameter)
 {
