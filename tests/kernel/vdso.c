@@ -12,12 +12,16 @@
 #include "mapped.h"
 #include "workload.h"
 
-static struct session session;
+static struct session session, by_address;
 
 /* Samples of each process whose leaf is in the vdso, at what lowest and highest offset; and those whose leaf is at an address. */
 static pid_t processes[2];
 static uint64_t in_vdso[2], at_address, least, most;
 static uint32_t vdso_file;
+
+/* The lowest offset that a session without files saw of the first process, and how many samples it saw there. */
+static struct mapped mapped;
+static uint64_t least_by_address, seen_by_address;
 
 static bool is_vdso(uint32_t number)
 {
@@ -67,6 +71,23 @@ static void note_leaf(struct session *from, const struct ktally_record *record)
 		in_vdso[i] += session_task(from, sample->task_id)->pid == (uint32_t)processes[i];
 }
 
+static void note_address(struct session *from, const struct ktally_record *record)
+{
+	const struct ktally_sample *sample = (const void *)record;
+	const struct ktally_stack *stack;
+	uint64_t offset;
+
+	if (record->type != KTALLY_RECORD_SAMPLE || record->flags & KTALLY_SAMPLE_KERNEL)
+		return;
+	stack = session_stack(from, sample->stack_id);
+	offset = (stack->frames[0] & KTALLY_FRAME_VALUE_MASK) - mapped.start;
+	if (!stack->user_frames || offset >= mapped.end - mapped.start)
+		return;
+	if (!seen_by_address || offset < least_by_address)
+		least_by_address = offset;
+	seen_by_address++;
+}
+
 #define ASK_VARIABLE "KTALLY_ASK"
 
 /* This program, executed with that in its environment, does nothing but ask for the time. */
@@ -86,6 +107,9 @@ static int execute(void *argument)
 	execve(argument, arguments, environment);
 	return 1;
 }
+
+/* Of code that a clock_gettime() can be in, at most; the image has several pages. */
+#define LOOP_BYTES 1024
 
 /* Started anew, each has it at an address of its own. */
 TEST(a_file_in_every_process)
@@ -107,6 +131,18 @@ TEST(a_file_in_every_process)
 	ASSERT_EQ(0, device_enable(session.fd));
 	for (i = 0; i < 2; i++)
 		ASSERT_EQ(0, session_run_until(&session, &in_vdso[i], 100));
+
+	/* The same code as addresses, less where it is mapped: it is but a short loop that is seen. */
+	setup.capture = KTALLY_CAPTURE_USER;
+	setup.pid_count = 1;
+	ASSERT_TRUE(find_mapped_file(processes[0], "[vdso]", 0, &mapped));
+	ASSERT_EQ(0, session_open(&by_address, &setup, true));
+	by_address.on_record = note_address;
+	ASSERT_EQ(0, device_enable(by_address.fd));
+	ASSERT_EQ(0, session_run_until(&by_address, &seen_by_address, 100));
+	EXPECT_GT(LOOP_BYTES, llabs((long long)(least - least_by_address)));
+	session_close(&by_address);
+
 	for (i = 0; i < 2; i++)
 		stop_child(processes[i]);
 	ASSERT_EQ(0, session_finish(&session));
