@@ -19,10 +19,10 @@ begin() {
 	children+=("$begun")
 }
 
-# child_of PID NAME: the pid of the newest process of that name in its session, once it is there.
+# child_of PID NAME: the pid of the newest process of that name in its session, once there is another than itself.
 child_of() {
 	local tries=200
-	until pid=$(pgrep -n -s "$1" -x "$2"); do
+	until pid=$(pgrep -n -s "$1" -x "$2") && [[ $pid != "$1" ]]; do
 		((tries--)) || return 1
 		sleep 0.1
 	done
