@@ -267,8 +267,6 @@ TEST(roomy_ring)
 	struct hits least = { .all = 1000, .in_kernel = 200, .in_user = 100, .in_syscall = 100, .in_capture = 1 };
 
 	sample_in_storm(_metadata, setup, true, 0, &least);
-	/* How often the reader comes is up to the host; with so much room most fit all the same. */
-	EXPECT_LT(session_total(&session).lost[KTALLY_LOST_FULL].count, session_total(&session).samples);
 	session_close(&session);
 }
 
