@@ -211,7 +211,7 @@ static int measure_profiles(const char *path)
 	const struct profile_options options = { .cells = true };
 	struct profile *profile = profile_create(&options);
 	struct sizes otlp = { 0 }, pprof = { 0 };
-	struct export_host host;
+	struct export_host host = { 0 };
 
 	export_host_fill(&host);
 	feed_capture(profile, path, NULL, NULL);
