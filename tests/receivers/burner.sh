@@ -23,8 +23,16 @@ background nice -n 19 "$work/burner" -c 'while :; do :; done'
 burner=$last
 charged() { awk -v hertz="$(getconf CLK_TCK)" '{ sub(/.*\) /, ""); printf "%d", ($12 + $13) * 1000 / hertz }' "/proc/$burner/stat"; }
 
-# nearly MS WANTED: within a quarter. Where it began and ended is not known better than to an interval, of which there are many.
-nearly() { echo "$1 ms, where the kernel charged $2 ms"; (($1 * 4 > $2 * 3 && $1 * 4 < $2 * 5)); }
+# mark WHEN: what it was charged by then: before a daemon is started, when it samples, before it is stopped, when it has ended.
+declare -A marks
+mark() { marks[$1]=$(charged); }
+
+# as_charged MS: no less than from when it sampled to when it was stopped, no more than while it was there, each by up to a quarter.
+as_charged() {
+	local least=$((marks[stopped] - marks[samples])) most=$((marks[ended] - marks[started]))
+	echo "$1 ms, where the kernel charged $least to $most ms"
+	(($1 * 4 > least * 3 && $1 * 4 < most * 5))
+}
 
 # answers FILTER CURL-ARGUMENTS...: jq's exit status of the filter on the answer; the answer is shown when the filter says no.
 answers() {
