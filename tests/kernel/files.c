@@ -96,7 +96,7 @@ TEST(frames_are_where_maps_has_them)
 	EXPECT_EQ(0, session_finish(&session));
 	EXPECT_STREQ("", session.error);
 	TH_LOG("%ju samples, %ju in files, %ju in the mix", (uintmax_t)in_user, (uintmax_t)in_files, (uintmax_t)in_mix);
-	/* Now and then the time is asked for, by the vdso, which is no file. */
+	/* Now and then the time is asked for. */
 	EXPECT_GT(in_files * 100, in_user * 95);
 	EXPECT_GT(in_mix * 100, in_user * 90);
 	session_close(&session);
