@@ -256,6 +256,7 @@ void ktally_oncpu_stop(struct ktally_cpu *cpu)
 {
 	if (!cpu->event)
 		return;
+	/* First, as the release interrupts the CPU: what a test's NMI began there is over then, too. */
 	set_test_cpu(cpu, NULL);
 	perf_event_release_kernel(cpu->event);
 	cpu->event = NULL;
