@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Waits are right when there are as many as a machine can make: none is missed, what is kept of them stays an estimate of all. */
 #include <dirent.h>
+#include <fcntl.h>
 #include <linux/futex.h>
 #include <math.h>
 #include <pthread.h>
@@ -149,53 +150,80 @@ static int run_storm(void *argument)
 	return 0;
 }
 
-/* Sums over all threads of a process; whether all of them sleep. */
-static bool are_asleep(pid_t pid, unsigned int *threads, uint64_t *switches)
+/*
+ * Says whether a thread has left the CPU. Its state does not: it says "sleeping" while the thread is still on its way there, for as
+ * long as its virtual CPU gets no time of the host. /proc/PID/syscall does: to read it the kernel waits until the thread is away.
+ */
+static bool has_left(int task)
 {
-	char path[300], line[128], state;
-	unsigned long long number;
-	bool asleep = true;
+	char text[8] = "running";
+	int fd = openat(task, "syscall", O_RDONLY);
+
+	if (fd < 0 || read(fd, text, sizeof(text) - 1) <= 0)
+		abort();
+	close(fd);
+	return strncmp(text, "running", strlen("running")) != 0;
+}
+
+static uint64_t switches_of(int task)
+{
+	unsigned long long number, switches = 0;
+	int fd = openat(task, "status", O_RDONLY);
+	FILE *file = fdopen(fd, "r");
+	char line[128];
+
+	if (!file)
+		abort();
+	while (fgets(line, sizeof(line), file))
+		if (sscanf(line, "voluntary_ctxt_switches: %llu", &number) == 1 ||
+		    sscanf(line, "nonvoluntary_ctxt_switches: %llu", &number) == 1)
+			switches += number;
+	fclose(file);
+	return switches;
+}
+
+/* Sums over all threads of a process; whether all of them have left the CPU. */
+static bool are_away(pid_t pid, unsigned int *threads, uint64_t *switches)
+{
 	struct dirent *entry;
-	FILE *file;
+	bool away = true;
+	char path[64];
 	DIR *tasks;
+	int task;
 
 	snprintf(path, sizeof(path), "/proc/%d/task", pid);
 	tasks = opendir(path);
+	if (!tasks)
+		abort();
 	*threads = 0;
 	*switches = 0;
-	while (tasks && (entry = readdir(tasks))) {
+	while ((entry = readdir(tasks))) {
 		if (entry->d_name[0] == '.')
 			continue;
-		snprintf(path, sizeof(path), "/proc/%d/task/%s/status", pid, entry->d_name);
-		file = fopen(path, "r");
+		task = openat(dirfd(tasks), entry->d_name, O_DIRECTORY | O_PATH);
+		if (task < 0)
+			abort();
+		away &= has_left(task);
+		*switches += switches_of(task);
 		*threads += 1;
-		while (file && fgets(line, sizeof(line), file)) {
-			if (sscanf(line, "State: %c", &state) == 1)
-				asleep &= state == 'S';
-			if (sscanf(line, "voluntary_ctxt_switches: %llu", &number) == 1 ||
-			    sscanf(line, "nonvoluntary_ctxt_switches: %llu", &number) == 1)
-				*switches += number;
-		}
-		if (file)
-			fclose(file);
+		close(task);
 	}
-	if (tasks)
-		closedir(tasks);
-	return asleep;
+	closedir(tasks);
+	return away;
 }
 
-/* A task says that it sleeps shortly before it has left the CPU: it has when its figures stay as they are. */
-static uint64_t switches_when_asleep(pid_t pid, unsigned int threads)
+/* One thread may wake another that was looked at before: none has if the figures stay as they are. */
+static uint64_t switches_when_away(pid_t pid, unsigned int threads)
 {
 	uint64_t switches, before = UINT64_MAX;
 	unsigned int seen;
 
 	for (;;) {
-		bool asleep = are_asleep(pid, &seen, &switches) && seen == threads;
+		bool away = are_away(pid, &seen, &switches) && seen == threads;
 
-		if (asleep && switches == before)
+		if (away && switches == before)
 			return switches;
-		before = asleep ? switches : UINT64_MAX;
+		before = away ? switches : UINT64_MAX;
 		sleep_seconds(0.05);
 	}
 }
@@ -267,7 +295,7 @@ FIXTURE_SETUP(switches)
 	self->thin = 1;
 	self->child = start_storm();
 	self->threads = storm->cpus * KINDS + 1;
-	self->switches = switches_when_asleep(self->child, self->threads);
+	self->switches = switches_when_away(self->child, self->threads);
 }
 
 FIXTURE_TEARDOWN(switches)
@@ -294,7 +322,7 @@ static void run_for(struct __test_metadata *_metadata, FIXTURE_DATA(switches) *s
 	ASSERT_EQ(0, error);
 	__atomic_store_n(&storm->stop, true, __ATOMIC_SEQ_CST);
 	begin = now_ns() - begin;
-	self->switches = switches_when_asleep(self->child, self->threads) - self->switches;
+	self->switches = switches_when_away(self->child, self->threads) - self->switches;
 	ASSERT_EQ(0, session_finish(&session));
 	EXPECT_STREQ("", session.error);
 	self->waits = session_sum(&session, offsetof(struct ktally_ring_producer, waits));
