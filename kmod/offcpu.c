@@ -13,6 +13,7 @@
 #include <trace/events/sched.h>
 #include <asm/unistd.h>
 
+#include "draw.h"
 #include "identity.h"
 #include "openwaits.h"
 #include "records.h"
@@ -131,17 +132,9 @@ static u64 keep_ns(const struct ktally_cpu *cpu)
 	return thin == 1 ? keep : max_t(u64, keep, NSEC_PER_USEC) * thin;
 }
 
-/*
- * Whether a random share of @keep is less than @took. What is random is the session's key; the share
- * hangs on whose wait it is and when it began, to the nanosecond. So it is the same whenever it is
- * asked for, and is neither made nor stored when a wait begins. The product is made by hand, for an
- * __int128 costs more around it than it is.
- */
 static bool is_drawn(const struct ktally_session *session, const void *whose, u64 start, u64 keep, u64 took)
 {
-	u64 draw = ((unsigned long)whose ^ start) * session->key.step >> 32;
-
-	return (keep >> 32) * draw + ((keep & U32_MAX) * draw >> 32) < took;
+	return ktally_is_drawn(session->key.step, (unsigned long)whose ^ start, keep, took);
 }
 
 bool ktally_offcpu_is_sure(const struct ktally_cpu *cpu, const struct ktally_wait *wait, u64 start, u64 took)

@@ -42,6 +42,8 @@ $(PROFILE_TESTS:%=$(BUILD)/tests/%.o): override CPPFLAGS += -I$(BUILD)/tests
 $(PROFILE_TESTS:%=$(BUILD)/tests/%.o): | $(BUILD)/tests/profiles.pb-c.h
 $(PROFILE_TESTS:%=$(BUILD)/tests/%): $(BUILD)/tests/profiles.pb-c.o
 
+$(BUILD)/tests/draw: LIBS += -lm
+
 # What unwind tables are compared with.
 $(BUILD)/tests/unwind: LIBS += -ldw -lelf
 

@@ -70,7 +70,7 @@ stop() { kill -TERM "$daemon" && wait "$daemon" && daemon='' && cat "$work/says"
 
 mkdir "$work/secret"
 ok 'the daemon samples' start
-ok 'short lives' lives 6 "$work/short-lived" spin 2
+ok 'short lives' lives 6 "$work/short-lived" spin 1
 grep '^#' "$work/output"
 ok 'of a file that only they see' unshare -m sh "$work/hidden.sh" "$work/secret" "$work/short-hidden"
 ok 'of one that is deleted' lives 6 deleted
