@@ -17,9 +17,14 @@ MODULE_PARM_DESC(memory_limit_mb, "Most memory for all sessions together, in MiB
 
 static atomic64_t memory_used;
 
+u64 ktally_memory_limit(void)
+{
+	return (u64)READ_ONCE(memory_limit_mb) << 20;
+}
+
 int ktally_memory_charge(u64 bytes)
 {
-	if (atomic64_add_return(bytes, &memory_used) <= (u64)READ_ONCE(memory_limit_mb) << 20)
+	if (atomic64_add_return(bytes, &memory_used) <= ktally_memory_limit())
 		return 0;
 	atomic64_sub(bytes, &memory_used);
 	return -ENOMEM;

@@ -33,5 +33,6 @@ int ktally_area_mmap(struct ktally_area *area, struct vm_area_struct *vma, unsig
 int ktally_memory_charge(u64 bytes);
 void ktally_memory_uncharge(u64 bytes);
 u64 ktally_memory_used(void);
+u64 ktally_memory_limit(void);
 
 #endif /* KTALLY_AREA_H */

@@ -24,6 +24,9 @@ void ktally_budget_restart(struct ktally_budget *budget)
  * @budget: this CPU's
  * @start: by local_clock()
  *
+ * What it took before the window, and what an interrupt in the middle of it has charged already, makes
+ * no more than the window.
+ *
  * Judged once a window, or at once when four times the limit is gone. The factor falls again only when a quarter of the
  * limit was used, so that it does not swing: halving it doubles what is spent.
  *
@@ -37,7 +40,9 @@ struct ktally_budget_verdict ktally_budget_charge(struct ktally_budget *budget, 
 	u64 allowed;
 	u32 thin = budget->thin;
 
-	budget->spent += now - start;
+	budget->spent = min(budget->spent + (now - start), window);
+	if (unlikely(now - start > budget->longest))
+		WRITE_ONCE(budget->longest, now - start);
 	if (window < KTALLY_BUDGET_WINDOW_NS && budget->spent < 4 * budget->limit)
 		return verdict;
 

@@ -18,12 +18,14 @@
  * @window_start: by local_clock()
  * @spent: in this window
  * @thin: one of this many samples is taken
+ * @longest: nanoseconds that one piece of work took at most: so long were interrupts off for it
  */
 struct ktally_budget {
 	u64 limit;
 	u64 window_start;
 	u64 spent;
 	u32 thin;
+	u64 longest;
 };
 
 /* What to tell the reader when the factor has changed: as in struct ktally_throttle. */

@@ -76,7 +76,7 @@ static void unwind_user_part(struct ktally_cpu *cpu, struct ktally_capture *capt
 		return;
 	}
 	if (ktally_has_user_part(current))
-		ktally_stack_add_user(stack, cpu->session, &capture->who, task_pt_regs(current));
+		ktally_stack_add_user(stack, cpu->session, current, &capture->who, task_pt_regs(current));
 }
 
 static bool write_capture(struct ktally_cpu *cpu, struct ktally_capture *capture)
@@ -99,31 +99,27 @@ static bool write_capture(struct ktally_cpu *cpu, struct ktally_capture *capture
 	       ktally_write_sample(cpu, &sample, capture->flags);
 }
 
-/**
- * ktally_capture_finish() - write the records of all captures that wait
- * @cpu: this CPU's part
- */
-void ktally_capture_finish(struct ktally_cpu *cpu)
+bool ktally_capture_finish(struct ktally_cpu *cpu)
 {
 	struct ktally_captures *captures = &cpu->captures;
-	u32 taken = READ_ONCE(captures->taken);
+	u32 waiting = READ_ONCE(captures->taken) - captures->done;
+	struct ktally_capture *capture;
 
 	lockdep_assert_irqs_disabled();
-
-	if (taken - captures->done > KTALLY_CAPTURES) {
-		WARN_ONCE(1, "ktally: %u captures taken, %u finished\n", taken, captures->done);
+	if (!waiting)
+		return false;
+	if (waiting > KTALLY_CAPTURES) {
+		WARN_ONCE(1, "ktally: %u captures wait, of %u\n", waiting, KTALLY_CAPTURES);
 		ktally_session_stop(cpu->session);
-		return;
+		return false;
 	}
+	capture = &captures->slots[captures->done % KTALLY_CAPTURES];
 	ktally_records_begin(cpu);
-	while (captures->done != READ_ONCE(captures->taken)) {
-		struct ktally_capture *capture = &captures->slots[captures->done % KTALLY_CAPTURES];
-
-		if (!ktally_records_admit(cpu) || !write_capture(cpu, capture))
-			ktally_ring_lose(&cpu->ring, KTALLY_LOST_FULL, 1, capture->weight);
-		cpu->samples++;
-		barrier();
-		WRITE_ONCE(captures->done, captures->done + 1);
-	}
+	if (!ktally_records_admit(cpu) || !write_capture(cpu, capture))
+		ktally_ring_lose(&cpu->ring, KTALLY_LOST_FULL, 1, capture->weight);
 	ktally_records_end(cpu);
+	cpu->samples++;
+	barrier();
+	WRITE_ONCE(captures->done, captures->done + 1);
+	return READ_ONCE(captures->taken) != captures->done;
 }

@@ -5,7 +5,8 @@
  * ktally_capture_take() runs where the sample hits, which may be an NMI: it notes who runs, the
  * system call, and the kernel frames. ktally_capture_finish() runs in hard interrupt context, at
  * once or, after an NMI, as soon as interrupts are on: it reads the user stack, which no NMI may,
- * and writes the records. In between the capture waits in one of a few places.
+ * and writes the records. In between the capture waits in one of a few places. Captures are finished one
+ * at a time, so that interrupts are not off for longer when several wait.
  */
 #ifndef KTALLY_CAPTURE_H
 #define KTALLY_CAPTURE_H
@@ -54,7 +55,10 @@ struct ktally_captures {
 /* Any context on the CPU, also NMI; the task must be one that may be sampled. False: no slot, the loss is counted. */
 bool ktally_capture_take(struct ktally_cpu *cpu, struct pt_regs *regs, u64 time, u64 weight);
 
-/* On the CPU (or for one that is offline), interrupts off, not NMI. */
-void ktally_capture_finish(struct ktally_cpu *cpu);
+/*
+ * On the CPU, interrupts off, not NMI: writes the records of the capture that has waited for longest, if any does.
+ * True: more wait.
+ */
+bool ktally_capture_finish(struct ktally_cpu *cpu);
 
 #endif /* KTALLY_CAPTURE_H */

@@ -9,6 +9,7 @@
 #include "oncpu.h"
 #include "records.h"
 #include "session.h"
+#include "sizes.h"
 
 /* Ids that a ring remembers having sent. */
 #define STACK_SET_LINES 512
@@ -16,11 +17,8 @@
 #define FILE_SET_LINES 64
 
 /* What a part takes besides the area of its ring. */
-static u64 cpu_bytes(void)
-{
-	return sizeof(struct ktally_cpu) +
-	       (STACK_SET_LINES + TASK_SET_LINES + FILE_SET_LINES) * KTALLY_SET_WAYS * sizeof(u64);
-}
+#define CPU_BYTES (sizeof(struct ktally_cpu) + \
+		   (STACK_SET_LINES + TASK_SET_LINES + FILE_SET_LINES) * KTALLY_SET_WAYS * sizeof(u64))
 
 static void wake_reader(struct irq_work *work)
 {
@@ -37,7 +35,7 @@ void ktally_cpu_destroy(struct ktally_cpu *cpu)
 	ktally_set_destroy(&cpu->stacks);
 	ktally_area_destroy(&cpu->area);
 	kvfree(cpu);
-	ktally_memory_uncharge(cpu_bytes());
+	ktally_memory_uncharge(CPU_BYTES);
 }
 
 struct ktally_cpu *ktally_cpu_create(struct ktally_session *session, unsigned int number)
@@ -46,12 +44,13 @@ struct ktally_cpu *ktally_cpu_create(struct ktally_session *session, unsigned in
 	int err, node = cpu_to_node(number);
 	struct ktally_cpu *cpu;
 
-	err = ktally_memory_charge(cpu_bytes());
+	BUILD_BUG_ON(CPU_BYTES + 2 * KTALLY_PAGE_BYTES > KTALLY_PART_BYTES);
+	err = ktally_memory_charge(CPU_BYTES);
 	if (err)
 		return ERR_PTR(err);
 	cpu = kvzalloc_node(sizeof(*cpu), GFP_KERNEL_ACCOUNT, node);
 	if (!cpu) {
-		ktally_memory_uncharge(cpu_bytes());
+		ktally_memory_uncharge(CPU_BYTES);
 		return ERR_PTR(-ENOMEM);
 	}
 	cpu->session = session;
@@ -99,4 +98,12 @@ void ktally_cpu_charge(struct ktally_cpu *cpu, struct ktally_budget *budget, u32
 	if (!ktally_records_admit(cpu) || !ktally_write_throttle(cpu, &verdict))
 		ktally_ring_lose(&cpu->ring, KTALLY_LOST_NOTICE, 1, 0);
 	ktally_records_end(cpu);
+}
+
+void ktally_cpu_charge_any(struct ktally_cpu *cpu, u64 start)
+{
+	if (cpu->session->setup.sources & KTALLY_SOURCE_ONCPU)
+		ktally_cpu_charge(cpu, &cpu->budget, KTALLY_SOURCE_ONCPU, start);
+	else
+		ktally_cpu_charge(cpu, &cpu->offcpu.budget, KTALLY_SOURCE_OFFCPU, start);
 }

@@ -29,6 +29,11 @@ struct perf_event;
  * @event: the counter that paces on-CPU samples; NULL while the CPU is offline or the session not enabled
  * @clock: KTALLY_CLOCK_* of @event
  * @last_overflow: time of its last overflow
+ * @throttled: perf throttled it there: until the next tick it does not count
+ * @throttles: how often, and for how long at most
+ * @started: when it was started, by local_clock()
+ * @missed: since then it has not counted for so long, as far as is known
+ * @paused: how often it was found not to have counted since for want of hardware, and how long in all; FLUSH's
  * @random: state of the generator that jitters its periods
  * @samples: captures and kept waits finished, whether they found room or not
  * @stack_records: STACK records written
@@ -38,6 +43,7 @@ struct perf_event;
  * @file_told: a FILE record was written that is not published yet
  * @captures: taken, not finished
  * @finish: finishes captures that an NMI took
+ * @nmi_ns: time that NMIs spent and nobody has charged yet; moved by NMIs, cleared by @finish
  * @wake: wakes the reader
  * @offcpu: of the waits that end here
  */
@@ -53,6 +59,11 @@ struct ktally_cpu {
 	struct perf_event *event;
 	u32 clock;
 	u64 last_overflow;
+	bool throttled;
+	struct ktally_loss throttles;
+	u64 started;
+	u64 missed;
+	struct ktally_loss paused;
 	u32 random;
 	u64 samples;
 	u64 stack_records;
@@ -62,6 +73,7 @@ struct ktally_cpu {
 	bool file_told;
 	struct ktally_captures captures;
 	struct irq_work finish;
+	u64 nmi_ns;
 	struct irq_work wake;
 	struct ktally_offcpu_cpu offcpu;
 };
@@ -75,5 +87,8 @@ void ktally_cpu_destroy(struct ktally_cpu *cpu);
  * done. Should that change how thinly it samples, the reader is told.
  */
 void ktally_cpu_charge(struct ktally_cpu *cpu, struct ktally_budget *budget, u32 source, u64 start);
+
+/* The same of work that is for no source alone. */
+void ktally_cpu_charge_any(struct ktally_cpu *cpu, u64 start);
 
 #endif /* KTALLY_CPU_H */

@@ -1,18 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "device.h"
 
+#include <linux/bitops.h>
+#include <linux/capability.h>
 #include <linux/compat.h>
+#include <linux/cpumask.h>
 #include <linux/fs.h>
 #include <linux/miscdevice.h>
 #include <linux/module.h>
 #include <linux/seq_file.h>
 #include <linux/uaccess.h>
 
+#include "cpus.h"
 #include "files.h"
 #include "oncpu.h"
 #include "openfile.h"
+#include "quota.h"
 #include "reader.h"
 #include "session.h"
+#include "setup.h"
 #include "spaces.h"
 #include "tables.h"
 
@@ -55,7 +61,7 @@ static int do_info(struct ktally_session *session, void __user *argument)
 	u32 size;
 	int err;
 
-	BUILD_BUG_ON(sizeof(info) != KTALLY_INFO_SIZE_V1);
+	BUILD_BUG_ON(sizeof(info) != KTALLY_INFO_SIZE_V2);
 	err = copy_in(&info, sizeof(info), KTALLY_INFO_SIZE_V1, argument, &size);
 	if (err)
 		return err;
@@ -63,7 +69,7 @@ static int do_info(struct ktally_session *session, void __user *argument)
 		.size		= size,
 		.abi_version	= KTALLY_ABI_VERSION,
 		.features	= KTALLY_FEATURE_ONCPU | KTALLY_FEATURE_OFFCPU | KTALLY_FEATURE_FILES |
-				  KTALLY_FEATURE_TABLES |
+				  KTALLY_FEATURE_TABLES | KTALLY_FEATURE_RIGHTS | KTALLY_FEATURE_CPUS |
 				  (IS_ENABLED(CONFIG_SCHED_INFO) ? KTALLY_FEATURE_RUN_QUEUE : 0),
 		.allowed	= ktally_gate_allowed(&session->gate),
 		.clock		= ktally_oncpu_clock(),
@@ -73,7 +79,8 @@ static int do_info(struct ktally_session *session, void __user *argument)
 		.rate_default	= KTALLY_RATE_DEFAULT,
 		.depth_max	= KTALLY_DEPTH_MAX,
 		.ring_bytes_min	= KTALLY_RING_BYTES_MIN,
-		.ring_bytes_max	= ktally_session_ring_bytes_max(session),
+		.ring_bytes_max	= ktally_setup_ring_bytes_max(session),
+		.rights		= session->gate.rights,
 	};
 	return copy_out(argument, &info, sizeof(info), size);
 }
@@ -84,7 +91,7 @@ static int do_setup(struct ktally_session *session, void __user *argument)
 	u32 size;
 	int err;
 
-	BUILD_BUG_ON(sizeof(setup) != KTALLY_SETUP_SIZE_V2);
+	BUILD_BUG_ON(sizeof(setup) != KTALLY_SETUP_SIZE_V3);
 	err = copy_in(&setup, sizeof(setup), KTALLY_SETUP_SIZE_V1, argument, &size);
 	if (err)
 		return err;
@@ -133,6 +140,64 @@ static int do_set_keep(struct ktally_session *session, void __user *argument)
 	return ktally_session_set_keep(session, &keep);
 }
 
+static int do_restrict(struct ktally_session *session, void __user *argument)
+{
+	struct ktally_restrict request;
+	u32 size;
+	int err;
+
+	BUILD_BUG_ON(sizeof(request) != KTALLY_RESTRICT_SIZE_V1);
+	err = copy_in(&request, sizeof(request), KTALLY_RESTRICT_SIZE_V1, argument, &size);
+	if (err)
+		return err;
+	if (request.reserved || request.rights & ~KTALLY_RIGHTS_ALL)
+		return -EINVAL;
+	ktally_gate_restrict(&session->gate, request.rights);
+	request.rights = session->gate.rights;
+	return copy_out(argument, &request, sizeof(request), size);
+}
+
+static bool is_among(const struct ktally_session *session, u32 which, unsigned int number)
+{
+	switch (which) {
+	case KTALLY_CPUS_SAMPLED:
+		return cpumask_test_cpu(number, session->sampled);
+	case KTALLY_CPUS_LEFT_OUT:
+		return !cpumask_test_cpu(number, session->sampled);
+	default:
+		return ktally_cpus_is_dark(session, number);
+	}
+}
+
+static int do_get_cpus(const struct ktally_session *session, void __user *argument)
+{
+	struct ktally_cpus request;
+	u64 __user *words;
+	unsigned int number;
+	u32 size, i;
+	int err;
+
+	BUILD_BUG_ON(sizeof(request) != KTALLY_CPUS_SIZE_V1);
+	err = copy_in(&request, sizeof(request), KTALLY_CPUS_SIZE_V1, argument, &size);
+	if (err)
+		return err;
+	if (!session->state || request.which > KTALLY_CPUS_DARK || request.count ||
+	    request.words > KTALLY_CPU_WORDS_MAX || (request.words && request.words * 64 < nr_cpu_ids))
+		return -EINVAL;
+	words = u64_to_user_ptr(request.mask);
+	for (i = 0; i < max_t(u32, request.words, DIV_ROUND_UP(nr_cpu_ids, 64)); i++) {
+		u64 word = 0;
+
+		for (number = i * 64; number < min(nr_cpu_ids, i * 64 + 64); number++)
+			if (cpu_possible(number) && is_among(session, request.which, number))
+				word |= 1ULL << number % 64;
+		request.count += hweight64(word);
+		if (i < request.words && put_user(word, &words[i]))
+			return -EFAULT;
+	}
+	return copy_out(argument, &request, sizeof(request), size);
+}
+
 /* Takes as long as its memory takes to come, so the session is not locked; nor is it changed. */
 static int do_load_table(const struct ktally_session *session, void __user *argument)
 {
@@ -173,6 +238,19 @@ static int do_open_file(const struct ktally_session *session, void __user *argum
 	return err;
 }
 
+/* The session's end disables it, too, and asks nobody. */
+static int do_disable(struct ktally_session *session)
+{
+	int err = ktally_gate_check(&session->gate, KTALLY_RIGHT_ENABLE);
+
+	if (err)
+		return err;
+	if (!session->state)
+		return -EINVAL;
+	ktally_session_disable(session);
+	return 0;
+}
+
 static long locked_ioctl(struct ktally_session *session, unsigned int command, void __user *argument)
 {
 	lockdep_assert_held(&session->lock);
@@ -185,16 +263,17 @@ static long locked_ioctl(struct ktally_session *session, unsigned int command, v
 	case KTALLY_IOC_ENABLE:
 		return argument ? -EINVAL : ktally_session_enable(session);
 	case KTALLY_IOC_DISABLE:
-		if (argument || !session->state)
-			return -EINVAL;
-		ktally_session_disable(session);
-		return 0;
+		return argument ? -EINVAL : do_disable(session);
 	case KTALLY_IOC_SET_RATE:
 		return do_set_rate(session, argument);
 	case KTALLY_IOC_FLUSH:
 		return do_flush(session, argument);
 	case KTALLY_IOC_SET_KEEP:
 		return do_set_keep(session, argument);
+	case KTALLY_IOC_RESTRICT:
+		return do_restrict(session, argument);
+	case KTALLY_IOC_GET_CPUS:
+		return do_get_cpus(session, argument);
 	default:
 		return -ENOTTY;
 	}
@@ -236,21 +315,42 @@ static const char *state_name(u32 state)
 	}
 }
 
-static void device_show_fdinfo(struct seq_file *seq, struct file *file)
-{
-	const struct ktally_session *session = file->private_data;
-	struct ktally_tables_usage tables = ktally_tables_used();
-	struct ktally_loss lost[KTALLY_LOST_CAUSES] = {};
-	u64 samples = 0, stacks = 0, throttles = 0, unread = 0, waits = 0;
-	u32 state = ktally_session_state(session), thin = 1;
-	unsigned int i, cause;
+static const char *const right_names[] = { "setup", "enable", "tune", "flush", "open_file", "load_table" };
 
-	seq_printf(seq, "state:\t%s\n", state_name(state));
-	seq_printf(seq, "privileged:\t%d\n", session->gate.privileged);
+static void show_rights(struct seq_file *seq, u64 rights)
+{
+	unsigned int i;
+
+	BUILD_BUG_ON(KTALLY_RIGHTS_ALL != (1ULL << ARRAY_SIZE(right_names)) - 1);
+	seq_puts(seq, "rights:\t");
+	for (i = 0; i < ARRAY_SIZE(right_names); i++)
+		if (rights & 1ULL << i)
+			seq_printf(seq, "%s ", right_names[i]);
+	seq_putc(seq, '\n');
+}
+
+/* Of the whole host, and so for those only who may see it all. */
+static void show_host(struct seq_file *seq)
+{
+	struct ktally_tables_usage tables = ktally_tables_used();
+	unsigned int cause;
+
 	seq_printf(seq, "tables:\t%u\n", tables.count);
 	seq_printf(seq, "tables_bytes:\t%llu\n", tables.bytes);
-	if (!state)
-		return;
+	seq_printf(seq, "module_bytes:\t%llu\n", ktally_memory_used());
+	seq_printf(seq, "spaces:\t%u\n", ktally_spaces_count());
+	seq_printf(seq, "files_known:\t%u\n", ktally_files_known());
+	seq_printf(seq, "files_held:\t%u\n", ktally_files_held());
+	for (cause = 0; cause < KTALLY_REFUSALS; cause++)
+		seq_printf(seq, "refused_%s:\t%llu\n", ktally_quota_name(cause), ktally_quota_refused(cause));
+}
+
+static void show_session(struct seq_file *seq, const struct ktally_session *session)
+{
+	u64 samples = 0, stacks = 0, throttles = 0, unread = 0, waits = 0, longest = 0;
+	struct ktally_loss lost[KTALLY_LOST_CAUSES] = {}, unsampled = {};
+	unsigned int i, cause;
+	u32 thin = 1;
 
 	for (i = 0; i < nr_cpu_ids; i++) {
 		const struct ktally_cpu *cpu = ktally_session_cpu(session, i);
@@ -264,12 +364,17 @@ static void device_show_fdinfo(struct seq_file *seq, struct file *file)
 		throttles += READ_ONCE(producer->throttles);
 		waits += READ_ONCE(producer->waits);
 		thin = max(thin, READ_ONCE(producer->thin));
+		longest = max3(longest, READ_ONCE(cpu->budget.longest), READ_ONCE(cpu->offcpu.budget.longest));
 		unread += ktally_ring_unread(&cpu->ring);
+		unsampled.count += READ_ONCE(producer->unsampled.count);
+		unsampled.weight += READ_ONCE(producer->unsampled.weight);
 		for (cause = 0; cause < KTALLY_LOST_CAUSES; cause++)
 			lost[cause].count += READ_ONCE(cpu->ring.lost[cause].count);
 	}
 	seq_printf(seq, "rate:\t%u\n", READ_ONCE(session->rate));
 	seq_printf(seq, "rings:\t%d\n", atomic_read(&session->rings));
+	seq_printf(seq, "cpus_sampled:\t%*pbl\n", cpumask_pr_args(session->sampled));
+	seq_printf(seq, "cpus_dark:\t%u\n", ktally_cpus_count_dark(session));
 	seq_printf(seq, "ring_bytes:\t%u\n", session->setup.ring_bytes);
 	seq_printf(seq, "unread_bytes:\t%llu\n", unread);
 	seq_printf(seq, "samples:\t%llu\n", samples);
@@ -278,16 +383,27 @@ static void device_show_fdinfo(struct seq_file *seq, struct file *file)
 	seq_printf(seq, "lost_busy:\t%llu\n", lost[KTALLY_LOST_BUSY].count);
 	seq_printf(seq, "lost_notice:\t%llu\n", lost[KTALLY_LOST_NOTICE].count);
 	seq_printf(seq, "lost_threads:\t%llu\n", lost[KTALLY_LOST_THREADS].count);
+	seq_printf(seq, "unsampled:\t%llu\n", unsampled.count);
+	seq_printf(seq, "unsampled_ns:\t%llu\n", unsampled.weight);
 	seq_printf(seq, "waits:\t%llu\n", waits);
 	seq_printf(seq, "keep_ns:\t%llu\n", READ_ONCE(session->offcpu.keep_ns));
 	seq_printf(seq, "throttles:\t%llu\n", throttles);
 	seq_printf(seq, "thin:\t%u\n", thin);
-	seq_printf(seq, "module_bytes:\t%llu\n", ktally_memory_used());
-	if (session->setup.capture & KTALLY_CAPTURE_FILES) {
-		seq_printf(seq, "spaces:\t%u\n", ktally_spaces_count());
-		seq_printf(seq, "files_known:\t%u\n", ktally_files_known());
-		seq_printf(seq, "files_held:\t%u\n", ktally_files_held());
-	}
+	seq_printf(seq, "longest_ns:\t%llu\n", longest);
+}
+
+static void device_show_fdinfo(struct seq_file *seq, struct file *file)
+{
+	const struct ktally_session *session = file->private_data;
+	u32 state = ktally_session_state(session);
+
+	seq_printf(seq, "state:\t%s\n", state_name(state));
+	seq_printf(seq, "privileged:\t%d\n", session->gate.privileged);
+	show_rights(seq, READ_ONCE(session->gate.rights));
+	if (state)
+		show_session(seq, session);
+	if (perfmon_capable())
+		show_host(seq);
 }
 
 /* ------------------------------------------------------------------------------------------------ registration */

@@ -1,34 +1,39 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "files.h"
 
-#include <linux/err.h>
-#include <linux/file.h>
+#include <linux/dcache.h>
 #include <linux/fs.h>
-#include <linux/hash.h>
 #include <linux/jiffies.h>
 #include <linux/kdev_t.h>
 #include <linux/mm.h>
-#include <linux/module.h>
+#include <linux/random.h>
 #include <linux/rculist.h>
+#include <linux/siphash.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
 
 #include "area.h"
+#include "quota.h"
 #include "stock.h"
 
-static unsigned int file_hold_ms = 5000;
-module_param(file_hold_ms, uint, 0644);
-MODULE_PARM_DESC(file_hold_ms,
-		 "How long a sampled file stays open after its last process, and its mount busy, in ms (default 5000)");
-
-/* How long it stays open while it is mapped, and so its mount busy in any case. */
-#define HOLD_MAPPED_MS 30000
-
-#define FILES_MAX 65536
-#define HELD_MAX 4096
+/*
+ * No number is used twice while a session lives that may have been told it, so they have to last. All users
+ * together are given NUMBERS_BURST (65 536) of them at any speed, and then NUMBERS_A_MINUTE (30), see quota.c.
+ * A year has 525 960 minutes:
+ *
+ *	65 536 + 525 960 * 30 = 15 844 336 < 16 777 215
+ *
+ * One user alone is given half of the burst, and no faster than new files: NEW_BURST (1024), then 64 a second.
+ */
 #define NUMBER_MAX ((1U << (KTALLY_FRAME_TYPE_SHIFT - KTALLY_FRAME_FILE_SHIFT)) - 1)
 
-#define TABLE_BITS 12
+/*
+ * At most so many files in a chain of either table, since chains are walked with interrupts off. With all the
+ * files that can be known they have eight on average, and nobody knows the key: so none is full, by chance or
+ * by anybody's will. If one were, the file would be refused.
+ */
+#define CHAIN_MAX 32
+#define TABLE_BITS 13
 #define TABLE_BYTES ((u64)2 * sizeof(struct hlist_head) << TABLE_BITS)
 
 /*
@@ -39,8 +44,8 @@ MODULE_PARM_DESC(file_hold_ms,
 
 static DEFINE_RAW_SPINLOCK(lock);		/* what follows, but the stock; of files what changes */
 static struct hlist_head *by_identity, *by_number;
-static LIST_HEAD(holding);
-static u32 known_count, held_count, last_number;
+static siphash_key_t hash_key;
+static u32 last_number, sessions;
 static struct ktally_stock stock = KTALLY_STOCK(stock, sizeof(struct ktally_known_file), 256);
 
 static s64 nanoseconds(struct timespec64 time)
@@ -52,10 +57,8 @@ static s64 nanoseconds(struct timespec64 time)
  * All of this may change while it is read; what comes out then is one more identity, used for a
  * moment.
  */
-static void identify(const struct file *file, struct ktally_file *record)
+static void identify(const struct inode *inode, struct ktally_file *record)
 {
-	const struct inode *inode = file_inode(file);
-
 	record->inode = inode->i_ino;
 	record->generation = inode->i_generation;
 	record->device_major = MAJOR(inode->i_sb->s_dev);
@@ -72,16 +75,19 @@ static bool is_same(const struct ktally_file *a, const struct ktally_file *b)
 	       a->device_minor == b->device_minor && a->bytes == b->bytes && a->changed == b->changed;
 }
 
+/* Of all that is compared: else who changes the rest makes one chain of a file's identities. */
 static struct hlist_head *identity_bucket(const struct ktally_file *record)
 {
-	u64 device = (u64)record->device_major << 20 ^ record->device_minor;
+	u64 device = MKDEV(record->device_major, record->device_minor);
+	u64 hash = siphash_4u64(record->inode, device << 32 | record->generation, record->bytes, record->changed,
+				&hash_key);
 
-	return &by_identity[hash_64(record->inode ^ device << 32 ^ record->generation, TABLE_BITS)];
+	return &by_identity[hash & ((1U << TABLE_BITS) - 1)];
 }
 
 static struct hlist_head *number_bucket(u32 number)
 {
-	return &by_number[hash_32(number, TABLE_BITS)];
+	return &by_number[siphash_1u32(number, &hash_key) & ((1U << TABLE_BITS) - 1)];
 }
 
 static void touch(struct ktally_known_file *known)
@@ -103,43 +109,57 @@ static bool is_forgotten(const struct ktally_known_file *known)
 
 /* ------------------------------------------------------------------------------------------------ in interrupts */
 
-static struct ktally_known_file *find(const struct ktally_file *record)
+static struct ktally_known_file *find(const struct hlist_head *bucket, const struct ktally_file *record, u32 *length)
 {
 	struct ktally_known_file *known;
 
 	lockdep_assert_held(&lock);
-	hlist_for_each_entry(known, identity_bucket(record), by_identity)
+	hlist_for_each_entry(known, bucket, by_identity) {
 		if (is_same(&known->record, record))
 			return known;
+		++*length;
+	}
 	return NULL;
 }
 
-static struct ktally_known_file *add(const struct ktally_file *record)
+static struct ktally_known_file *add(struct hlist_head *bucket, const struct ktally_file *record,
+				     struct ktally_user *user)
 {
 	struct ktally_known_file *known;
 
 	lockdep_assert_held(&lock);
-	if (known_count >= FILES_MAX)
+	if (!ktally_quota_charge_new_file(user))
 		return NULL;
 	known = ktally_stock_take(&stock);
-	if (!known)
+	if (!known) {
+		ktally_quota_uncharge(user, KTALLY_SHARE_FILES);
 		return NULL;
+	}
 	known->record = *record;
-	INIT_LIST_HEAD(&known->holding);
-	hlist_add_head_rcu(&known->by_identity, identity_bucket(record));
-	known_count++;
+	known->user = user;
+	ktally_hold_init(&known->hold);
+	hlist_add_head(&known->by_identity, bucket);
 	return known;
 }
 
-struct ktally_known_file *ktally_file_get(struct file *file)
+struct ktally_known_file *ktally_file_get(struct file *file, struct ktally_user *user, u32 *left)
 {
-	struct ktally_file record = {};
 	struct ktally_known_file *known;
+	struct ktally_file record = {};
+	struct hlist_head *bucket;
+	u32 length = 0;
 
 	lockdep_assert_irqs_disabled();
-	identify(file, &record);
+	identify(file_inode(file), &record);
+	bucket = identity_bucket(&record);
 	raw_spin_lock(&lock);
-	known = find(&record) ?: add(&record);
+	known = find(bucket, &record, &length);
+	if (!known && *left && length < CHAIN_MAX) {
+		known = add(bucket, &record, user);
+		*left -= known ? 1 : 0;
+	} else if (!known) {
+		ktally_quota_refuse(*left ? KTALLY_REFUSED_NEW : KTALLY_REFUSED_LOOKUPS);
+	}
 	if (known) {
 		known->mappings++;
 		WRITE_ONCE(known->used, jiffies);
@@ -161,32 +181,38 @@ bool ktally_file_is(const struct ktally_known_file *known, const struct file *fi
 {
 	struct ktally_file record;
 
-	identify(file, &record);
+	identify(file_inode(file), &record);
 	return is_same(&known->record, &record);
 }
 
-void ktally_file_hold(struct ktally_known_file *known, struct file *file)
+void ktally_file_hold(struct ktally_known_file *known, struct file *file, struct mm_struct *mm)
 {
-	lockdep_assert_irqs_disabled();
-	if (READ_ONCE(known->held))
-		return;
-	raw_spin_lock(&lock);
-	if (!known->held && held_count < HELD_MAX && !is_forgotten(known)) {
-		WRITE_ONCE(known->held, get_file(file));
-		WRITE_ONCE(known->used, jiffies);
-		list_add_tail(&known->holding, &holding);
-		held_count++;
-	}
-	raw_spin_unlock(&lock);
+	ktally_hold_take(&known->hold, file, mm, known->user);
+}
+
+static bool is_full(const struct hlist_head *bucket)
+{
+	const struct hlist_node *node;
+	u32 length = 0;
+
+	hlist_for_each(node, bucket)
+		length++;
+	return length >= CHAIN_MAX;
 }
 
 static void give_number(struct ktally_known_file *known)
 {
+	struct hlist_head *bucket;
+
 	raw_spin_lock(&lock);
-	if (!known->record.file && last_number < NUMBER_MAX && !is_forgotten(known)) {
-		WRITE_ONCE(known->record.file, last_number + 1);
+	if (!known->record.file && last_number < NUMBER_MAX && !is_forgotten(known) &&
+	    ktally_quota_charge_number(known->user)) {
 		WRITE_ONCE(last_number, last_number + 1);
-		hlist_add_head_rcu(&known->by_number, number_bucket(last_number));
+		bucket = number_bucket(last_number);
+		if (!is_full(bucket)) {
+			WRITE_ONCE(known->record.file, last_number);
+			hlist_add_head_rcu(&known->by_number, bucket);
+		}
 	}
 	raw_spin_unlock(&lock);
 }
@@ -243,33 +269,32 @@ int ktally_file_check(u32 number)
 	return known ? 0 : -ESTALE;
 }
 
-/*
- * Whether the content is still what it was. Other changes of the inode do not matter to that, such
- * as its deletion.
- */
-static bool is_unwritten(const struct ktally_known_file *known)
+int ktally_file_borrow(u32 number, struct ktally_borrowed *borrowed, struct ktally_file *record)
 {
-	struct ktally_file record;
-
-	identify(known->held, &record);
-	return record.bytes == known->record.bytes && record.modified == known->record.modified;
-}
-
-struct file *ktally_file_borrow(u32 number)
-{
-	struct file *file = ERR_PTR(-ESTALE);
 	struct ktally_known_file *known;
+	int err = -ESTALE;
 
 	if (!number || number > READ_ONCE(last_number))
-		return ERR_PTR(-ENOENT);
+		return -ENOENT;
 	raw_spin_lock_irq(&lock);
 	known = find_number(number);
-	if (known && known->held && is_unwritten(known)) {
-		file = get_file(known->held);
+	if (known && ktally_hold_borrow(&known->hold, borrowed)) {
+		*record = known->record;
 		WRITE_ONCE(known->used, jiffies);
+		err = 0;
 	}
 	raw_spin_unlock_irq(&lock);
-	return file;
+	return err;
+}
+
+bool ktally_file_is_unwritten(const struct ktally_file *record, const struct file *file)
+{
+	struct ktally_file found;
+
+	identify(d_real_inode(file->f_path.dentry), &found);
+	return found.inode == record->inode && found.generation == record->generation &&
+	       found.device_major == record->device_major && found.device_minor == record->device_minor &&
+	       found.bytes == record->bytes && found.modified == record->modified;
 }
 
 void ktally_files_supply(void)
@@ -278,68 +303,21 @@ void ktally_files_supply(void)
 	(void)ktally_stock_fill(&stock);
 }
 
-static void let_go(struct ktally_known_file *known)
-{
-	lockdep_assert_held(&lock);
-	list_del_init(&known->holding);
-	WRITE_ONCE(known->held, NULL);
-	held_count--;
-}
-
-/* When references run short, the shorter they are kept. */
-static bool is_held_in_vain(const struct ktally_known_file *known)
-{
-	unsigned int limit = known->mappings ? HOLD_MAPPED_MS : READ_ONCE(file_hold_ms);
-
-	if (held_count > HELD_MAX / 4 * 3)
-		limit /= 8;
-	return is_unused_for(known, limit);
-}
-
-#define BATCH 64
-
-/* Goes round the list in small parts, for the lock keeps interrupts off. */
-static void release_references(void)
-{
-	struct file *files[BATCH];
-	u32 i, count, left = READ_ONCE(held_count);
-
-	while (left) {
-		count = 0;
-		raw_spin_lock_irq(&lock);
-		for (i = 0; i < BATCH && left && !list_empty(&holding); i++, left--) {
-			struct ktally_known_file *known = list_first_entry(&holding, struct ktally_known_file, holding);
-
-			list_move_tail(&known->holding, &holding);
-			if (!is_held_in_vain(known))
-				continue;
-			files[count++] = known->held;
-			let_go(known);
-		}
-		if (list_empty(&holding))
-			left = 0;
-		raw_spin_unlock_irq(&lock);
-		while (count)
-			fput(files[--count]);
-	}
-}
-
-/* It has no reference, so its place in the list of those that have is free for another. */
 static void forget(struct ktally_known_file *known, struct list_head *forgotten)
 {
 	lockdep_assert_held(&lock);
-	hlist_del_init_rcu(&known->by_identity);
+	hlist_del_init(&known->by_identity);
 	if (known->record.file)
 		hlist_del_rcu(&known->by_number);
-	known_count--;
-	list_add(&known->holding, forgotten);
+	ktally_quota_uncharge(known->user, KTALLY_SHARE_FILES);
+	list_add(&known->forgotten, forgotten);
 }
 
 static void free_forgotten(struct list_head *forgotten)
 {
 	struct ktally_known_file *known, *next;
 
-	list_for_each_entry_safe(known, next, forgotten, holding) {
+	list_for_each_entry_safe(known, next, forgotten, forgotten) {
 		kfree_rcu(known, rcu);
 		ktally_stock_discharge(&stock);
 	}
@@ -355,7 +333,7 @@ static void forget_unused(unsigned int ms)
 	for (i = 0; i < 1U << TABLE_BITS; i++) {
 		raw_spin_lock_irq(&lock);
 		hlist_for_each_entry_safe(known, next, &by_identity[i], by_identity)
-			if (!known->mappings && !known->held && is_unused_for(known, ms))
+			if (!known->mappings && is_unused_for(known, ms) && ktally_hold_close(&known->hold))
 				forget(known, &forgotten);
 		raw_spin_unlock_irq(&lock);
 	}
@@ -371,24 +349,23 @@ void ktally_files_sweep(void)
 	static const unsigned int limits[] = { 64 * 60 * 1000, 8 * 60 * 1000, 60 * 1000, FORGET_MS };
 	u32 i;
 
-	release_references();
-	for (i = 0; i < ARRAY_SIZE(limits) && READ_ONCE(known_count) > FILES_MAX / 4 * 3; i++)
+	for (i = 0; i < ARRAY_SIZE(limits) && ktally_files_known() > ktally_quota_limit(KTALLY_SHARE_FILES) / 4; i++)
 		forget_unused(limits[i]);
 }
 
 u32 ktally_files_known(void)
 {
-	return READ_ONCE(known_count);
+	return ktally_quota_used(KTALLY_SHARE_FILES);
 }
 
 u32 ktally_files_held(void)
 {
-	return READ_ONCE(held_count);
+	return ktally_quota_used(KTALLY_SHARE_HOLDS);
 }
 
 /* ------------------------------------------------------------------------------------------------ start and stop */
 
-int ktally_files_start(void)
+static int make_tables(void)
 {
 	struct hlist_head *identities, *numbers;
 	int err = ktally_memory_charge(TABLE_BYTES);
@@ -397,14 +374,13 @@ int ktally_files_start(void)
 		return err;
 	identities = kvcalloc(1U << TABLE_BITS, sizeof(*identities), GFP_KERNEL);
 	numbers = kvcalloc(1U << TABLE_BITS, sizeof(*numbers), GFP_KERNEL);
-	err = identities && numbers ? ktally_stock_fill(&stock) : -ENOMEM;
-	if (err) {
-		ktally_stock_empty(&stock);
+	if (!identities || !numbers) {
 		kvfree(identities);
 		kvfree(numbers);
 		ktally_memory_uncharge(TABLE_BYTES);
-		return err;
+		return -ENOMEM;
 	}
+	get_random_bytes(&hash_key, sizeof(hash_key));
 	raw_spin_lock_irq(&lock);
 	by_identity = identities;
 	by_number = numbers;
@@ -412,29 +388,10 @@ int ktally_files_start(void)
 	return 0;
 }
 
-/* No space is left, and so no mapping; but somebody may be opening a file just now. */
-void ktally_files_stop(void)
+static void free_tables(void)
 {
 	struct hlist_head *identities = by_identity, *numbers = by_number;
-	struct ktally_known_file *known;
-	struct hlist_node *next;
-	LIST_HEAD(forgotten);
-	u32 i;
 
-	for (i = 0; i < 1U << TABLE_BITS; i++) {
-		hlist_for_each_entry_safe(known, next, &identities[i], by_identity) {
-			struct file *held = known->held;
-
-			raw_spin_lock_irq(&lock);
-			if (held)
-				let_go(known);
-			forget(known, &forgotten);
-			raw_spin_unlock_irq(&lock);
-			if (held)
-				fput(held);
-		}
-	}
-	free_forgotten(&forgotten);
 	raw_spin_lock_irq(&lock);
 	by_identity = NULL;
 	by_number = NULL;
@@ -442,5 +399,73 @@ void ktally_files_stop(void)
 	kvfree(identities);
 	kvfree(numbers);
 	ktally_memory_uncharge(TABLE_BYTES);
+}
+
+int ktally_files_start(void)
+{
+	int err = ktally_quota_start();
+
+	if (err)
+		return err;
+	err = ktally_holds_start();
+	if (err)
+		goto err_holds;
+	err = make_tables();
+	if (err)
+		goto err_tables;
+	err = ktally_stock_fill(&stock);
+	if (err)
+		goto err_stock;
+	return 0;
+
+err_stock:
 	ktally_stock_empty(&stock);
+	free_tables();
+err_tables:
+	ktally_holds_quiesce();
+	ktally_holds_stop();
+err_holds:
+	ktally_quota_stop();
+	return err;
+}
+
+/* No space is left, and so no mapping; but somebody may be opening a file just now. */
+void ktally_files_stop(void)
+{
+	struct ktally_known_file *known;
+	struct hlist_node *next;
+	LIST_HEAD(forgotten);
+	u32 i;
+
+	ktally_holds_quiesce();
+	for (i = 0; i < 1U << TABLE_BITS; i++) {
+		hlist_for_each_entry_safe(known, next, &by_identity[i], by_identity) {
+			ktally_hold_drop(&known->hold);
+			raw_spin_lock_irq(&lock);
+			forget(known, &forgotten);
+			raw_spin_unlock_irq(&lock);
+		}
+	}
+	free_forgotten(&forgotten);
+	ktally_stock_empty(&stock);
+	free_tables();
+	ktally_holds_stop();
+	ktally_quota_stop();
+}
+
+void ktally_files_open(void)
+{
+	raw_spin_lock_irq(&lock);
+	sessions++;
+	raw_spin_unlock_irq(&lock);
+}
+
+void ktally_files_close(void)
+{
+	raw_spin_lock_irq(&lock);
+	if (!--sessions) {
+		WRITE_ONCE(last_number, 0);
+		ktally_quota_restart_numbers();
+	}
+	raw_spin_unlock_irq(&lock);
 }

@@ -4,13 +4,17 @@
 #include <linux/capability.h>
 #include <linux/ktally.h>
 #include <linux/perf_event.h>
+#include <linux/rcupdate.h>
 #include <linux/security.h>
 #include <linux/uidgid.h>
+
+#include "identity.h"
 
 void ktally_gate_open(struct ktally_gate *gate)
 {
 	gate->privileged = perfmon_capable();
 	gate->kernel_frames = gate->privileged && !ktally_perf_allow_kernel();
+	gate->rights = KTALLY_RIGHTS_ALL;
 	gate->cred = get_current_cred();
 }
 
@@ -31,24 +35,62 @@ u64 ktally_gate_allowed(const struct ktally_gate *gate)
 	return allowed;
 }
 
+int ktally_gate_check(const struct ktally_gate *gate, u64 right)
+{
+	return READ_ONCE(gate->rights) & right ? 0 : -EPERM;
+}
+
+int ktally_gate_check_host(const struct ktally_gate *gate, u64 right)
+{
+	return gate->privileged && perfmon_capable() ? ktally_gate_check(gate, right) : -EPERM;
+}
+
+/* Two that restrict at a time are serialized by the session's lock. */
+void ktally_gate_restrict(struct ktally_gate *gate, u64 rights)
+{
+	WRITE_ONCE(gate->rights, gate->rights & rights);
+}
+
 /*
- * The rule of ptrace for the unprivileged, which modules cannot call: all ids the same, the same user namespace, and a
- * process that may dump core, which one that gained rights by exec may not.
+ * The rule of ptrace for the unprivileged, which modules cannot call: all ids the same, the same user namespace, no
+ * capability that the opener lacks, and a process that may dump core, which one that gained rights by exec may not. Of
+ * a process count the credentials that it has, not those that it acts under for a while: a union file system works
+ * under those of who mounted it, whoever looks there.
  */
+static bool owns(const struct ktally_gate *gate, const struct cred *theirs)
+{
+	const struct cred *mine = gate->cred;
+
+	return theirs->user_ns == mine->user_ns &&
+	       uid_eq(theirs->uid, mine->euid) && uid_eq(theirs->euid, mine->euid) &&
+	       uid_eq(theirs->suid, mine->euid) && gid_eq(theirs->gid, mine->egid) &&
+	       gid_eq(theirs->egid, mine->egid) && gid_eq(theirs->sgid, mine->egid) &&
+	       cap_issubset(theirs->cap_permitted, mine->cap_permitted);
+}
+
+static bool may_look_into(struct task_struct *task)
+{
+	return task->mm && !ktally_is_any(task, PF_KTHREAD) && ktally_may_dump(task);
+}
+
 bool ktally_gate_owns_current(const struct ktally_gate *gate)
 {
-	const struct cred *mine = gate->cred, *theirs = current_cred();
-
-	return gate->privileged ||
-	       (theirs->user_ns == mine->user_ns &&
-		uid_eq(theirs->uid, mine->euid) && uid_eq(theirs->euid, mine->euid) &&
-		uid_eq(theirs->suid, mine->euid) && gid_eq(theirs->gid, mine->egid) &&
-		gid_eq(theirs->egid, mine->egid) && gid_eq(theirs->sgid, mine->egid));
+	return gate->privileged || owns(gate, current_real_cred());
 }
 
 bool ktally_gate_permits_current(const struct ktally_gate *gate)
 {
-	return gate->privileged ||
-	       (current->mm && !(current->flags & PF_KTHREAD) && ktally_gate_owns_current(gate) &&
-		ktally_current_may_dump());
+	return gate->privileged || (owns(gate, current_real_cred()) && may_look_into(current));
+}
+
+bool ktally_gate_permits_new(const struct ktally_gate *gate, struct task_struct *task)
+{
+	bool owned;
+
+	if (gate->privileged)
+		return true;
+	rcu_read_lock();
+	owned = owns(gate, __task_cred(task));
+	rcu_read_unlock();
+	return owned && may_look_into(task);
 }

@@ -2,6 +2,7 @@
 #include "identity.h"
 
 #include <linux/cgroup.h>
+#include <linux/pid.h>
 #include <linux/rcupdate.h>
 #include <linux/sched/task_stack.h>
 #include <linux/string.h>
@@ -15,9 +16,13 @@ static u64 cgroup_of(struct task_struct *task)
 	return cgroup_id(task_css_set(task)->dfl_cgrp);
 }
 
+/*
+ * Not so others that it points to. A task that nobody waits for is reaped while it still runs, up to its last switch;
+ * from then on it is not told any more of a new parent, nor does it hold its leader, and both may be freed.
+ */
 static u32 parent_of(const struct task_struct *task)
 {
-	return rcu_dereference_sched(task->real_parent)->tgid;
+	return pid_alive(task) ? rcu_dereference_sched(task->real_parent)->tgid : 0;
 }
 
 /*
@@ -45,7 +50,7 @@ static u32 flags_of(struct task_struct *task)
 {
 	u32 flags = 0;
 
-	if (task->flags & (PF_KTHREAD | KTALLY_PF_WORKER))
+	if (ktally_is_any(task, PF_KTHREAD | KTALLY_PF_WORKER))
 		flags |= KTALLY_TASK_KERNEL;
 	else if (test_tsk_thread_flag(task, TIF_ADDR32))
 		flags |= KTALLY_TASK_COMPAT;
@@ -55,14 +60,16 @@ static u32 flags_of(struct task_struct *task)
 /*
  * Threads share group leader and exec count, and so the mm_id. vfork shares the mm but not the id:
  * then the same mappings are known under two ids, which costs a little and confuses nobody. A task
- * keeps the id to its end, beyond the mm itself, for another id would make it another task.
+ * keeps the id to its end, beyond the mm itself, for another id would make it another task; but a
+ * thread that was reaped cannot tell any more when its process began.
  */
 static u64 mm_of(const struct ktally_key *key, const struct task_struct *task)
 {
-	u64 hash = ktally_life_hash(key, task->tgid, task->group_leader->start_boottime);
+	u64 hash;
 
-	if (task->flags & PF_KTHREAD)
+	if (ktally_is_any(task, PF_KTHREAD) || (task->group_leader != task && !pid_alive(task)))
 		return 0;
+	hash = ktally_life_hash(key, task->tgid, task->group_leader->start_boottime);
 	return ktally_hash_id(ktally_hash_word(key, hash, task->self_exec_id));
 }
 

@@ -3,15 +3,22 @@
 #ifndef KTALLY_IDENTITY_H
 #define KTALLY_IDENTITY_H
 
+#include <linux/compiler.h>
 #include <linux/ktally.h>
 #include <linux/sched.h>
 
 #include "hash.h"
 
+static inline bool ktally_is_any(const struct task_struct *task, unsigned int flags)
+{
+	/* A task changes others of its flags as it goes, but those that tell what it is are so from its beginning. */
+	return data_race(task->flags) & flags;
+}
+
 /* Whether a task has user registers and a user stack of its own. */
 static inline bool ktally_has_user_part(const struct task_struct *task)
 {
-	return task->mm && !(task->flags & (PF_KTHREAD | KTALLY_PF_WORKER));
+	return task->mm && !ktally_is_any(task, PF_KTHREAD | KTALLY_PF_WORKER);
 }
 
 /* Interrupts off, NMI, or under RCU. All of the record but its header. */

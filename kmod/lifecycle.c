@@ -8,6 +8,7 @@
 #include <linux/timekeeping.h>
 #include <trace/events/sched.h>
 
+#include "holds.h"
 #include "identity.h"
 #include "records.h"
 #include "session.h"
@@ -33,6 +34,7 @@ static void on_exec(void *data, struct task_struct *task, pid_t old_pid, struct 
 	struct ktally_cpu *cpu;
 	unsigned long flags;
 
+	ktally_holds_look_soon();
 	if (READ_ONCE(session->state) != KTALLY_STATE_ENABLED ||
 	    !ktally_filter_passes(&session->filter, current) || !ktally_gate_permits_current(&session->gate))
 		return;
@@ -77,8 +79,10 @@ static void on_exit(KTALLY_EXIT_PROBE_ARGUMENTS)
 		}
 		local_irq_restore(flags);
 	}
-	if (!atomic_read(&task->signal->live))
+	if (!atomic_read(&task->signal->live)) {
 		ktally_filter_exit(&session->filter, task->tgid);
+		ktally_holds_look_soon();
+	}
 }
 
 static struct ktally_probe probes[] = {

@@ -4,12 +4,12 @@
 #include <linux/ktally.h>
 #include <linux/module.h>
 
+#include "cpus.h"
 #include "device.h"
 #include "lifecycle.h"
 #include "offcpu.h"
 #include "oncpu.h"
 #include "openwaits.h"
-#include "session.h"
 #include "spaces.h"
 #include "version.h"
 
@@ -30,17 +30,17 @@ static int __init ktally_init(void)
 	err = ktally_spaces_init();
 	if (err)
 		goto err_spaces;
-	err = ktally_session_init();
+	err = ktally_cpus_init();
 	if (err)
-		goto err_session;
+		goto err_cpus;
 	err = ktally_device_init();
 	if (err)
 		goto err_device;
 	return 0;
 
 err_device:
-	ktally_session_exit();
-err_session:
+	ktally_cpus_exit();
+err_cpus:
 	ktally_spaces_exit();
 err_spaces:
 	ktally_openwaits_exit();
@@ -50,7 +50,7 @@ err_spaces:
 static void __exit ktally_exit(void)
 {
 	ktally_device_exit();
-	ktally_session_exit();
+	ktally_cpus_exit();
 	ktally_spaces_exit();
 	ktally_openwaits_exit();
 }

@@ -3,23 +3,19 @@
 
 #include <linux/atomic.h>
 #include <linux/irqflags.h>
-#include <linux/lockdep.h>
 #include <linux/rcupdate.h>
 #include <linux/sched/clock.h>
-#include <linux/sched/signal.h>
-#include <linux/sched/task_stack.h>
 #include <linux/smp.h>
 #include <linux/timekeeping.h>
 #include <trace/events/sched.h>
 #include <asm/unistd.h>
 
 #include "draw.h"
-#include "identity.h"
+#include "kept.h"
 #include "openwaits.h"
-#include "records.h"
 #include "session.h"
+#include "sleepers.h"
 #include "tracepoints.h"
-#include "unwind.h"
 #include "waker.h"
 
 /*
@@ -49,42 +45,7 @@ static bool could_run(u32 left)
 	return left & KTALLY_LEFT_PREEMPTED || !(left & ~KTALLY_LEFT_IOWAIT);
 }
 
-/* ------------------------------------------------------------------------------------------------ a kept wait */
-
-static void take_stack(struct ktally_cpu *cpu, struct ktally_stack *stack, const struct ktally_task *who)
-{
-	const struct ktally_kept *kept = &cpu->offcpu.kept;
-	u32 depth = ktally_stack_kernel_depth(cpu->session);
-
-	ktally_stack_begin(stack);
-	if (depth)
-		stack->kernel_frames = ktally_unwind_switched(kept->switched_from, stack->frames, depth,
-							      &stack->kernel_end);
-	if (ktally_has_user_part(current))
-		ktally_stack_add_user(stack, cpu->session, who, task_pt_regs(current));
-}
-
-static bool write_kept(struct ktally_cpu *cpu, struct ktally_kept *kept)
-{
-	struct ktally_stack *stack = ktally_stack_of(&cpu->offcpu.stack);
-	struct ktally_offcpu *record = &kept->record;
-	struct ktally_task who;
-	bool compat;
-
-	ktally_identify(&cpu->session->key, current, &who, record->time);
-	take_stack(cpu, stack, &who);
-	record->syscall = ktally_syscall_of(current, &compat);
-	if (compat)
-		kept->flags |= KTALLY_OFFCPU_COMPAT;
-	ktally_stack_finish(stack, cpu->session);
-
-	if (!record->state)
-		record->state = ktally_offcpu_state(kept->left, record->syscall);
-	record->stack_id = stack->stack_id;
-	record->task_id = who.task_id;
-	return ktally_write_task(cpu, &who, false) && ktally_write_stack(cpu, stack) &&
-	       ktally_write_offcpu(cpu, record, kept->flags);
-}
+/* ------------------------------------------------------------------------------------------------ switches */
 
 static bool is_followed(struct ktally_session *session, struct task_struct *task)
 {
@@ -92,36 +53,12 @@ static bool is_followed(struct ktally_session *session, struct task_struct *task
 	       (ktally_filter_passes(&session->filter, task) && ktally_gate_permits_current(&session->gate));
 }
 
-static void on_kept(struct irq_work *work)
+/* Of one that has never run, and so cannot have changed whose it is. */
+static bool is_followed_new(struct ktally_session *session, struct task_struct *task)
 {
-	struct ktally_cpu *cpu = container_of(work, struct ktally_cpu, offcpu.work);
-	struct ktally_kept *kept = &cpu->offcpu.kept;
-	u64 began = local_clock();
-
-	lockdep_assert_irqs_disabled();
-	if (!kept->task)
-		return;
-	/* A new task was not looked at when it left the CPU, for it never had. */
-	if (kept->record.state == KTALLY_OFFCPU_CREATED &&
-	    (kept->task != current || !is_followed(cpu->session, current)))
-		goto out;
-	/* It fires before the task has gone anywhere. Should it ever not, the task may be gone for good. */
-	if (kept->task != current) {
-		ktally_ring_lose(&cpu->ring, KTALLY_LOST_BUSY, 1, kept->record.weight);
-		goto out;
-	}
-
-	ktally_records_begin(cpu);
-	if (!ktally_records_admit(cpu) || !write_kept(cpu, kept))
-		ktally_ring_lose(&cpu->ring, KTALLY_LOST_FULL, 1, kept->record.weight);
-	cpu->samples++;
-	ktally_records_end(cpu);
-	ktally_cpu_charge(cpu, &cpu->offcpu.budget, KTALLY_SOURCE_OFFCPU, began);
-out:
-	kept->task = NULL;
+	return likely(session->offcpu.everybody) ||
+	       (ktally_filter_passes(&session->filter, task) && ktally_gate_permits_new(&session->gate, task));
 }
-
-/* ------------------------------------------------------------------------------------------------ switches */
 
 /* D, as the time budget has it. */
 static u64 keep_ns(const struct ktally_cpu *cpu)
@@ -172,21 +109,6 @@ static u64 time_in_queue(const struct task_struct *task, const struct ktally_wai
 #endif
 }
 
-/* True: there is one to fill. */
-static bool keep(struct ktally_cpu *cpu, struct task_struct *task, u64 weight)
-{
-	struct ktally_kept *kept = &cpu->offcpu.kept;
-
-	if (kept->task) {
-		ktally_ring_lose(&cpu->ring, KTALLY_LOST_BUSY, 1, weight);
-		return false;
-	}
-	kept->task = task;
-	kept->switched_from = task->thread.sp;
-	irq_work_queue(&cpu->offcpu.work);
-	return true;
-}
-
 /*
  * The rest of arrive(), for those few waits that are kept: @limit is what D was for that. The wait of
  * a task that waited already when the session began looks endless there, and so does one that ended
@@ -206,7 +128,7 @@ static noinline void keep_wait(struct ktally_cpu *cpu, struct task_struct *task,
 	if (!told && took != now - start &&
 	    (is_too_short(cpu, took) || !is_drawn(cpu->session, wait, start, limit, took)))
 		return;
-	if (READ_ONCE(ktally_disabled) || !keep(cpu, task, told ? took : max(took, limit)))
+	if (READ_ONCE(ktally_disabled) || !ktally_kept_claim(cpu, task, told ? took : max(took, limit)))
 		return;
 	in_queue = time_in_queue(task, wait, took, now);
 	began = told ? wait->told_start : ktime_get_mono_fast_ns() - took;
@@ -230,11 +152,12 @@ static noinline void arrive_new(struct ktally_cpu *cpu, struct task_struct *task
 	u64 epoch = READ_ONCE(cpu->session->offcpu.epoch_time), start = task->start_time;
 	u64 limit = keep_ns(cpu), now = ktime_get_mono_fast_ns(), took = now - start;
 
-	if (!epoch || start < epoch || (s64)took < 0 || READ_ONCE(ktally_disabled))
+	if (!epoch || start < epoch || (s64)took < 0 || READ_ONCE(ktally_disabled) ||
+	    !is_followed_new(cpu->session, task))
 		return;
 	part->waits++;
 	if (is_too_short(cpu, took) || !is_drawn(cpu->session, task, start, limit, took) ||
-	    !keep(cpu, task, max(took, limit)))
+	    !ktally_kept_claim(cpu, task, max(took, limit)))
 		return;
 	part->kept.left = 0;
 	part->kept.flags = 0;
@@ -336,12 +259,63 @@ static void leave(struct ktally_cpu *cpu, struct task_struct *task, u32 left, u6
 		ktally_ring_lose(&cpu->ring, KTALLY_LOST_THREADS, 1, 0);
 }
 
+/*
+ * A clock at each switch would cost more than all the rest of it. So some are timed, of those that go
+ * the long way, and the time budget is charged that much for each. A time beyond the bound is somebody
+ * else's: an NMI's, or a hypervisor's.
+ */
+#define SWITCHES_PER_TIMED 16
+#define SWITCH_NS_MAX 10000
+
+static void note_time(struct ktally_offcpu_cpu *part, u64 began)
+{
+	s32 took = min_t(u64, local_clock() - began, SWITCH_NS_MAX);
+
+	part->switch_ns = part->switch_ns ? part->switch_ns + (took - (s32)part->switch_ns) / 8 : took;
+}
+
+/*
+ * For each wait that has ended there was a switch; where not everybody is followed there were more, which
+ * all went the long way. The next one goes that way, and may be timed.
+ */
+void ktally_offcpu_charge_switches(struct ktally_offcpu_cpu *part)
+{
+	u64 ended = part->waits - part->waits_charged;
+	u32 careful = part->careful - part->careful_charged;
+
+	part->budget.spent += max_t(u64, ended, careful) * part->switch_ns;
+	part->waits_charged = part->waits;
+	part->careful_charged = part->careful;
+	part->running = NULL;
+}
+
 /* Whoever leaves is new, or dead, or must be looked at first. */
 static noinline void switch_with_care(struct ktally_cpu *cpu, struct task_struct *prev, struct task_struct *next,
 				      u32 left, u64 clock)
 {
+	bool is_timed = !(cpu->offcpu.careful++ % SWITCHES_PER_TIMED);
+	u64 began = is_timed ? local_clock() : 0;
+
 	leave(cpu, prev, left, charged_at(prev, clock));
 	arrive(cpu, next, clock);
+	if (is_timed)
+		note_time(&cpu->offcpu, began);
+}
+
+/*
+ * Nobody tells of what happens here: the CPU has no ring, for want of memory when it came online, or
+ * the session was stopped. The table stays true all the same: whoever ends leaves it, and whoever
+ * runs does not wait.
+ */
+static noinline void switch_unseen(struct ktally_session *session, struct task_struct *prev, struct task_struct *next,
+				   u32 left)
+{
+	struct ktally_wait *wait = ktally_waits_find(&session->offcpu.waits, next);
+
+	if (left & TASK_DEAD)
+		ktally_waits_remove(&session->offcpu.waits, prev);
+	if (wait)
+		xchg(&wait->start, 0);			/* as in end_wait() */
 }
 
 /*
@@ -358,8 +332,10 @@ static void on_switch(KTALLY_SWITCH_PROBE_ARGUMENTS)
 	u32 left = KTALLY_SWITCH_PREV_STATE | (preempt ? KTALLY_LEFT_PREEMPTED : 0);
 	u64 clock = is_charged_by_local_clock() ? 0 : local_clock();	/* read only where it is needed */
 
-	if (unlikely(!cpu || READ_ONCE(session->state) == KTALLY_STATE_STOPPED))
+	if (unlikely(!cpu || READ_ONCE(session->state) == KTALLY_STATE_STOPPED)) {
+		switch_unseen(session, prev, next, left);
 		return;
+	}
 	if (!is_idle_task(prev)) {
 		if (unlikely(cpu->offcpu.running != prev || left & TASK_DEAD || !session->offcpu.everybody ||
 			     READ_ONCE(ktally_disabled))) {
@@ -411,36 +387,8 @@ void ktally_offcpu_release(struct ktally_session *session)
 
 void ktally_offcpu_cpu_init(struct ktally_cpu *cpu)
 {
-	cpu->offcpu.work = KTALLY_IRQ_WORK_HARD(on_kept);
+	ktally_kept_init(cpu);
 	ktally_budget_init(&cpu->offcpu.budget, cpu->session->setup.budget_ppm);
-}
-
-/*
- * Who waits already. Before the probes are there nobody else uses the table; a task that runs
- * meanwhile and leaves again has a wait that is as old as the session all the same. For those who
- * may not see all this is left out: whose a task is can only be told of the current one.
- */
-static void add_waiting(struct ktally_session *session)
-{
-	struct task_struct *process, *task;
-
-	if (!session->gate.privileged)
-		return;
-	rcu_read_lock();
-	for_each_process_thread(process, task) {
-		struct ktally_wait *wait;
-
-		if (ktally_task_on_cpu(task) || READ_ONCE(ktally_task_state(task)) & TASK_DEAD ||
-		    !ktally_filter_passes(&session->filter, task))
-			continue;
-		wait = ktally_waits_add(&session->offcpu.waits, task);
-		if (!wait)
-			break;		/* each will be counted as lost when it leaves the CPU next */
-		wait->run_delay = ktally_run_delay(task);
-		wait->left = READ_ONCE(ktally_task_state(task)) | (task->in_iowait ? KTALLY_LEFT_IOWAIT : 0);
-		wait->start = KTALLY_WAIT_BEFORE;
-	}
-	rcu_read_unlock();
 }
 
 int ktally_offcpu_start(struct ktally_session *session)
@@ -459,14 +407,16 @@ int ktally_offcpu_start(struct ktally_session *session)
 	session->offcpu.wakers = session->setup.capture & KTALLY_CAPTURE_WAKER;
 	session->offcpu.epoch = 0;
 	session->offcpu.epoch_time = 0;
-	ktally_waits_clear(&session->offcpu.waits);
-	add_waiting(session);
+	ktally_sleepers_add(session);
 	err = ktally_probes_register(probes, count_probes(session), session);
-	if (err)
+	if (err) {
+		ktally_waits_clear(&session->offcpu.waits);
 		return err;
+	}
 	WRITE_ONCE(session->offcpu.epoch, local_clock());
 	WRITE_ONCE(session->offcpu.epoch_time, ktime_get_mono_fast_ns());
 	session->offcpu.started = true;
+	ktally_sleepers_correct(session);
 	return 0;
 }
 
@@ -481,6 +431,7 @@ void ktally_offcpu_stop(struct ktally_session *session)
 	for (number = 0; number < nr_cpu_ids; number++)
 		if (session->cpus[number])
 			ktally_offcpu_settle(session->cpus[number]);
+	ktally_waits_clear(&session->offcpu.waits);
 }
 
 void ktally_offcpu_settle(struct ktally_cpu *cpu)

@@ -50,6 +50,10 @@ struct ktally_kept {
  * @budget: time spent
  * @running: the last to be switched to, if it is in the table of waits, else NULL; to be compared only
  * @running_wait: its place there
+ * @careful: switches that went the long way
+ * @careful_charged: how many of these were charged to @budget
+ * @switch_ns: how long such a one takes, on average
+ * @waits_charged: how many of @waits were
  * @waits: as in the producer's page
  * @waits_short: as in the producer's page
  * @clock_regressions: as in the producer's page
@@ -61,6 +65,10 @@ struct ktally_offcpu_cpu {
 	struct ktally_budget budget;
 	const struct task_struct *running;
 	struct ktally_wait *running_wait;
+	u32 careful;
+	u32 careful_charged;
+	u32 switch_ns;
+	u64 waits_charged;
 	u64 waits;
 	struct ktally_loss waits_short;
 	u64 clock_regressions;
@@ -104,6 +112,9 @@ void ktally_offcpu_cpu_init(struct ktally_cpu *cpu);
 /* When stop returns, no probe is running and no kept wait is under way. */
 int ktally_offcpu_start(struct ktally_session *session);
 void ktally_offcpu_stop(struct ktally_session *session);
+
+/* On the CPU, interrupts off: the budget is charged for the switches since it last was. */
+void ktally_offcpu_charge_switches(struct ktally_offcpu_cpu *part);
 
 /* The CPU is about to go offline: its last kept wait is written. */
 void ktally_offcpu_settle(struct ktally_cpu *cpu);

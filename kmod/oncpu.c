@@ -111,15 +111,19 @@ static bool may_sample_current(const struct ktally_cpu *cpu)
 	       ktally_gate_permits_current(&cpu->session->gate);
 }
 
+/* What waits besides has an interrupt of its own. */
 static void finish_and_charge(struct ktally_cpu *cpu, u64 start)
 {
-	ktally_capture_finish(cpu);
+	if (ktally_capture_finish(cpu))
+		irq_work_queue(&cpu->finish);
 	ktally_cpu_charge(cpu, &cpu->budget, KTALLY_SOURCE_ONCPU, start);
 }
 
 static void finish_after_nmi(struct irq_work *work)
 {
-	finish_and_charge(container_of(work, struct ktally_cpu, finish), local_clock());
+	struct ktally_cpu *cpu = container_of(work, struct ktally_cpu, finish);
+
+	finish_and_charge(cpu, local_clock() - xchg(&cpu->nmi_ns, 0));
 }
 
 #ifdef KTALLY_TEST
@@ -143,10 +147,31 @@ static void overflow(struct ktally_cpu *cpu, struct pt_regs *regs, u64 now, u64 
 		return;
 	count_for_test();
 	ktally_capture_take(cpu, regs, now, weight);
-	if (in_nmi())
+	if (in_nmi()) {
+		cpu->nmi_ns += local_clock() - start;
 		irq_work_queue(&cpu->finish);
-	else
+	} else {
 		finish_and_charge(cpu, start);
+	}
+}
+
+/* What perf sets an event's count of interrupts in a tick to when it throttles it. */
+#define PERF_THROTTLED (~0ULL)
+
+/*
+ * perf stops a counter that comes more often in a tick than it allows until the next tick, and says
+ * so before it calls us. How much of the time until the next overflow that was cannot be told, but it
+ * was not more than what is beyond a period.
+ */
+static void note_throttling(struct ktally_cpu *cpu, const struct perf_event *event, u64 gap)
+{
+	u64 nominal = nominal_period(cpu);
+
+	if (cpu->throttled) {
+		cpu->throttles.count++;
+		cpu->throttles.weight += gap > nominal ? gap - nominal : 0;
+	}
+	cpu->throttled = event->hw.interrupts == PERF_THROTTLED;
 }
 
 /*
@@ -163,9 +188,9 @@ static void on_overflow(struct perf_event *event, struct perf_sample_data *data,
 	u64 weight;
 
 	cpu->last_overflow = now;
-	if (cpu->clock == KTALLY_CLOCK_CPU)
-		weight = now > last ? now - last : 0;
-	else
+	weight = now > last ? now - last : 0;
+	note_throttling(cpu, event, weight);
+	if (cpu->clock != KTALLY_CLOCK_CPU)
 		weight = to_ns(cpu->clock, data->period);
 	event->hw.sample_period = jittered_period(cpu);
 
@@ -208,6 +233,16 @@ void ktally_test_stop(void)
 }
 EXPORT_SYMBOL_GPL(ktally_test_stop);
 
+/* As if others had taken its counter away. */
+void ktally_test_pause(void)
+{
+	struct ktally_cpu *cpu = this_cpu_read(test_cpu);
+
+	if (cpu)
+		perf_event_disable(cpu->event);
+}
+EXPORT_SYMBOL_GPL(ktally_test_pause);
+
 static void set_test_cpu(struct ktally_cpu *cpu, struct ktally_cpu *value)
 {
 	per_cpu(test_cpu, cpu->cpu) = value;
@@ -246,9 +281,17 @@ int ktally_oncpu_start(struct ktally_cpu *cpu)
 	WRITE_ONCE(cpu->ring.producer->clock, cpu->clock);
 	cpu->event = event;
 	cpu->last_overflow = ktime_get_mono_fast_ns();
+	cpu->throttled = false;
 	set_test_cpu(cpu, cpu);
 	perf_event_enable(event);
+	cpu->started = local_clock();
+	cpu->missed = 0;
 	return 0;
+}
+
+void ktally_oncpu_settle(struct ktally_cpu *cpu)
+{
+	irq_work_sync(&cpu->finish);
 }
 
 /* When this returns, no overflow is under way on the CPU and no capture waits. */
@@ -260,7 +303,7 @@ void ktally_oncpu_stop(struct ktally_cpu *cpu)
 	set_test_cpu(cpu, NULL);
 	perf_event_release_kernel(cpu->event);
 	cpu->event = NULL;
-	irq_work_sync(&cpu->finish);
+	ktally_oncpu_settle(cpu);
 }
 
 /* Without this, the new rate would begin when the old period ends. */
@@ -268,6 +311,29 @@ void ktally_oncpu_rate_changed(struct ktally_cpu *cpu)
 {
 	if (cpu->event)
 		perf_event_period(cpu->event, first_period(cpu));
+}
+
+/*
+ * The counter is pinned: it has hardware of its own, or none at all, and then perf gives it up for
+ * good, without a word, until it is enabled again. What is less than a period is no more than the
+ * time that asking takes.
+ */
+void ktally_oncpu_check(struct ktally_cpu *cpu)
+{
+	u64 enabled, running, missed;
+
+	if (!cpu->event)
+		return;
+	perf_event_read_value(cpu->event, &enabled, &running);
+	missed = local_clock() - cpu->started;
+	missed = missed > running ? missed - running : 0;
+	if (missed > cpu->missed && missed - cpu->missed > nominal_period(cpu)) {
+		WRITE_ONCE(cpu->paused.count, cpu->paused.count + 1);
+		WRITE_ONCE(cpu->paused.weight, cpu->paused.weight + missed - cpu->missed);
+		cpu->missed = missed;
+	}
+	if (READ_ONCE(cpu->event->state) != PERF_EVENT_STATE_ACTIVE)
+		perf_event_enable(cpu->event);
 }
 
 static void ignore_overflow(struct perf_event *event, struct perf_sample_data *data, struct pt_regs *regs)

@@ -20,10 +20,17 @@ int ktally_oncpu_start(struct ktally_cpu *cpu);
 void ktally_oncpu_stop(struct ktally_cpu *cpu);
 void ktally_oncpu_rate_changed(struct ktally_cpu *cpu);
 
+/* Process context: what NMIs took before is written when this returns. */
+void ktally_oncpu_settle(struct ktally_cpu *cpu);
+
+/* As start: notes for how long the counter had no hardware to count with, and has it tried again. */
+void ktally_oncpu_check(struct ktally_cpu *cpu);
+
 #ifdef KTALLY_TEST
 void ktally_test_overflow(struct pt_regs *regs);
 u64 ktally_test_overflows(void);	/* of all sessions ever: samples taken, and samples lost and announced */
 void ktally_test_stop(void);
+void ktally_test_pause(void);
 #endif
 
 #endif /* KTALLY_ONCPU_H */

@@ -35,7 +35,7 @@ static const char *path_of(const struct path *path, char *buffer, u32 *status)
 	return text;
 }
 
-static int write_path(const struct file *file, struct ktally_open_file *request)
+static int write_path(const struct ktally_borrowed *held, struct ktally_open_file *request)
 {
 	char *buffer;
 	const char *text;
@@ -45,7 +45,8 @@ static int write_path(const struct file *file, struct ktally_open_file *request)
 	buffer = kmalloc(PATH_MAX, GFP_KERNEL);
 	if (!buffer)
 		return -ENOMEM;
-	text = ktally_vdso_is(file) ? KTALLY_VDSO_PATH : path_of(ktally_file_user_path(file), buffer, &request->status);
+	text = ktally_vdso_is(held->file) ? KTALLY_VDSO_PATH :
+					    path_of(ktally_file_user_path(held->seen), buffer, &request->status);
 	bytes = strlen(text) + 1;
 	if (request->path && bytes > request->path_bytes)
 		err = -ENAMETOOLONG;
@@ -61,16 +62,16 @@ static int write_path(const struct file *file, struct ktally_open_file *request)
  * only the process needed to know. Of a union file system, what is found by the path may be another
  * file by now, which was copied up.
  */
-static struct file *open_again(struct file *held)
+static struct file *open_again(const struct path *path, const struct ktally_file *record)
 {
 	struct file *file;
 	int err;
 
-	err = path_permission(&held->f_path, MAY_READ);
+	err = path_permission(path, MAY_READ);
 	if (err)
 		return ERR_PTR(err);
-	file = dentry_open(&held->f_path, O_RDONLY | O_LARGEFILE, current_cred());
-	if (IS_ERR(file) || d_real_inode(file->f_path.dentry) == file_inode(held))
+	file = dentry_open(path, O_RDONLY | O_LARGEFILE, current_cred());
+	if (IS_ERR(file) || ktally_file_is_unwritten(record, file))
 		return file;
 	fput(file);
 	return ERR_PTR(-ESTALE);
@@ -78,19 +79,25 @@ static struct file *open_again(struct file *held)
 
 int ktally_file_open(const struct ktally_gate *gate, struct ktally_open_file *request, struct ktally_opened *opened)
 {
-	struct file *held;
+	struct ktally_borrowed held;
+	struct ktally_file record;
 	int err;
 
 	if (request->flags)
 		return -EINVAL;
-	if (!gate->privileged || !capable(CAP_SYS_PTRACE))
-		return -EPERM;
-	held = ktally_file_borrow(request->file);
-	if (IS_ERR(held))
-		return PTR_ERR(held);
+	err = ktally_gate_check_host(gate, KTALLY_RIGHT_OPEN_FILE);
+	if (!err && !capable(CAP_SYS_PTRACE))
+		err = -EPERM;
+	if (!err)
+		err = ktally_file_borrow(request->file, &held, &record);
+	if (err)
+		return err;
 
+	err = -ESTALE;
+	if (!ktally_file_is_unwritten(&record, held.file))
+		goto out;
 	request->status = 0;
-	err = write_path(held, request);
+	err = write_path(&held, request);
 	if (err)
 		goto out;
 	opened->fd = get_unused_fd_flags(O_CLOEXEC);
@@ -98,7 +105,7 @@ int ktally_file_open(const struct ktally_gate *gate, struct ktally_open_file *re
 		err = opened->fd;
 		goto out;
 	}
-	opened->file = open_again(held);
+	opened->file = open_again(&held.file->f_path, &record);
 	if (IS_ERR(opened->file)) {
 		err = PTR_ERR(opened->file);
 		put_unused_fd(opened->fd);
@@ -106,7 +113,7 @@ int ktally_file_open(const struct ktally_gate *gate, struct ktally_open_file *re
 	}
 	request->fd = opened->fd;
 out:
-	fput(held);
+	ktally_hold_return(&held);
 	return err;
 }
 

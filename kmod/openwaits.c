@@ -21,8 +21,9 @@
 /* Borrowing an address space takes a kernel thread. */
 static struct workqueue_struct *tellers;
 
-/* What is told of a task. */
+/* What is told of a task. @spent: nanoseconds that looking at it took, for the time budget. */
 struct ktally_story {
+	u64 spent;
 	struct ktally_task who;
 	struct pt_regs regs;
 	bool has_user_part;
@@ -50,6 +51,7 @@ static void look_from_outside(struct ktally_session *session, struct task_struct
 	struct ktally_stack *stack = ktally_stack_of(&story->stack);
 	u32 depth = ktally_stack_kernel_depth(session);
 	unsigned long flags;
+	u64 began;
 
 	ktally_stack_begin(stack);
 	stack->kernel_end = depth ? KTALLY_END_BROKEN : KTALLY_END_NONE;
@@ -58,6 +60,7 @@ static void look_from_outside(struct ktally_session *session, struct task_struct
 	story->compat = false;
 
 	raw_spin_lock_irqsave(&task->pi_lock, flags);
+	began = local_clock();
 	ktally_identify(&session->key, task, &story->who, story->record.time);
 	if (is_asleep(task, wait, start)) {
 		stack->kernel_end = KTALLY_END_NONE;
@@ -69,12 +72,14 @@ static void look_from_outside(struct ktally_session *session, struct task_struct
 			story->record.syscall = ktally_syscall_of(task, &story->compat);
 		}
 	}
+	story->spent += local_clock() - began;
 	raw_spin_unlock_irqrestore(&task->pi_lock, flags);
 }
 
 static void add_user_stack(struct ktally_session *session, struct task_struct *task, struct ktally_story *story)
 {
 	struct mm_struct *mm;
+	u64 began;
 
 	if (!story->has_user_part || !(session->setup.capture & KTALLY_CAPTURE_USER))
 		return;
@@ -82,9 +87,13 @@ static void add_user_stack(struct ktally_session *session, struct task_struct *t
 	if (!mm)
 		return;
 	kthread_use_mm(mm);
-	ktally_stack_add_user(ktally_stack_of(&story->stack), session, &story->who, &story->regs);
+	preempt_disable();
+	began = local_clock();
+	ktally_stack_add_user(ktally_stack_of(&story->stack), session, task, &story->who, &story->regs);
+	story->spent += local_clock() - began;
+	preempt_enable();
 	kthread_unuse_mm(mm);
-	mmput(mm);
+	mmput_async(mm);	/* the last user's end may wait for I/O */
 }
 
 static void write_story(struct ktally_session *session, struct ktally_story *story)
@@ -93,12 +102,14 @@ static void write_story(struct ktally_session *session, struct ktally_story *sto
 	u16 record_flags = KTALLY_OFFCPU_PARTIAL | (story->compat ? KTALLY_OFFCPU_COMPAT : 0);
 	struct ktally_cpu *cpu;
 	unsigned long flags;
+	u64 began;
 
 	ktally_stack_finish(stack, session);
 	story->record.stack_id = stack->stack_id;
 	story->record.task_id = story->who.task_id;
 
 	local_irq_save(flags);
+	began = local_clock() - story->spent;
 	cpu = ktally_session_cpu(session, smp_processor_id());
 	if (cpu) {
 		ktally_records_begin(cpu);
@@ -106,14 +117,16 @@ static void write_story(struct ktally_session *session, struct ktally_story *sto
 		    !ktally_write_stack(cpu, stack) || !ktally_write_offcpu(cpu, &story->record, record_flags))
 			ktally_ring_lose(&cpu->ring, KTALLY_LOST_NOTICE, 1, 0);
 		ktally_records_end(cpu);
+		ktally_cpu_charge(cpu, &cpu->offcpu.budget, KTALLY_SOURCE_OFFCPU, began);
+		story->spent = 0;
 	}
 	local_irq_restore(flags);
 }
 
-static void tell(struct ktally_session *session, struct task_struct *task, struct ktally_wait *wait,
-		 struct ktally_story *story)
+static void tell(struct ktally_session *session, struct task_struct *task, u32 place, struct ktally_story *story)
 {
 	struct ktally_offcpu_session *offcpu = &session->offcpu;
+	struct ktally_wait *wait = ktally_waits_at(&offcpu->waits, place);
 	u64 start = READ_ONCE(wait->start), now = ktime_get_mono_fast_ns();
 	u64 took = local_clock() - ktally_offcpu_began(offcpu, start);
 	u32 left = wait->left;
@@ -132,8 +145,12 @@ static void tell(struct ktally_session *session, struct task_struct *task, struc
 	};
 	look_from_outside(session, task, wait, start, story);
 	add_user_stack(session, task, story);
-	/* Has it ended meanwhile, its stack may be anything; and its end was told by itself. */
-	if (cmpxchg(&wait->start, start, start | KTALLY_WAIT_TOLD) != start)
+	/*
+	 * Has it ended meanwhile, its stack may be anything; and its end was told by itself. The task may have
+	 * ended, too, and its place be another's.
+	 */
+	if (cmpxchg(&wait->start, start, start | KTALLY_WAIT_TOLD) != start ||
+	    !ktally_waits_has(&offcpu->waits, place, task))
 		return;
 	story->record.state = ktally_offcpu_state(left, story->record.syscall);
 	if (story->record.state == KTALLY_OFFCPU_PREEMPTED || story->record.state == KTALLY_OFFCPU_YIELDED)
@@ -141,19 +158,6 @@ static void tell(struct ktally_session *session, struct task_struct *task, struc
 	else
 		story->record.blocked = took;
 	write_story(session, story);
-}
-
-/* A place has a task only until that is switched out for good, and RCU keeps a task longer than that. */
-static struct task_struct *get_task_at(const struct ktally_waits *waits, u32 place)
-{
-	struct task_struct *task;
-
-	rcu_read_lock();
-	task = ktally_waits_key(waits, place);
-	if (task)
-		get_task_struct(task);
-	rcu_read_unlock();
-	return task;
 }
 
 void ktally_openwaits_work(struct work_struct *work)
@@ -167,12 +171,11 @@ void ktally_openwaits_work(struct work_struct *work)
 
 		if (!(place % 1024))
 			cond_resched();
-		if (!READ_ONCE(ktally_waits_at(waits, place)->start))
-			continue;
-		task = get_task_at(waits, place);
+		task = ktally_waits_get_task(waits, place);
 		if (!task)
 			continue;
-		tell(session, task, ktally_waits_at(waits, place), session->offcpu.story);
+		if (!ktally_waits_remove_dead(waits, place, task))
+			tell(session, task, place, session->offcpu.story);
 		put_task_struct(task);
 	}
 }
@@ -182,11 +185,13 @@ int ktally_openwaits_tell(struct ktally_session *session, bool again)
 	struct ktally_offcpu_session *offcpu = &session->offcpu;
 
 	lockdep_assert_held(&session->lock);
-	if (!offcpu->started)
+	/* Once it is stopped its probes are idle, and what the table says ages. */
+	if (!offcpu->started || ktally_session_state(session) == KTALLY_STATE_STOPPED)
 		return 0;
 	offcpu->story = kmalloc(sizeof(*offcpu->story), GFP_KERNEL_ACCOUNT);
 	if (!offcpu->story)
 		return -ENOMEM;
+	offcpu->story->spent = 0;
 	offcpu->tell_again = again;
 	queue_work(tellers, &offcpu->tell);
 	flush_work(&offcpu->tell);

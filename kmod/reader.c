@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "reader.h"
 
-#include <linux/math64.h>
+#include <linux/cpumask.h>
+#include <linux/nospec.h>
 #include <linux/uaccess.h>
 
 #include "session.h"
@@ -163,7 +164,7 @@ int ktally_mmap(struct file *file, struct vm_area_struct *vma)
 	number = page / area_pages;
 	if (number >= nr_cpu_ids)
 		return -EINVAL;
-	cpu = ktally_session_cpu(session, number);
+	cpu = ktally_session_cpu(session, array_index_nospec(number, nr_cpu_ids));
 	if (!cpu)
 		return -ENXIO;
 	return ktally_area_mmap(&cpu->area, vma, page % area_pages);

@@ -86,6 +86,8 @@ static void show_figures(struct ktally_cpu *cpu)
 	WRITE_ONCE(producer->waits_short.weight, cpu->offcpu.waits_short.weight);
 	WRITE_ONCE(producer->clock_regressions, cpu->offcpu.clock_regressions);
 	WRITE_ONCE(producer->offcpu_thin, cpu->offcpu.budget.thin);
+	WRITE_ONCE(producer->unsampled.count, cpu->throttles.count + READ_ONCE(cpu->paused.count));
+	WRITE_ONCE(producer->unsampled.weight, cpu->throttles.weight + READ_ONCE(cpu->paused.weight));
 }
 
 /*

@@ -10,11 +10,22 @@
 
 #include "files.h"
 
-void ktally_space_init(struct ktally_space *space, struct mm_struct *mm)
+void ktally_space_init(struct ktally_space *space, struct mm_struct *mm, struct ktally_user *user)
 {
+	u32 i;
+
 	space->mm = mm;
+	space->user = user;
 	raw_spin_lock_init(&space->lock);
 	seqcount_raw_spinlock_init(&space->sequence, &space->lock);
+	for (i = 0; i < KTALLY_SPACE_MAPPINGS; i++)
+		space->order[i] = i;
+}
+
+/* The index'th by address. Every byte of the order is a place at any time, so any reader gets one. */
+static const struct ktally_mapping *nth(const struct ktally_space *space, u32 index)
+{
+	return &space->mappings[READ_ONCE(space->order[index])];
 }
 
 /*
@@ -28,7 +39,7 @@ static u32 index_of(const struct ktally_space *space, unsigned long address)
 	while (low < high) {
 		u32 middle = (low + high) / 2;
 
-		if (READ_ONCE(space->mappings[middle].end) <= address)
+		if (READ_ONCE(nth(space, middle)->end) <= address)
 			low = middle + 1;
 		else
 			high = middle;
@@ -47,7 +58,7 @@ bool ktally_space_recall(const struct ktally_space *space, unsigned long address
 		i = index_of(space, address);
 		known = i < min_t(u32, READ_ONCE(space->count), KTALLY_SPACE_MAPPINGS);
 		if (known)
-			*mapping = space->mappings[i];
+			*mapping = *nth(space, i);
 	} while (read_seqcount_retry(&space->sequence, sequence));
 	if (known && address >= mapping->start)
 		return true;
@@ -55,15 +66,30 @@ bool ktally_space_recall(const struct ktally_space *space, unsigned long address
 	return false;
 }
 
+/* Their places become the first of the free ones. */
 static void remove_mappings(struct ktally_space *space, u32 first, u32 end)
 {
-	u32 i;
+	u32 i, removed = end - first;
+	u8 places[KTALLY_SPACE_MAPPINGS];
 
 	for (i = first; i < end; i++)
-		if (space->mappings[i].file)
-			ktally_file_put(space->mappings[i].file);
-	memmove(&space->mappings[first], &space->mappings[end], (space->count - end) * sizeof(space->mappings[0]));
-	WRITE_ONCE(space->count, space->count - (end - first));
+		if (nth(space, i)->file)
+			ktally_file_put(nth(space, i)->file);
+	memcpy(places, &space->order[first], removed);
+	memmove(&space->order[first], &space->order[end], space->count - end);
+	memcpy(&space->order[space->count - removed], places, removed);
+	WRITE_ONCE(space->count, space->count - removed);
+}
+
+/* Into the first of the free places. */
+static void insert_mapping(struct ktally_space *space, u32 index, const struct ktally_mapping *mapping)
+{
+	u8 place = space->order[space->count];
+
+	memmove(&space->order[index + 1], &space->order[index], space->count - index);
+	space->order[index] = place;
+	space->mappings[place] = *mapping;
+	WRITE_ONCE(space->count, space->count + 1);
 }
 
 static bool is_same_range(const struct ktally_mapping *a, const struct ktally_mapping *b)
@@ -80,7 +106,7 @@ static void remember(struct ktally_space *space, const struct ktally_mapping *ma
 	raw_spin_lock(&space->lock);
 	write_seqcount_begin(&space->sequence);
 	first = index_of(space, mapping->start);
-	for (end = first; end < space->count && space->mappings[end].start < mapping->end; end++)
+	for (end = first; end < space->count && nth(space, end)->start < mapping->end; end++)
 		continue;
 	remove_mappings(space, first, end);
 	if (space->count == KTALLY_SPACE_MAPPINGS) {
@@ -88,10 +114,7 @@ static void remember(struct ktally_space *space, const struct ktally_mapping *ma
 		remove_mappings(space, space->victim, space->victim + 1);
 		first -= space->victim < first;
 	}
-	memmove(&space->mappings[first + 1], &space->mappings[first],
-		(space->count - first) * sizeof(space->mappings[0]));
-	space->mappings[first] = *mapping;
-	WRITE_ONCE(space->count, space->count + 1);
+	insert_mapping(space, first, mapping);
 	write_seqcount_end(&space->sequence);
 	raw_spin_unlock(&space->lock);
 }
@@ -105,10 +128,10 @@ static bool confirm(struct ktally_space *space, const struct ktally_mapping *map
 	lockdep_assert_irqs_disabled();
 	raw_spin_lock(&space->lock);
 	i = index_of(space, mapping->start);
-	same = i < space->count && is_same_range(&space->mappings[i], mapping);
+	same = i < space->count && is_same_range(nth(space, i), mapping);
 	if (same) {
 		write_seqcount_begin(&space->sequence);
-		space->mappings[i] = *mapping;
+		space->mappings[space->order[i]] = *mapping;
 		write_seqcount_end(&space->sequence);
 	}
 	raw_spin_unlock(&space->lock);
@@ -130,7 +153,7 @@ bool ktally_is_code_of_file(const struct vm_area_struct *vma)
 }
 
 bool ktally_space_learn(struct ktally_space *space, const struct vm_area_struct *vma,
-			const struct ktally_mapping *known, struct ktally_mapping *mapping)
+			const struct ktally_mapping *known, struct ktally_mapping *mapping, u32 *left)
 {
 	struct file *file = ktally_is_code_of_file(vma) ? vma->vm_file : NULL;
 
@@ -140,14 +163,14 @@ bool ktally_space_learn(struct ktally_space *space, const struct vm_area_struct 
 	mapping->file = file && known->file && ktally_file_is(known->file, file) ? known->file : NULL;
 	if (!mapping->file == !file && known->end && confirm(space, mapping)) {
 		if (file)
-			ktally_file_hold(mapping->file, file);
+			ktally_file_hold(mapping->file, file, space->mm);
 		return true;
 	}
 	if (file) {
-		mapping->file = ktally_file_get(file);
+		mapping->file = ktally_file_get(file, space->user, left);
 		if (!mapping->file)
 			return false;
-		ktally_file_hold(mapping->file, file);
+		ktally_file_hold(mapping->file, file, space->mm);
 	}
 	remember(space, mapping);
 	return true;

@@ -15,6 +15,7 @@
 #include <linux/types.h>
 
 struct ktally_known_file;
+struct ktally_user;
 struct mm_struct;
 struct vm_area_struct;
 
@@ -46,19 +47,22 @@ struct ktally_mapping {
  * @node: place in the table
  * @dead: the next of those to be freed
  * @mm: its structure is held
+ * @user: who is charged for it, and for what it makes known
  * @used: when it was last asked, in jiffies, give or take a quarter of a second
  * @wanted: the worker is to look at it
  * @looked: when it last did, in jiffies
  * @lock: for writing what follows; interrupts off
  * @sequence: for reading it
- * @count: of @mappings
+ * @count: mappings that are remembered; they do not overlap
  * @victim: the next to be forgotten when there is no room
- * @mappings: by address, they do not overlap
+ * @order: places in @mappings: of those that are remembered, by address, then those that are free
+ * @mappings: each where it was put first
  */
 struct ktally_space {
 	struct hlist_node node;
 	struct ktally_space *dead;
 	struct mm_struct *mm;
+	struct ktally_user *user;
 	unsigned long used;
 	bool wanted;
 	unsigned long looked;
@@ -66,11 +70,12 @@ struct ktally_space {
 	seqcount_raw_spinlock_t sequence;
 	u32 count;
 	u32 victim;
+	u8 order[KTALLY_SPACE_MAPPINGS];
 	struct ktally_mapping mappings[KTALLY_SPACE_MAPPINGS];
 };
 
 /* Of zeroed memory, in any context. */
-void ktally_space_init(struct ktally_space *space, struct mm_struct *mm);
+void ktally_space_init(struct ktally_space *space, struct mm_struct *mm, struct ktally_user *user);
 
 /*
  * Interrupts off, not NMI. False: nothing is remembered of the address, and the mapping is all
@@ -82,12 +87,12 @@ bool ktally_space_recall(const struct ktally_space *space, unsigned long address
 bool ktally_is_code_of_file(const struct vm_area_struct *vma);
 
 /*
- * Interrupts off, not NMI, the mm locked: fills in the rest of a @mapping with its figures, from
- * what the kernel says it is, and remembers it. @known is what was recalled of the place. False:
- * there is no room for its file.
+ * Interrupts off, not NMI, the mm locked: fills in the rest of a @mapping with its figures, from what the
+ * kernel says it is, and remembers it. @known is what was recalled of the place. At most @left files may be
+ * new. False: there is no room for its file.
  */
 bool ktally_space_learn(struct ktally_space *space, const struct vm_area_struct *vma,
-			const struct ktally_mapping *known, struct ktally_mapping *mapping);
+			const struct ktally_mapping *known, struct ktally_mapping *mapping, u32 *left);
 
 /* Nobody learns any more: forgets all. */
 void ktally_space_clear(struct ktally_space *space);

@@ -16,11 +16,17 @@
 #include <linux/workqueue.h>
 
 #include "files.h"
+#include "quota.h"
 #include "stock.h"
 #include "vdso.h"
 
-#define SPACES_MAX 8192
-#define TABLE_BITS 10
+/* Nobody can choose where a mm lies: a chain is as long as this at most, and hardly ever so long. */
+#define TABLE_BITS 12
+#define CHAIN_MAX 32
+
+/* Look-ups and new files of one stack: see spaces.h. A program that has just started goes through some twenty files. */
+#define LOOKUPS_OF_STACK 32
+#define FILES_OF_STACK 16
 
 /* Mappings that the worker looks at in one space. */
 #define WALK_MAX 16384
@@ -32,7 +38,6 @@
 /* Lock order: a space's lock, then this or that of the files. */
 static DEFINE_RAW_SPINLOCK(table_lock);		/* changes of the table */
 static struct hlist_head table[1 << TABLE_BITS];
-static u32 space_count;
 static struct ktally_stock stock = KTALLY_STOCK(stock, sizeof(struct ktally_space), 128);
 
 static DEFINE_MUTEX(sessions_lock);		/* start and stop */
@@ -103,15 +108,27 @@ static bool look_up(struct ktally_view *view, unsigned long address, const struc
 		return false;
 	mapping->generation = view->generation;
 	mapping->exec_vm = view->exec_vm;
-	return ktally_space_learn(view->space, vma, known, mapping);
+	return ktally_space_learn(view->space, vma, known, mapping, &view->files);
 }
 
-/* Of a file without a reference one must be had. */
+/* A file that is not held is to be held. */
 static bool is_certain(const struct ktally_view *view, const struct ktally_mapping *mapping)
 {
 	if (mapping->generation != view->generation)
 		return false;
-	return mapping->file ? !!READ_ONCE(mapping->file->held) : mapping->exec_vm == view->exec_vm;
+	return mapping->file ? ktally_file_is_settled(mapping->file) : mapping->exec_vm == view->exec_vm;
+}
+
+static bool may_look_up(struct ktally_view *view)
+{
+	if (!view->lookups) {
+		ktally_quota_refuse(KTALLY_REFUSED_LOOKUPS);
+		return false;
+	}
+	if (!lock_mm(view))
+		return false;
+	view->lookups--;
+	return true;
 }
 
 static bool find_mapping(struct ktally_view *view, unsigned long address, struct ktally_mapping *mapping)
@@ -125,29 +142,17 @@ static bool find_mapping(struct ktally_view *view, unsigned long address, struct
 	*mapping = remembered;
 	if (known && is_certain(view, &remembered))
 		return true;
-	if (lock_mm(view))
+	if (may_look_up(view))
 		return look_up(view, address, &remembered, mapping);
-	return known && remembered.file &&
-	       (remembered.generation == view->generation || remembered.exec_vm == view->exec_vm);
+	/* What is not taken for code of a file stays an address, whatever is there by now. */
+	return known && (!remembered.file || remembered.generation == view->generation ||
+			 remembered.exec_vm == view->exec_vm);
 }
 
-bool ktally_space_find(struct ktally_view *view, unsigned long address, struct ktally_place *place)
+bool ktally_space_find(struct ktally_view *view, unsigned long address, struct ktally_mapping *mapping)
 {
-	struct ktally_mapping *mapping = &view->last;
-
 	lockdep_assert_irqs_disabled();
-	if (!view->space)
-		return false;
-	if (address - mapping->start >= mapping->end - mapping->start && !find_mapping(view, address, mapping)) {
-		mapping->end = mapping->start;
-		return false;
-	}
-	if (!mapping->file)
-		return false;
-	place->file = mapping->file;
-	place->number = ktally_file_number(mapping->file);
-	place->offset = ((u64)mapping->first_page << PAGE_SHIFT) + (address - mapping->start);
-	return place->number;
+	return view->space && find_mapping(view, address, mapping);
 }
 
 /* ------------------------------------------------------------------------------------------------ views */
@@ -168,21 +173,46 @@ static struct ktally_space *find_space(const struct mm_struct *mm)
 	return NULL;
 }
 
-static struct ktally_space *add_space(struct mm_struct *mm)
+static bool is_full(const struct hlist_head *bucket)
 {
+	const struct hlist_node *node;
+	u32 length = 0;
+
+	hlist_for_each(node, bucket)
+		length++;
+	return length >= CHAIN_MAX;
+}
+
+static struct ktally_space *make_space(struct mm_struct *mm, struct task_struct *task)
+{
+	struct ktally_user *user = ktally_quota_charge_task(task, KTALLY_SHARE_SPACES);
+	struct ktally_space *space;
+
+	lockdep_assert_held(&table_lock);
+	if (!user)
+		return NULL;
+	space = ktally_stock_take(&stock);
+	if (!space) {
+		ktally_quota_uncharge(user, KTALLY_SHARE_SPACES);
+		return NULL;
+	}
+	mmgrab(mm);
+	ktally_space_init(space, mm, user);
+	return space;
+}
+
+static struct ktally_space *add_space(struct mm_struct *mm, struct task_struct *task)
+{
+	struct hlist_head *bucket = bucket_of(mm);
 	struct ktally_space *space;
 
 	raw_spin_lock(&table_lock);
 	space = find_space(mm);
-	if (space || space_count >= SPACES_MAX)
+	if (space || is_full(bucket))
 		goto out;
-	space = ktally_stock_take(&stock);
-	if (!space)
-		goto out;
-	mmgrab(mm);
-	ktally_space_init(space, mm);
-	hlist_add_head_rcu(&space->node, bucket_of(mm));
-	WRITE_ONCE(space_count, space_count + 1);
+	space = make_space(mm, task);
+	if (space)
+		hlist_add_head_rcu(&space->node, bucket);
 out:
 	raw_spin_unlock(&table_lock);
 	return space;
@@ -209,15 +239,16 @@ static bool may_lock(void)
 	return !IS_ENABLED(CONFIG_PREEMPT_RT) && (in_hardirq() || !irqs_disabled());
 }
 
-void ktally_view_begin(struct ktally_view *view, struct mm_struct *mm)
+void ktally_view_begin(struct ktally_view *view, struct mm_struct *mm, struct task_struct *task)
 {
 	view->lock = may_lock() ? KTALLY_LOCK_UNTRIED : KTALLY_LOCK_REFUSED;
 	local_irq_save(view->irq_flags);
 	view->mm = mm;
 	view->generation = generation_of(mm);
 	view->exec_vm = exec_vm_of(mm);
-	view->last = (struct ktally_mapping) {};
-	view->space = find_space(mm) ?: add_space(mm);
+	view->lookups = LOOKUPS_OF_STACK;
+	view->files = FILES_OF_STACK;
+	view->space = find_space(mm) ?: add_space(mm, task);
 	if (view->space && jiffies - READ_ONCE(view->space->used) > HZ / 4)
 		WRITE_ONCE(view->space->used, jiffies);
 	want_supply();
@@ -245,7 +276,7 @@ static void supply(struct work_struct *work)
 static void walk(struct ktally_space *space)
 {
 	struct ktally_mapping mapping = { .exec_vm = exec_vm_of(space->mm) }, known;
-	unsigned int left = WALK_MAX, room = KTALLY_SPACE_MAPPINGS;
+	u32 left = WALK_MAX, room = KTALLY_SPACE_MAPPINGS, files = KTALLY_SPACE_MAPPINGS;
 	struct vm_area_struct *vma;
 	unsigned long flags;
 
@@ -257,7 +288,7 @@ static void walk(struct ktally_space *space)
 		mapping.generation = NEVER_RAN;
 		if (known.file && ktally_file_is(known.file, vma->vm_file))
 			mapping.generation = known.generation;
-		ktally_space_learn(space, vma, &known, &mapping);
+		ktally_space_learn(space, vma, &known, &mapping, &files);
 		local_irq_restore(flags);
 		room--;
 	}
@@ -309,6 +340,7 @@ static void destroy(struct ktally_space *space)
 {
 	ktally_space_clear(space);
 	mmdrop(space->mm);
+	ktally_quota_uncharge(space->user, KTALLY_SHARE_SPACES);
 	kfree(space);
 	ktally_stock_discharge(&stock);
 }
@@ -327,12 +359,13 @@ static void drop(unsigned int unused_ms, bool all)
 
 	mutex_lock(&looking);
 	for (i = 0; i < ARRAY_SIZE(table); i++) {
+		if (hlist_empty(&table[i]))
+			continue;
 		raw_spin_lock_irq(&table_lock);
 		hlist_for_each_entry_safe(space, next, &table[i], node) {
 			if (!all && !is_to_go(space, unused_ms))
 				continue;
 			hlist_del_rcu(&space->node);
-			WRITE_ONCE(space_count, space_count - 1);
 			space->dead = dead;
 			dead = space;
 		}
@@ -353,10 +386,10 @@ static void drop(unsigned int unused_ms, bool all)
 static void sweep(struct work_struct *work)
 {
 	static const unsigned int limits[] = { 600 * 1000, 60 * 1000, 10 * 1000, 1000 };
-	u32 i;
+	u32 i, room = ktally_quota_limit(KTALLY_SHARE_SPACES);
 
 	drop(limits[0], false);
-	for (i = 1; i < ARRAY_SIZE(limits) && READ_ONCE(space_count) > SPACES_MAX / 4 * 3; i++)
+	for (i = 1; i < ARRAY_SIZE(limits) && ktally_spaces_count() > room / 8 * (i + 1); i++)
 		drop(limits[i], false);
 	ktally_files_sweep();
 	queue_delayed_work(workers, &sweep_work, SWEEP_INTERVAL);
@@ -364,7 +397,7 @@ static void sweep(struct work_struct *work)
 
 u32 ktally_spaces_count(void)
 {
-	return READ_ONCE(space_count);
+	return ktally_quota_used(KTALLY_SHARE_SPACES);
 }
 
 /* ------------------------------------------------------------------------------------------------ start and stop */

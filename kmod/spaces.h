@@ -25,6 +25,9 @@
  * while both are. If not, the kernel is asked again about the mapping in question. If its lock
  * cannot be had just then, a file mapping is believed if the second figure at least is the same.
  *
+ * One stack asks the kernel so often at most, and makes so many files known, that interrupts are not off for
+ * long; what is unknown then stays unknown this time. How often it may come here at all, unwind_user.c says.
+ *
  * A space is found by its mm, of which it keeps the structure (mmgrab()), not the memory: so a dead
  * mm is seen by its having no users any more, whatever it died of (exit, exec, the end of a vfork),
  * and the worker drops its space.
@@ -36,6 +39,8 @@
 
 #include "space.h"
 
+struct task_struct;
+
 /**
  * struct ktally_view - a space as one stack sees it
  * @mm: whose
@@ -43,7 +48,8 @@
  * @generation: of TLB entries now
  * @exec_vm: size of executable mappings now
  * @lock: KTALLY_LOCK_*, of the mm
- * @last: the mapping that was found last
+ * @lookups: how often the kernel may still be asked for a mapping
+ * @files: how many files may still be new
  * @irq_flags: interrupts are off meanwhile
  */
 struct ktally_view {
@@ -52,7 +58,8 @@ struct ktally_view {
 	u64 generation;
 	u32 exec_vm;
 	u32 lock;
-	struct ktally_mapping last;
+	u32 lookups;
+	u32 files;
 	unsigned long irq_flags;
 };
 
@@ -60,32 +67,21 @@ struct ktally_view {
 #define KTALLY_LOCK_HELD	1
 #define KTALLY_LOCK_REFUSED	2
 
-/**
- * struct ktally_place - where in a file an address is
- * @file: which; stays for as long as the view
- * @number: its number, not 0
- * @offset: in the file
- */
-struct ktally_place {
-	struct ktally_known_file *file;
-	u32 number;
-	u64 offset;
-};
-
 /*
- * Any context but NMI; nothing is allocated, and no lock waited for but short raw ones. The mm has
- * users meanwhile. Also where interrupts are off because the scheduler's locks are held: there only
+ * Any context but NMI; nothing is allocated, and no lock waited for but short raw ones. The mm is the
+ * task's, and has users meanwhile; the task is another than the current one when a worker has borrowed
+ * its mm. Also where interrupts are off because the scheduler's locks are held: there only
  * what is remembered is found. Between begin and end interrupts are off and the mm may be locked
  * for reading, so nothing in between may fault or sleep, or touch the view of another mm.
  */
-void ktally_view_begin(struct ktally_view *view, struct mm_struct *mm);
+void ktally_view_begin(struct ktally_view *view, struct mm_struct *mm, struct task_struct *task);
 void ktally_view_end(struct ktally_view *view);
 
 /*
- * False: it is not known to be code of a file. An address after a return from a call should be
- * taken back by one.
+ * The mapping that an address is in; its file stays for as long as the view. False: nothing is known of the
+ * address. One after a return from a call should be taken back by one.
  */
-bool ktally_space_find(struct ktally_view *view, unsigned long address, struct ktally_place *place);
+bool ktally_space_find(struct ktally_view *view, unsigned long address, struct ktally_mapping *mapping);
 
 /* Module load and unload. */
 int ktally_spaces_init(void);

@@ -7,6 +7,7 @@
 #include <linux/string.h>
 
 #include "hash.h"
+#include "quota.h"
 #include "session.h"
 #include "spaces.h"
 #include "unwind_user.h"
@@ -44,7 +45,7 @@ static bool has_program(const struct mm_struct *mm)
 }
 
 void ktally_stack_add_user(struct ktally_stack *stack, const struct ktally_session *session,
-			   const struct ktally_task *who, const struct pt_regs *regs)
+			   struct task_struct *task, const struct ktally_task *who, const struct pt_regs *regs)
 {
 	u64 *frames = stack->frames + stack->kernel_frames;
 	u32 capture = session->setup.capture, depth = session->setup.depth;
@@ -53,12 +54,14 @@ void ktally_stack_add_user(struct ktally_stack *stack, const struct ktally_sessi
 	if (!(capture & KTALLY_CAPTURE_USER) || !has_program(current->mm))
 		return;
 	if (capture & KTALLY_CAPTURE_FILES) {
-		ktally_view_begin(&view, current->mm);
+		ktally_view_begin(&view, current->mm, task);
 		stack->user_frames = ktally_unwind_user(regs, &view, frames, depth, &stack->user_end);
 		ktally_view_end(&view);
 	} else {
 		stack->user_frames = ktally_unwind_user(regs, NULL, frames, depth, &stack->user_end);
 	}
+	if (stack->user_end == KTALLY_END_TRUNCATED && stack->user_frames < depth)
+		ktally_quota_refuse(KTALLY_REFUSED_MAPPINGS);
 	if (has_address(frames, stack->user_frames))
 		stack->mm_id = who->mm_id;
 }

@@ -8,6 +8,7 @@
 
 struct ktally_session;
 struct pt_regs;
+struct task_struct;
 
 #define KTALLY_FRAMES_MAX (KTALLY_DEPTH_KERNEL_MAX + KTALLY_DEPTH_MAX)
 
@@ -29,10 +30,10 @@ u32 ktally_stack_kernel_depth(const struct ktally_session *session);
 
 /*
  * Adds the user frames if they are wanted, after the kernel's: of the address space that is current,
- * from these registers of the task that @who describes.
+ * from these registers of the task, which @who describes.
  */
 void ktally_stack_add_user(struct ktally_stack *stack, const struct ktally_session *session,
-			   const struct ktally_task *who, const struct pt_regs *regs);
+			   struct task_struct *task, const struct ktally_task *who, const struct pt_regs *regs);
 
 /* The last step: gives the stack its id. */
 void ktally_stack_finish(struct ktally_stack *stack, const struct ktally_session *session);

@@ -2,7 +2,8 @@
 /*
  * Where the user unwinder meets the mappings and the tables: a stretch of addresses of which the same
  * is known. It asks for one whenever a walk comes to another, so what asking costs is paid once for
- * each mapping that a stack goes through, not for each frame.
+ * each mapping that a stack goes through, not for each frame: be it code of a file, or of a compiler that
+ * runs in the process.
  */
 #ifndef KTALLY_STRETCH_H
 #define KTALLY_STRETCH_H
@@ -34,7 +35,7 @@ struct ktally_stretch {
 
 /*
  * Any context but NMI, under rcu_read_lock(), user memory not open. The stretch that has this user
- * address; false: it is no file's, as far as is known.
+ * address; false: nothing is known of it.
  */
 bool ktally_stretch_find(struct ktally_view *view, u64 address, struct ktally_stretch *stretch);
 

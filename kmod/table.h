@@ -11,6 +11,7 @@
 
 #ifdef __KERNEL__
 #include <linux/compiler.h>
+#include <linux/nospec.h>
 #include <linux/types.h>
 #else
 #include "kernel.h"
@@ -88,6 +89,8 @@ const struct ktally_unwind_rule *ktally_table_find(const struct ktally_table *ta
 	if (known >> 16 != offset + 1) {
 		if (chunk >= table->chunk_count)
 			return NULL;
+		/* The offset is the sampled process's: it must not lead a speculating CPU elsewhere. */
+		chunk &= array_index_mask_nospec(chunk, table->chunk_count);
 		known = (offset + 1) << 16 | ktally_table_search(table, chunk, offset);
 		WRITE_ONCE(*memo, known);
 	}

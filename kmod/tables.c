@@ -49,12 +49,13 @@ struct loaded {
 	struct ktally_table table;
 };
 
-#define BUCKET_BITS 8
+/* A table takes a page at least: at the default limits a chain is of some eight. */
+#define BUCKET_BITS 12
 
 static DEFINE_MUTEX(lock);			/* all that follows, but for readers of the buckets */
 static struct hlist_head buckets[1 << BUCKET_BITS];
 static LIST_HEAD(all_tables);
-static unsigned int sessions;
+static unsigned int keepers;			/* sessions, and who loads just now */
 
 /* ------------------------------------------------------------------------------------------------ finding */
 
@@ -273,8 +274,10 @@ static int install(struct loaded *loaded, bool replace)
 
 static int check_request(const struct ktally_gate *gate, const struct ktally_load_table *request)
 {
-	if (!gate->privileged)
-		return -EPERM;
+	int err = ktally_gate_check_host(gate, KTALLY_RIGHT_LOAD_TABLE);
+
+	if (err)
+		return err;
 	if (request->flags & ~KTALLY_LOAD_TABLE_REPLACE || request->evicted || !request->rule_count ||
 	    request->rule_count > KTALLY_UNWIND_RULES_MAX || request->chunk_count > KTALLY_UNWIND_CHUNKS_MAX)
 		return -EINVAL;
@@ -298,18 +301,12 @@ static bool has_table(u32 file)
 	return has;
 }
 
-int ktally_tables_load(const struct ktally_gate *gate, struct ktally_load_table *request)
+static int load(const struct ktally_gate *gate, struct ktally_load_table *request)
 {
 	bool replace = request->flags & KTALLY_LOAD_TABLE_REPLACE;
 	struct loaded *loaded;
 	int err;
 
-	BUILD_BUG_ON(sizeof(struct ktally_unwind_row) != 4);
-	BUILD_BUG_ON(sizeof(struct ktally_unwind_rule) != 24);
-
-	err = check_request(gate, request);
-	if (err)
-		return err;
 	if (bytes_of(request) > KTALLY_UNWIND_BYTES_MAX)
 		return -E2BIG;
 	if (!replace && has_table(request->file))
@@ -340,12 +337,24 @@ err_admit:
 	return err;
 }
 
-/* ------------------------------------------------------------------------------------------------ sessions */
+/* ------------------------------------------------------------------------------------------------ keeping */
+
+/* False: nobody keeps any. */
+static bool join_keepers(void)
+{
+	bool kept;
+
+	mutex_lock(&lock);
+	kept = keepers;
+	keepers += kept;
+	mutex_unlock(&lock);
+	return kept;
+}
 
 void ktally_tables_open(void)
 {
 	mutex_lock(&lock);
-	sessions++;
+	keepers++;
 	mutex_unlock(&lock);
 }
 
@@ -355,11 +364,29 @@ void ktally_tables_close(void)
 	LIST_HEAD(gone);
 
 	mutex_lock(&lock);
-	if (!--sessions)
+	if (!--keepers)
 		list_for_each_entry_safe(loaded, next, &all_tables, all)
 			take_out(loaded, &gone);
 	mutex_unlock(&lock);
 	free_all(&gone);
+}
+
+/* Who loads keeps what is loaded meanwhile: without a session, nothing has a number to load it for. */
+int ktally_tables_load(const struct ktally_gate *gate, struct ktally_load_table *request)
+{
+	int err;
+
+	BUILD_BUG_ON(sizeof(struct ktally_unwind_row) != 4);
+	BUILD_BUG_ON(sizeof(struct ktally_unwind_rule) != 24);
+
+	err = check_request(gate, request);
+	if (err)
+		return err;
+	if (!join_keepers())
+		return -ENOENT;
+	err = load(gate, request);
+	ktally_tables_close();
+	return err;
 }
 
 struct ktally_tables_usage ktally_tables_used(void)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The unwind tables that were loaded, one for a file, for all sessions. Only sessions opened with
- * CAP_PERFMON load them, and while there is one they are kept, within limits: of all, and of those
- * that one user's sessions loaded, so that nobody can take all the room. What was not used for
- * longest goes first.
+ * The unwind tables that were loaded, one for a file, for all sessions. They are kept while there is
+ * a session opened with CAP_PERFMON that tells files, within limits: of all, and of those that one
+ * user's sessions loaded, so that nobody can take all the room. What was not used for longest goes
+ * first. A descriptor that is merely open, or was left open by mistake, keeps none.
  *
  * A file is only its number here. Numbers are never given twice, so a table whose file is forgotten
  * is one that is not used any more.
@@ -27,7 +27,7 @@ struct ktally_tables_usage {
 	u64 bytes;
 };
 
-/* Process context. For the life of each session opened with CAP_PERFMON; after the last nothing is left. */
+/* Process context. While there is somebody whom they are kept for; after the last nothing is left. */
 void ktally_tables_open(void);
 void ktally_tables_close(void);
 

@@ -2,8 +2,8 @@
 /*
  * A stack is whatever a process cares to put there, and a table, though its form has been checked,
  * says what its author likes. So every address is checked before it is read, every step must lead
- * further up the same stack, and a walk ends after `depth` frames in any case: its length has a
- * bound, and it has no other effect than its frames.
+ * further up the same stack, and a walk ends after `depth` frames in any case, and after so many changes
+ * from mapping to mapping: its length has a bound, and it has no other effect than its frames.
  *
  * User memory is opened once for each stretch of the walk, not for each frame: that has a serializing
  * instruction. While it is open no function may be called, and objtool sees to it: what is needed
@@ -15,6 +15,7 @@
 #include <linux/bits.h>
 #include <linux/compiler.h>
 #include <linux/jiffies.h>
+#include <linux/kcsan-checks.h>
 #include <linux/ktally.h>
 #include <linux/nospec.h>
 #include <linux/rcupdate.h>
@@ -291,8 +292,14 @@ static __always_inline u8 step(struct frame *frame, const struct ktally_stretch 
 
 /* ------------------------------------------------------------------------------------------------ the walk */
 
+/*
+ * The task may be just changing its registers, in exec or sigreturn, and be interrupted by this: that
+ * is no race, and KCSAN is told so. What they are by then is checked like all else that a process
+ * chooses.
+ */
 static void begin(struct frame *frame, const struct pt_regs *regs)
 {
+	kcsan_disable_current();
 	*frame = (struct frame) {
 		.registers = {
 			regs->ax, regs->dx, regs->cx, regs->bx, regs->si, regs->di, regs->bp, regs->sp,
@@ -304,6 +311,7 @@ static void begin(struct frame *frame, const struct pt_regs *regs)
 		.exact	= true,
 		.compat	= regs->cs == __USER32_CS,
 	};
+	kcsan_enable_current();
 }
 
 /* Many CPUs may use the same table: a line that all of them read is written once a tick at most. */
@@ -315,7 +323,20 @@ static void mark_used(struct ktally_table *table)
 		WRITE_ONCE(table->used, now);
 }
 
-static void find_stretch(struct ktally_view *view, u64 address, struct ktally_stretch *stretch)
+/* Programs whose libraries call each other by turns come back to one of so few. */
+#define STRETCHES_KEPT 8
+
+/**
+ * struct stretches - what the walk has asked for
+ * @asked: how often
+ * @kept: the last ones, number n in place n % STRETCHES_KEPT
+ */
+struct stretches {
+	unsigned int asked;
+	struct ktally_stretch kept[STRETCHES_KEPT];
+};
+
+static void ask_for_stretch(struct ktally_view *view, u64 address, struct ktally_stretch *stretch)
 {
 	if (view && ktally_stretch_find(view, address, stretch)) {
 		mark_used(stretch->table);
@@ -329,40 +350,81 @@ static void find_stretch(struct ktally_view *view, u64 address, struct ktally_st
 	stretch->table = NULL;
 }
 
+/* NULL: the walk has asked often enough. */
+static const struct ktally_stretch *find_stretch(struct stretches *stretches, struct ktally_view *view, u64 address)
+{
+	struct ktally_stretch *stretch;
+
+	for (stretch = stretches->kept; stretch < stretches->kept + STRETCHES_KEPT; stretch++) {
+		if (stretch == stretches->kept + stretches->asked)
+			break;
+		if (address - stretch->start < stretch->end - stretch->start)
+			return stretch;
+	}
+	if (stretches->asked == KTALLY_UNWIND_MAPPINGS)
+		return NULL;
+	stretch = &stretches->kept[stretches->asked++ % STRETCHES_KEPT];
+	ask_for_stretch(view, address, stretch);
+	return stretch;
+}
+
+/*
+ * The count is the interrupted task's, which may be reading or changing it: but it is as it was when
+ * the task goes on. That is no race, and KCSAN is told so.
+ */
+static void set_page_faults(bool on)
+{
+	kcsan_disable_current();
+	if (on)
+		pagefault_enable();
+	else
+		pagefault_disable();
+	kcsan_enable_current();
+}
+
 unsigned int ktally_unwind_user(const struct pt_regs *regs, struct ktally_view *view, u64 *frames,
 				unsigned int depth, u8 *end)
 {
-	struct ktally_stretch stretch;
+	const struct ktally_stretch *stretch;
+	struct stretches stretches;
 	unsigned int count = 0;
 	struct frame frame;
 	u8 how;
 
 	*end = KTALLY_END_BROKEN;
 	/* A process can put anything there, by sigreturn() or by a jump to nowhere. */
-	if (!is_user_range(regs->ip, 1))
-		return 0;
 	begin(&frame, regs);
+	if (!is_user_range(frame.ip, 1))
+		return 0;
 	/* A constant would be made anew at each use, and the masks of older kernels take no large one. */
 	OPTIMIZER_HIDE_VAR(frame.words);
 
+	stretches.asked = 0;
 	rcu_read_lock();
-	pagefault_disable();
+	set_page_faults(false);
 	do {
-		find_stretch(view, address_of(&frame), &stretch);
-		how = KTALLY_END_BROKEN;
-		if (!user_access_begin((const void __user *)0, TASK_SIZE_MAX))
+		how = KTALLY_END_TRUNCATED;
+		stretch = find_stretch(&stretches, view, address_of(&frame));
+		if (!stretch)
 			break;
+		how = KTALLY_END_BROKEN;
+		kcsan_disable_current();	/* with some options it asks for the count, see set_page_faults() */
+		if (!user_access_begin((const void __user *)0, TASK_SIZE_MAX)) {
+			kcsan_enable_current();
+			break;
+		}
 		do {
 			if (count == depth) {
 				how = KTALLY_END_TRUNCATED;
 				break;
 			}
-			how = step(&frame, &stretch, &frames[count++]);
+			how = step(&frame, stretch, &frames[count++]);
 		} while (how == KTALLY_END_NONE &&
-			 address_of(&frame) - stretch.start < stretch.end - stretch.start);
+			 address_of(&frame) - stretch->start < stretch->end - stretch->start);
 		user_access_end();
+		kcsan_enable_current();
 	} while (how == KTALLY_END_NONE);
-	pagefault_enable();
+	set_page_faults(true);
 	rcu_read_unlock();
 	*end = how;
 	return count;

@@ -13,10 +13,12 @@
 #include <linux/string.h>
 
 #include "files.h"
+#include "quota.h"
 #include "space.h"
 
 static const struct vdso_image *image;		/* NULL: there is none */
 static struct file *copy;
+static const struct dentry *copys_dentry;	/* to be compared only */
 static struct ktally_known_file *known;
 
 static int copy_image(struct file *to, const struct vdso_image *from)
@@ -55,17 +57,19 @@ void ktally_vdso_start(void)
 {
 	const struct vdso_image *own = current->mm ? current->mm->context.vdso_image : NULL;
 	struct file *file = own ? make_copy(own) : ERR_PTR(-ENOENT);
+	u32 left = 1;
 
 	if (IS_ERR(file))
 		return;
 	local_irq_disable();
-	known = ktally_file_get(file);
+	known = ktally_file_get(file, ktally_quota_module(), &left);
 	local_irq_enable();
 	if (!known) {
 		fput(file);
 		return;
 	}
 	copy = file;
+	WRITE_ONCE(copys_dentry, file->f_path.dentry);
 	image = own;
 }
 
@@ -74,24 +78,26 @@ void ktally_vdso_stop(void)
 	if (!image)
 		return;
 	image = NULL;
+	WRITE_ONCE(copys_dentry, NULL);
 	ktally_file_put(known);
 	fput(copy);
 	copy = NULL;
 }
 
-bool ktally_vdso_find(const struct mm_struct *mm, unsigned long address, struct ktally_mapping *mapping)
+bool ktally_vdso_find(struct mm_struct *mm, unsigned long address, struct ktally_mapping *mapping)
 {
 	unsigned long start = (unsigned long)READ_ONCE(mm->context.vdso);
 
 	lockdep_assert_irqs_disabled();
 	if (!image || mm->context.vdso_image != image || address - start >= image->size)
 		return false;
-	ktally_file_hold(known, copy);
+	ktally_file_hold(known, copy, mm);
 	*mapping = (struct ktally_mapping) { .start = start, .end = start + image->size, .file = known };
 	return true;
 }
 
+/* Whoever asks holds his own; the copy may just be going, with the last session that captures files. */
 bool ktally_vdso_is(const struct file *file)
 {
-	return file == copy;
+	return file->f_path.dentry == READ_ONCE(copys_dentry);
 }

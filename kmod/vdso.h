@@ -34,9 +34,9 @@ void ktally_vdso_stop(void);
  * Interrupts off, not NMI: whether the address is in it. Fills in the range and the file of the
  * mapping, which is held.
  */
-bool ktally_vdso_find(const struct mm_struct *mm, unsigned long address, struct ktally_mapping *mapping);
+bool ktally_vdso_find(struct mm_struct *mm, unsigned long address, struct ktally_mapping *mapping);
 
-/* Any context. */
+/* Process context. Also of another struct file of the same path. */
 bool ktally_vdso_is(const struct file *file);
 
 #endif /* KTALLY_VDSO_H */

@@ -6,8 +6,21 @@
  * A table of fixed size: nothing is allocated where tasks are switched. A thread's place is in one
  * of two buckets, each a cache line of eight keys, and is found by comparing them. A thread's wait
  * is only ever touched where that thread is switched (out, in, its last time), which never happens
- * twice at once; different threads compete for free places by cmpxchg. A place is freed when its
- * thread is switched out dead: after that there is no task to which it could belong.
+ * twice at once; different threads compete for free places by cmpxchg.
+ *
+ * A key is a reference to its task. So a key that is in the table is never that of a freed task, nor
+ * of another task at the same address, whatever was missed of the task's life: a key can be out of
+ * date only in that its task is dead. Nothing depends on seeing every death:
+ *
+ *   - usually the probe takes a task out where that is switched out for the last time. The reference
+ *     is never the last one there, as the scheduler still holds its own;
+ *   - a death that no probe saw (before the probes were registered, on a CPU without a ring)
+ *     leaves a task that is dead and off the CPU, which no switch can touch again:
+ *     ktally_waits_remove_dead() takes it out, at ENABLE once the probes are there, and at each FLUSH;
+ *   - when the probes are gone, ktally_waits_clear() takes out all.
+ *
+ * The last two may free the task. They and whoever follows a key from outside exclude each other by
+ * session->lock; against the probe such a reader is covered by RCU, which a task that ends outlives.
  */
 #ifndef KTALLY_WAITS_H
 #define KTALLY_WAITS_H
@@ -70,7 +83,7 @@ struct ktally_waits {
 int ktally_waits_init(struct ktally_waits *waits, u32 threads);
 void ktally_waits_destroy(struct ktally_waits *waits);
 u64 ktally_waits_bytes(u32 threads);
-/* Nobody else uses it meanwhile. */
+/* Process context; nobody else uses it meanwhile. */
 void ktally_waits_clear(struct ktally_waits *waits);
 
 /* A thread's two buckets by one multiplication: its highest bits, and the next. */
@@ -101,16 +114,24 @@ static inline struct ktally_wait *ktally_waits_find(const struct ktally_waits *w
 	return likely(wait) ? wait : ktally_waits_find_in(waits, ktally_waits_bucket(waits, task, true), task);
 }
 
-/* One that is not there. NULL: both buckets are full. */
+/* One that is not there, which nobody else adds meanwhile. NULL: both buckets are full. */
 struct ktally_wait *ktally_waits_add(struct ktally_waits *waits, struct task_struct *task);
-void ktally_waits_remove(struct ktally_waits *waits, const struct task_struct *task);
+
+/* Where the task is switched out for the last time. */
+void ktally_waits_remove(struct ktally_waits *waits, struct task_struct *task);
 
 /*
- * For those who look at all: the places are 0 ... ktally_waits_places() - 1. A task found under RCU
- * does not go away before the reader's end.
+ * Process context, with the session's lock held, for those who look at all: the places are
+ * 0 ... ktally_waits_places() - 1.
  */
 u32 ktally_waits_places(const struct ktally_waits *waits);
-struct task_struct *ktally_waits_key(const struct ktally_waits *waits, u32 place);
+
+/* A reference of one's own to the task that has the place; NULL: none has. And whether it still has it. */
+struct task_struct *ktally_waits_get_task(const struct ktally_waits *waits, u32 place);
+bool ktally_waits_has(const struct ktally_waits *waits, u32 place, const struct task_struct *task);
+
+/* Takes the task out of its place if its last switch is over. */
+bool ktally_waits_remove_dead(struct ktally_waits *waits, u32 place, struct task_struct *task);
 
 static inline struct ktally_wait *ktally_waits_at(const struct ktally_waits *waits, u32 place)
 {

@@ -33,7 +33,7 @@ static bool tell_waker(struct ktally_cpu *cpu, struct ktally_wait *wait)
 		stack->kernel_frames = ktally_unwind_from(__builtin_frame_address(0), stack->frames, depth,
 							  &stack->kernel_end);
 	if (ktally_has_user_part(current))
-		ktally_stack_add_user(stack, session, &who, task_pt_regs(current));
+		ktally_stack_add_user(stack, session, current, &who, task_pt_regs(current));
 	ktally_stack_finish(stack, session);
 	if (!ktally_write_stack(cpu, stack))
 		return false;
@@ -51,7 +51,7 @@ void ktally_on_waking(void *data, struct task_struct *task)
 	struct ktally_cpu *cpu = ktally_session_cpu(session, smp_processor_id());
 	struct ktally_wait *wait = ktally_waits_find(&session->offcpu.waits, task);
 	u64 start = wait ? READ_ONCE(wait->start) : 0;
-	u64 took;
+	u64 began, took;
 
 	if (!cpu || !start || READ_ONCE(session->state) == KTALLY_STATE_STOPPED)
 		return;
@@ -59,7 +59,8 @@ void ktally_on_waking(void *data, struct task_struct *task)
 		wait->ended_by_interrupt = true;
 		return;
 	}
-	took = local_clock() - ktally_offcpu_began(&session->offcpu, start);
+	began = local_clock();
+	took = began - ktally_offcpu_began(&session->offcpu, start);
 	if (!ktally_offcpu_is_sure(cpu, wait, start, took) || !ktally_gate_permits_current(&session->gate))
 		return;
 
@@ -67,4 +68,5 @@ void ktally_on_waking(void *data, struct task_struct *task)
 	if (!ktally_records_admit(cpu) || !tell_waker(cpu, wait))
 		ktally_ring_lose(&cpu->ring, KTALLY_LOST_NOTICE, 1, 0);
 	ktally_records_end(cpu);
+	ktally_cpu_charge(cpu, &cpu->offcpu.budget, KTALLY_SOURCE_OFFCPU, began);
 }

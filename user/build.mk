@@ -16,11 +16,11 @@ HARDEN ?= -fstack-protector-strong -fstack-clash-protection -fcf-protection -fPI
 override CPPFLAGS += -D_GNU_SOURCE -Iuser -Ikmod/uapi -I$(BUILD)
 override CFLAGS += -std=gnu11 $(WARNINGS) $(HARDEN) $(SANITIZE)
 override LDFLAGS += $(SANITIZE)
-LIBS = -pthread -lcurl -lprotobuf-c -luring -lyaml -lz -lzstd -llzma -liberty
+LIBS = -pthread -lcurl -lprotobuf-c -luring -lyaml -lz -lzstd -llzma -liberty -lseccomp
 # Only what tells source lines: the daemon is not to carry that.
 LINES_LIBS = -ldw -lelf
 
-STAGES = base config spool loop session capture profile attribute symbols unwind classify tally export control
+STAGES = base confine config spool loop session capture profile attribute symbols unwind classify tally export control
 STAGE_SOURCES = $(wildcard $(STAGES:%=user/%/*.c))
 STAGE_OBJECTS = $(STAGE_SOURCES:user/%.c=$(BUILD)/%.o) $(PROTO_OBJECTS)
 

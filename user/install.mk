@@ -2,7 +2,7 @@
 # `make install`: user space where Debian expects it. The module is apart: see dkms/install.mk.
 #
 # DESTDIR is put before everything. With another PREFIX, pkg-config and ld.so must be told of it, and systemd looks only
-# below /usr and /usr/local.
+# below /usr and /usr/local. Without DESTDIR this host is told of what was installed: its linker, users, udev and systemd.
 
 PREFIX ?= /usr
 LIBDIR ?= $(PREFIX)/lib/$(shell $(CC) -print-multiarch)
@@ -13,9 +13,17 @@ MANDIR ?= $(PREFIX)/share/man
 SYSTEMDIR ?= $(PREFIX)/lib
 INSTALL ?= install
 
+# $(call here,COMMAND): where what is installed is to run, which is not so with DESTDIR; and where systemd runs, as it does not in a
+# chroot: there the next boot does that.
+here = $(if $(DESTDIR),,if [ -d /run/systemd/system ]; then $(1); fi)
+
 put = $(INSTALL) -D -m $(1) '$(2)' '$(DESTDIR)$(3)'
 
 install: install-programs install-library install-system install-manuals install-examples
+	$(if $(DESTDIR),,ldconfig)
+	$(if $(DESTDIR),,if command -v systemd-sysusers; then systemd-sysusers '$(SYSTEMDIR)/sysusers.d/ktally.conf'; fi)
+	$(call here,udevadm control --reload && udevadm trigger --subsystem-match=misc --sysname-match=ktally)
+	$(call here,systemctl daemon-reload)
 
 install-programs: $(BUILD)/ktally $(BUILD)/ktallyd
 	$(call put,0755,$(BUILD)/ktally,$(BINDIR)/ktally)
@@ -34,15 +42,13 @@ install-library: $(BUILD)/libktally.so $(BUILD)/libktally.a
 	$(call put,0644,user/lib/libktally.h,$(INCLUDEDIR)/libktally.h)
 	$(call put,0644,kmod/uapi/linux/ktally.h,$(INCLUDEDIR)/linux/ktally.h)
 
-# The group that the device belongs to comes with the daemon's user: systemd-sysusers makes both, at the next boot or
-# when called.
+# The group that the device belongs to comes with the daemon's user.
 install-system:
 	@mkdir -p '$(DESTDIR)$(SYSTEMDIR)/systemd/system'
 	sed 's|/usr/sbin/ktallyd|$(SBINDIR)/ktallyd|' user/systemd/ktallyd.service \
 		>'$(DESTDIR)$(SYSTEMDIR)/systemd/system/ktallyd.service'
 	chmod 0644 '$(DESTDIR)$(SYSTEMDIR)/systemd/system/ktallyd.service'
 	$(call put,0644,user/systemd/sysusers.conf,$(SYSTEMDIR)/sysusers.d/ktally.conf)
-	$(call put,0644,user/systemd/modules-load.conf,$(SYSTEMDIR)/modules-load.d/ktally.conf)
 	$(call put,0644,user/systemd/udev.rules,$(SYSTEMDIR)/udev/rules.d/60-ktally.rules)
 
 # A page that documents several functions names all of them: the others become links to it.
@@ -58,7 +64,7 @@ install-manuals:
 
 # What other programs need to work with ktally: templates, configurations.
 install-examples:
-	@set -e; for example in user/examples/*/*; do \
+	@set -e; for example in $$(find user/examples -type f); do \
 		mode=0644; [ ! -x $$example ] || mode=0755; \
 		$(INSTALL) -D -m $$mode $$example '$(DESTDIR)$(PREFIX)/share/doc/ktally/'$${example#user/}; \
 	done

@@ -53,6 +53,10 @@ archive_suites() {
 	bookworm) printf '%s\n' bookworm bookworm-security ;;
 	# Whichever of the two has the higher version at the moment.
 	newest) printf '%s\n' trixie-backports sid ;;
+	# All that has kernels of 5.10 or newer.
+	every)
+		printf '%s\n' {bullseye,bookworm,trixie,forky}{,-updates,-security} {bookworm,trixie}-backports sid experimental
+		;;
 	*) die "no archive '$1'" ;;
 	esac
 }
@@ -94,6 +98,8 @@ archive_update() {
 		Dir::State "$root/state";
 		Dir::State::status "$root/status";
 		Dir::Cache "$root/cache";
+		Dir::Cache::pkgcache "pkgcache.bin";
+		Dir::Cache::srcpkgcache "srcpkgcache.bin";
 		Dir::Etc::sourcelist "$root/sources.list";
 		Dir::Etc::sourceparts "/dev/null";
 		Dir::Etc::preferencesparts "$root/etc/preferences.d";
@@ -117,6 +123,9 @@ archive_packages() { archive_apt "$1" apt-cache pkgnames "$2"; }
 
 # archive_has ARCHIVE PACKAGE
 archive_has() { archive_apt "$1" apt-cache --quiet=2 show "$2" >/dev/null 2>&1; }
+
+# archive_offers ARCHIVE PACKAGE...: lines of package, version and suite, of all suites that have it, the newest version first.
+archive_offers() { archive_apt "$1" apt-cache madison "${@:2}" | awk '{ sub("/.*", "", $6); print $1, $3, $6 }'; }
 
 # archive_version ARCHIVE PACKAGE: the version that it would install, fit to be part of a file name.
 archive_version() {

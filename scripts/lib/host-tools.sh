@@ -15,6 +15,7 @@ host_libraries() {
 	directory=$(cache_directory)/kernels/host-libraries
 	if [[ ! -d $directory ]]; then
 		work=$(mktemp -d -p "$(cache_directory)/kernels" .work.XXXXXX)
+		with_lock apt-newest archive_update newest || return 1
 		# shellcheck disable=SC2086 # a list of words
 		archive_unpack newest "$work/root" $HOST_TOOL_LIBRARIES || return 1
 		mkdir "$work/flat"

@@ -56,15 +56,25 @@ fetch_checkpatch() {
 	point_at checkpatch "$entry"
 }
 
-# config_stamp CONFIG: names a recipe: the options without their comments, and the commands.
+# made_config NAME: the options of a kernel that is made here: those of the debug kernel, and what the kernel's own file has instead.
+made_config() {
+	local base=$here/debug-kernel.config own=$here/$1-kernel.config
+	if [[ $1 == debug ]]; then own=/dev/null; fi
+	awk -F= '/^#/ { next }
+		FILENAME == ARGV[1] { if (NF) { instead[$1]; own[++owns] = $0 } next }
+		!($1 in instead)
+		END { for (i = 1; i <= owns; i++) print own[i] }' "$own" "$base"
+}
+
+# config_stamp NAME: names a recipe: the options without their comments, and the commands.
 config_stamp() {
 	{
-		grep -v '^#' "$1"
+		made_config "$1"
 		declare -f make_debug_kernel strip_tree
 	} | sha256sum | cut -c 1-12
 }
 
-debug_kernel_is_current() { [[ $(readlink "$kernels/debug") == *-"$(config_stamp "$1")" ]]; }
+made_kernel_is_current() { [[ $(readlink "$kernels/$1") == *-"$(config_stamp "$1")" ]]; }
 
 # check_config WANTED GOT: kconfig drops an option without a word when something it depends on is off, and a debug
 # kernel that quietly lost KASAN is worse than none.
@@ -83,20 +93,21 @@ check_config() {
 	((${#lost[@]} == 0)) || die "options that did not hold: ${lost[*]}"
 }
 
-# build_debug_kernel CONFIG: four minutes on two free cores.
-build_debug_kernel() {
-	local config=$1 tarball entry work log tree release
+# build_made_kernel NAME: four minutes on two free cores.
+build_made_kernel() {
+	local name=$1 tarball entry work log tree release
 	tarball=$(with_lock kernel-source source_tarball) || return 1
 	entry=$(basename "$(dirname "$tarball")")
-	entry=$kernels/debug-${entry#source-}-$(config_stamp "$config")
+	entry=$kernels/$name-${entry#source-}-$(config_stamp "$name")
 	if [[ ! -d $entry ]]; then
-		say "building the debug kernel; this takes some minutes"
+		say "building the $name kernel; this takes some minutes"
 		work=$(mktemp -d -p "$kernels" .work.XXXXXX)
 		tree=$work/headers
 		log=$work/log
 		mkdir "$tree"
 		tar -xf "$tarball" -C "$tree" --strip-components=1 || return 1
-		if ! make_debug_kernel "$config" "$tree" "$work" >"$log" 2>&1; then
+		made_config "$name" >"$work/config"
+		if ! make_debug_kernel "$work/config" "$tree" "$work" >"$log" 2>&1; then
 			tail -n 40 "$log" >&2
 			rm -rf "$work"
 			return 1
@@ -108,7 +119,7 @@ build_debug_kernel() {
 		chmod 755 "$work"
 		mv -T "$work" "$entry" || return 1
 	fi
-	point_at debug "$entry"
+	point_at "$name" "$entry"
 }
 
 make_debug_kernel() (

@@ -16,7 +16,7 @@ minute=build/bench/minute
 mkdir -p "$build/bench"
 make --no-print-directory BUILD="$build" "$build/stages.a" "$build/libktally.a" >&2
 ${CC:-gcc} -O2 -g -std=gnu11 -Wall -Wextra -Werror -D_GNU_SOURCE -Iuser -Ikmod/uapi -I"$build" -o "$build/bench/bytes" \
-	tests/bench/bytes.c "$build/stages.a" "$build/libktally.a" -lcurl -lprotobuf-c -luring -lyaml -lz -lzstd -llzma -liberty
+	tests/bench/bytes.c "$build/stages.a" "$build/libktally.a" -lcurl -lprotobuf-c -luring -lyaml -lz -lzstd -llzma -liberty -lseccomp
 
 row() { printf '%-56s %8s %10s %10s %10s\n' "$@"; }
 

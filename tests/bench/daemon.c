@@ -306,7 +306,7 @@ int main(int argc, char **argv)
 {
 	double new, known[ROUNDS_MOST];
 	uint64_t rules, samples, rounds;
-	struct live live = { .has_files = false };
+	struct live live = { .profile = NULL };
 	size_t rows;
 
 	if (argc != 4 || number_parse(argv[1], 0, CATEGORIES_MOST, &rules) ||

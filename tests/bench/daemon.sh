@@ -17,7 +17,7 @@ mkdir -p "$build/bench"
 rm -f "$build"/bench/callgrind.*
 make --no-print-directory BUILD="$build" "$build/stages.a" "$build/libktally.a" >&2
 ${CC:-gcc} -O2 -g -std=gnu11 -Wall -Wextra -Werror -D_GNU_SOURCE -Iuser -Ikmod/uapi -I"$build" -Itests/user -o "$build/bench/daemon" \
-	tests/bench/daemon.c "$build/stages.a" "$build/libktally.a" -lcurl -lprotobuf-c -luring -lyaml -lz -lzstd -llzma -liberty
+	tests/bench/daemon.c "$build/stages.a" "$build/libktally.a" -lcurl -lprotobuf-c -luring -lyaml -lz -lzstd -llzma -liberty -lseccomp
 
 stacks=20000
 samples=1000000

@@ -74,8 +74,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 	cgroup_path_read(copy, &drafts[2]);
 	cgroup_read_text(copy, &drafts[3], path, sizeof(path));
 	pod_read_name(copy, ID, &drafts[4]);
-	account_of_host(copy, 100, &number);
-	account_of_scheduler(copy, &number);
+	account_of_host(copy, NULL, 100, &number);
+	account_of_scheduler(copy, NULL, &number);
 	account_of_cgroup(copy, &number);
 	for (size_t i = 0; i < sizeof(drafts) / sizeof(drafts[0]); i++)
 		check_draft(&drafts[i]);

@@ -18,10 +18,10 @@ override CFLAGS += -fsanitize=fuzzer-no-link
 FUZZERS ?= $(basename $(notdir $(wildcard tests/fuzz/*.c)))
 FUZZ_SECONDS ?= 20
 FUZZ_SEED ?= 1
-FUZZ_SOURCES = $(wildcard user/attribute/*.c user/base/*.c user/classify/*.c user/config/*.c user/spool/*.c user/symbols/*.c \
+FUZZ_SOURCES = $(wildcard user/attribute/*.c user/base/*.c user/classify/*.c user/config/*.c user/confine/*.c user/spool/*.c user/symbols/*.c \
 	user/unwind/*.c) user/daemon/http_request.c user/export/elasticsearch_answer.c user/export/sender_answer.c
 FUZZ_OBJECTS = $(FUZZ_SOURCES:user/%.c=$(BUILD)/%.o)
-FUZZ_LIBS = -lcurl -lyaml -lz -lzstd -llzma -liberty $(LINES_LIBS)
+FUZZ_LIBS = -lcurl -lyaml -lz -lzstd -llzma -liberty -lseccomp $(LINES_LIBS)
 
 $(BUILD)/fuzzers/%.o: tests/fuzz/%.c
 	@mkdir -p $(@D)

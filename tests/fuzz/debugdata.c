@@ -23,7 +23,7 @@ static void read_with(const void *packed, size_t bytes)
 	struct file *file;
 	uint64_t start;
 
-	if (file_read(&file, &source, "/bin/x", NULL, 0, 1 << 20) || file->bytes > (2 << 20) ||
+	if (file_read(&file, &source, "/bin/x", -1, 1 << 20) || file->bytes > (2 << 20) ||
 	    !table_find(&file->table, FAKE_TEXT_ADDRESS + 0x10, &start))
 		abort();
 	file_free(file);

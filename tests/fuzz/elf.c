@@ -14,7 +14,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 	struct file *file;
 	uint64_t address, start;
 
-	if (!bytes || file_read(&file, &source, "/bin/x", NULL, 0, 1 << 20))
+	if (!bytes || file_read(&file, &source, "/bin/x", -1, 1 << 20))
 		return 0;
 	if (file->bytes > (2 << 20))
 		abort();

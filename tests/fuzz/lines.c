@@ -18,7 +18,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 
 	if (source.fd < 0 || write(source.fd, data, bytes) != (ssize_t)bytes)
 		abort();
-	if (!lines_open(&lines, &source, "/bin/x", NULL, 0)) {
+	if (!lines_open(&lines, &source, "/bin/x", -1)) {
 		for (uint64_t address = 0x200; address < 0x400; address += 8) {
 			size_t count = lines_find(lines, address, list);
 

@@ -9,7 +9,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 {
-	struct map objects = { 0 };
+	struct objects objects = { .pool = { .most = SIZE_MAX, .undivided = true } };
 	struct mappings *mappings = mappings_parse(&objects, NULL, 1, NULL, (const char *)data, bytes);
 
 	for (size_t i = 0; i < mappings->count; i++) {
@@ -21,8 +21,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 			abort();
 	}
 	mappings_free(mappings, &objects);
-	if (objects.used)
+	if (objects.map.used || objects.pool.used)
 		abort();
-	map_free(&objects);
+	objects_free(&objects);
 	return 0;
 }

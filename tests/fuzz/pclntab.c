@@ -17,7 +17,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 	struct file *file;
 	uint64_t start;
 
-	if (!file_read(&file, &source, "/bin/x", NULL, 0, 1 << 20)) {
+	if (!file_read(&file, &source, "/bin/x", -1, 1 << 20)) {
 		if (file->bytes > (2 << 20))
 			abort();
 		for (uint64_t at = 0; at < FAKE_TEXT_BYTES; at += 8) {

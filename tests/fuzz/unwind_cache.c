@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "fake_elf.h"
@@ -36,9 +37,9 @@ static void as_file(const uint8_t *data, size_t bytes)
 	struct unwind_statistics statistics;
 	struct unwind_table table;
 
-	if (fd < 0 || write(fd, data, bytes) != (ssize_t)bytes || lseek(fd, 0, SEEK_SET))
+	if (fd < 0 || fchmod(fd, 0600) || write(fd, data, bytes) != (ssize_t)bytes || lseek(fd, 0, SEEK_SET))
 		abort();
-	if (!unwind_cache_parse(fd, subject(), false, &table, &statistics))
+	if (!unwind_cache_parse(fd, subject(), NULL, &table, &statistics))
 		unwind_table_free(&table);
 	close(fd);
 }

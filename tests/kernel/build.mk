@@ -13,8 +13,10 @@ override CPPFLAGS += -D_GNU_SOURCE -Ikmod/uapi -isystem $(SELFTESTS)
 # The tests are sampled themselves: their frames are linked by frame pointers.
 override CFLAGS += -std=gnu11 $(WARNINGS) -fno-omit-frame-pointer -fno-optimize-sibling-calls
 
-KERNEL_TESTS = ioctl mapping reading stacks shares rate lost hotplug lifecycle waits kept openwaits endurance threads gate files remap openfile vdso tables unwound module nmi fuzz lockdown
-KERNEL_COMMON = device ids record workload mix account mapped table nobody
+KERNEL_TESTS = ioctl mapping reading stacks shares rate lost hotplug lifecycle deaths waits kept openwaits endurance threads gate borrowed rights quota charged cpus files remap openfile held filestorm vdso tables unwound module nmi fuzz lockdown
+KERNEL_COMMON = device ids record workload mix account mapped table nobody loaded
+# What run.sh runs only when named.
+KERNEL_TESTS += fault hostile crowds tenants many_cpus cycles beside hardware
 KERNEL_PROGRAMS = $(KERNEL_TESTS:%=$(BUILD)/tests/kernel/%)
 
 kernel-tests: $(KERNEL_PROGRAMS)
@@ -25,8 +27,12 @@ $(BUILD)/tests/kernel/%.o: tests/kernel/%.c tests/kernel/build.mk
 
 $(BUILD)/tests/kernel/fuzz: $(BUILD)/tests/kernel/fuzz_calls.o
 
+$(BUILD)/tests/kernel/fault: $(BUILD)/tests/kernel/failures.o
+$(BUILD)/tests/kernel/hostile: LDLIBS += -luring
+$(BUILD)/tests/kernel/hostile $(BUILD)/tests/kernel/crowds: $(BUILD)/tests/kernel/bystander.o
+
 $(KERNEL_PROGRAMS): %: %.o $(KERNEL_COMMON:%=$(BUILD)/tests/kernel/%.o)
-	$(CC) -o $@ $^ -lm -lpthread
+	$(CC) -o $@ $^ -lm -lpthread $(LDLIBS)
 
 -include $(wildcard $(BUILD)/tests/kernel/*.d)
 

@@ -48,10 +48,21 @@ int device_open(void)
 	return fd < 0 ? -errno : fd;
 }
 
-int device_setup(int fd, struct ktally_setup *setup)
+int device_try_setup(int fd, struct ktally_setup *setup)
 {
 	setup->size = sizeof(*setup);
 	return call(fd, KTALLY_IOC_SETUP, setup);
+}
+
+int device_setup(int fd, struct ktally_setup *setup)
+{
+	int error = device_try_setup(fd, setup), patience;
+
+	for (patience = 0; error == -EAGAIN && patience < 100; patience++) {
+		usleep(20000);
+		error = device_try_setup(fd, setup);
+	}
+	return error;
 }
 
 int device_info(int fd, struct ktally_info *info)
@@ -78,11 +89,39 @@ int device_set_rate(int fd, uint32_t rate)
 	return call(fd, KTALLY_IOC_SET_RATE, &argument);
 }
 
-int device_flush(int fd, uint32_t flags)
+int device_try_flush(int fd, uint32_t flags)
 {
 	struct ktally_flush argument = { .size = sizeof(argument), .flags = flags };
 
 	return call(fd, KTALLY_IOC_FLUSH, &argument);
+}
+
+int device_flush(int fd, uint32_t flags)
+{
+	int error = device_try_flush(fd, flags), patience;
+
+	for (patience = 0; error == -EAGAIN && patience < 100; patience++) {
+		usleep(20000);
+		error = device_try_flush(fd, flags);
+	}
+	return error;
+}
+
+int device_restrict(int fd, uint64_t *rights)
+{
+	struct ktally_restrict argument = { .size = sizeof(argument), .rights = *rights };
+	int error = call(fd, KTALLY_IOC_RESTRICT, &argument);
+
+	*rights = argument.rights;
+	return error;
+}
+
+int device_get_cpus(int fd, uint32_t which, uint64_t *mask)
+{
+	struct ktally_cpus argument = { .size = sizeof(argument), .which = which, .mask = (uintptr_t)mask, .words = 1 };
+	int error = call(fd, KTALLY_IOC_GET_CPUS, &argument);
+
+	return error ? error : (int)argument.count;
 }
 
 int device_set_keep(int fd, uint64_t keep_ns, uint64_t wait_min_ns)

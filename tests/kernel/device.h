@@ -88,12 +88,19 @@ uint64_t now_ns(void);
 
 /* All return 0 or -errno. */
 int device_open(void);
-int device_setup(int fd, struct ktally_setup *setup);
 int device_info(int fd, struct ktally_info *info);
 int device_enable(int fd);
 int device_disable(int fd);
 int device_set_rate(int fd, uint32_t rate);
+/* Once, and as soon as it may be called again. */
+int device_try_setup(int fd, struct ktally_setup *setup);
+int device_setup(int fd, struct ktally_setup *setup);
+int device_try_flush(int fd, uint32_t flags);
 int device_flush(int fd, uint32_t flags);
+/* In: what may remain; out: what does. */
+int device_restrict(int fd, uint64_t *rights);
+/* The number of CPUs or -errno; which of them, on a host with at most 64. */
+int device_get_cpus(int fd, uint32_t which, uint64_t *mask);
 int device_set_keep(int fd, uint64_t keep_ns, uint64_t wait_min_ns);
 /* A new descriptor, of a file by its number; @path has KTALLY_PATH_BYTES_MAX bytes. */
 int device_open_file(int fd, uint32_t number, char *path, uint32_t *status);

@@ -185,7 +185,7 @@ TEST(exec_in_place)
 	       (uintmax_t)nowhere);
 	EXPECT_GT(before, 20);
 	EXPECT_EQ(before, in_spin);
-	EXPECT_LT(nowhere * 100, elsewhere);
+	EXPECT_LT(nowhere * (is_realtime() ? 10 : 100), elsewhere);
 	session_close(&session);
 	stop_child(child);
 }
@@ -234,10 +234,8 @@ TEST(fork_without_exec)
 	for (i = 0; i < session.stacks.size; i++) {
 		const struct ktally_stack *stack = session.stacks.slots[i].record;
 
-		if (!stack || !stack->user_frames || frame_offset(stack->frames[0]) < spin_begin ||
-		    frame_offset(stack->frames[0]) >= spin_end || !frame_is_file(stack->frames[0]))
-			continue;
-		EXPECT_EQ(file, frame_file(stack->frames[0]));
+		if (stack && leaf_file(stack, spin_begin, spin_end))
+			EXPECT_EQ(file, leaf_file(stack, spin_begin, spin_end));
 	}
 	session_close(&session);
 	kill((pid_t)pids[0], SIGKILL);
@@ -374,7 +372,7 @@ TEST(only_when_asked)
 	EXPECT_STREQ("", session.error);
 	EXPECT_LT(0, session_total(&session).stacks);
 	EXPECT_EQ(0, session_total(&session).files);
-	EXPECT_EQ(-1, session_figure(&session, "spaces"));
+	EXPECT_EQ(0, session_figure(&session, "spaces"));
 	session_close(&session);
 	stop_child(child);
 }

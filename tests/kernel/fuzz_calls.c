@@ -21,6 +21,7 @@
 
 #include "device.h"
 #include "fuzz_calls.h"
+#include "fuzz_setup.h"
 #include "fuzz_table.h"
 #include "workload.h"
 
@@ -119,57 +120,6 @@ static void *put(const void *argument, size_t bytes)
 	return to;
 }
 
-static uint32_t any_size(uint32_t right)
-{
-	return one_in(10) ? (uint32_t)tricky() : one_in(10) ? right + (uint32_t)below(64) : right;
-}
-
-/* Descriptors and process ids, where setup says they are. */
-static int32_t numbers[4];
-
-static struct ktally_setup any_setup(void)
-{
-	struct ktally_setup setup = {
-		.size = any_size(sizeof(setup)),
-		.sources = KTALLY_SOURCE_ONCPU,
-		.capture = (uint32_t)below(4),
-		.threads = 16U << below(10),
-		.rate = (uint32_t)below(300),
-		.depth = (uint32_t)below(KTALLY_DEPTH_MAX + 1),
-		.ring_bytes = KTALLY_RING_BYTES_MIN << below(5),
-		.budget_ppm = one_in(2) ? 1 + (uint32_t)below(20000) : 0,
-		.latency_ms = (uint32_t)below(50),
-	};
-	uint32_t *field = (uint32_t *)&setup + 1 + below(sizeof(setup) / sizeof(uint32_t) - 1);
-
-	if (one_in(3)) {
-		setup.sources |= KTALLY_SOURCE_OFFCPU;
-		setup.capture = (uint32_t)below(16);
-		setup.keep_ns = below(10000000);
-		setup.wait_min_ns = one_in(2) ? below(100000) : 0;
-	}
-	if (one_in(2))
-		setup.capture |= KTALLY_CAPTURE_FILES;
-	if (one_in(3))
-		setup.watermark_bytes = (uint32_t)below(setup.ring_bytes);
-	if (one_in(3)) {
-		numbers[0] = getpid();
-		numbers[1] = one_in(8) ? (int32_t)tricky() : getppid();
-		setup.pids = (uintptr_t)numbers;
-		setup.pid_count = 1 + (uint32_t)below(2);
-		setup.filter = (uint32_t)below(2);
-	}
-	if (one_in(6)) {
-		numbers[2] = open("/sys/fs/cgroup", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		numbers[3] = one_in(2) ? any_file()->fd : 0;
-		setup.cgroup_fds = (uintptr_t)&numbers[2];
-		setup.cgroup_count = 1 + one_in(4);
-	}
-	if (one_in(4))
-		*field = (uint32_t)tricky();
-	return setup;
-}
-
 /* ------------------------------------------------------------------------------------------------ calls */
 
 static void call_open(struct file *file)
@@ -182,7 +132,7 @@ static void call_open(struct file *file)
 
 static void call_setup(struct file *file)
 {
-	struct ktally_setup setup = any_setup();
+	struct ktally_setup setup = any_setup(any_file()->fd);
 	struct ktally_setup *argument = put(&setup, sizeof(setup));
 
 	if (!ioctl(file->fd, KTALLY_IOC_SETUP, argument) && (char *)argument >= scratch)
@@ -219,9 +169,13 @@ static void call_ioctl(struct file *file)
 	struct ktally_rate rate = { .size = any_size(sizeof(rate)), .rate = (uint32_t)below(3000) };
 	struct ktally_flush flush = { .size = any_size(sizeof(flush)), .flags = (uint32_t)below(3) };
 	struct ktally_keep keep = { .size = any_size(sizeof(keep)), .keep_ns = below(10000000) };
+	struct ktally_restrict restricted = { .size = any_size(sizeof(restricted)), .rights = below(2 * KTALLY_RIGHTS_ALL) };
+	struct ktally_cpus cpus = {
+		.size = any_size(sizeof(cpus)), .which = (uint32_t)below(4), .mask = (uintptr_t)place(64), .words = (uint32_t)below(9),
+	};
 	struct ktally_load_table table;
 
-	switch (below(9)) {
+	switch (below(11)) {
 	case 0:
 		ioctl(file->fd, KTALLY_IOC_INFO, put(&info, sizeof(info)));
 		break;
@@ -247,7 +201,15 @@ static void call_ioctl(struct file *file)
 		ioctl(file->fd, KTALLY_IOC_LOAD_TABLE, put(&table, sizeof(table)));
 		break;
 	case 7:
-		ioctl(file->fd, _IOC(below(4), KTALLY_IOC_TYPE, below(10), one_in(2) ? 0 : below(200)), place(80));
+		/* Now and then, as little can be done afterwards. */
+		if (one_in(20))
+			ioctl(file->fd, KTALLY_IOC_RESTRICT, put(&restricted, sizeof(restricted)));
+		break;
+	case 8:
+		ioctl(file->fd, KTALLY_IOC_GET_CPUS, put(&cpus, sizeof(cpus)));
+		break;
+	case 9:
+		ioctl(file->fd, _IOC(below(4), KTALLY_IOC_TYPE, below(12), one_in(2) ? 0 : below(200)), place(80));
 		break;
 	default:
 		ioctl(file->fd, tricky(), tricky());

@@ -19,6 +19,12 @@
 
 static struct session session;
 
+static int exit_at_once(void *argument)
+{
+	(void)argument;
+	return 0;
+}
+
 /* ------------------------------------------------------------------------------------------------ identities */
 
 /**
@@ -27,11 +33,13 @@ static struct session session;
  * @ids: real, effective and saved user ids, then group ids
  * @undumpable: whether it may not dump core
  * @user_namespace: whether it has one of its own
+ * @capabilities: that it has, bits by number
  * @seen: whether nobody may see it
  */
 struct identity {
 	const char *name;
 	uid_t ids[6];
+	uint64_t capabilities;
 	bool undumpable;
 	bool user_namespace;
 	bool seen;
@@ -44,6 +52,7 @@ static const struct identity identities[] = {
 	{ "root's", {} },
 	{ "own but may not dump core", ALL_NOBODY, .undumpable = true },
 	{ "own in another user namespace", ALL_NOBODY, .user_namespace = true },
+	{ "own but may do more", ALL_NOBODY, .capabilities = 1ULL << CAP_NET_ADMIN },
 	{ "with root as its real user", { 0, NOBODY, NOBODY, NOBODY, NOBODY, NOBODY } },
 	{ "with root as its effective user", { NOBODY, 0, NOBODY, NOBODY, NOBODY, NOBODY } },
 	{ "with root as its saved user", { NOBODY, NOBODY, 0, NOBODY, NOBODY, NOBODY } },
@@ -56,9 +65,12 @@ static int run_identity(void *argument)
 {
 	const struct identity *identity = argument;
 
+	prctl(PR_SET_KEEPCAPS, 1);
 	if (setgroups(0, NULL) || setresgid(identity->ids[3], identity->ids[4], identity->ids[5]) ||
 	    setresuid(identity->ids[0], identity->ids[1], identity->ids[2]))
 		return 1;
+	if (identity->ids[0] || identity->ids[1] || identity->ids[2])
+		set_capabilities(identity->capabilities);
 	prctl(PR_SET_DUMPABLE, 1);
 	if (identity->user_namespace && unshare(CLONE_NEWUSER))
 		return 2;
@@ -194,20 +206,65 @@ TEST(a_setuid_program_is_not_seen)
 	session_close(&session);
 }
 
-TEST(four_sessions_for_the_unprivileged)
+static uint64_t counted(size_t offset)
 {
-	struct ktally_setup setup = users;
-	int fds[5], i;
+	if (device_flush(session.fd, 0))
+		return UINT64_MAX;
+	return session_sum(&session, offset);
+}
+
+static int fork_often(void *argument)
+{
+	const int *go = argument;
+	int left = 300;
+	char byte;
+
+	if (read(go[0], &byte, 1) != 1)
+		return 1;
+	while (left--)
+		if (wait_for_child(start_child(exit_at_once, NULL)))
+			return 2;
+	return 0;
+}
+
+/* Waits of others are not even counted: neither how many there are, nor how long. */
+TEST(nothing_is_counted_of_others)
+{
+	const struct ktally_setup setup = {
+		.sources = KTALLY_SOURCE_OFFCPU, .keep_ns = KTALLY_KEEP_NS_MAX, .wait_min_ns = KTALLY_KEEP_NS_MAX, .threads = 1024,
+	};
+	const size_t waits = offsetof(struct ktally_ring_producer, waits),
+		     weight = offsetof(struct ktally_ring_producer, waits_short.weight);
+	uint64_t before, after, before_weight, after_weight, mine;
+	int go[2];
+	pid_t child;
 
 	ASSERT_EQ(0, chmod(KTALLY_DEVICE_PATH, 0666));
+	ASSERT_EQ(0, pipe(go));
+	child = start_child(fork_often, go);
 	become_nobody(0);
-	setup.ring_bytes = KTALLY_RING_BYTES_MIN;
-	for (i = 0; i < 5; i++) {
-		fds[i] = device_open();
-		EXPECT_EQ(i < 4 ? 0 : -EBUSY, device_setup(fds[i], &setup));
-	}
-	close(fds[0]);
-	EXPECT_EQ(0, device_setup(fds[4], &setup));
+	ASSERT_EQ(0, session_open(&session, &setup, true));
+	ASSERT_EQ(0, device_enable(session.fd));
+	mine = now_ns();
+	before = counted(waits);
+	before_weight = counted(weight);
+	ASSERT_EQ(1, write(go[1], "", 1));
+	EXPECT_EQ(0, wait_for_child(child));
+	after = counted(waits);
+	after_weight = counted(weight);
+	mine = now_ns() - mine;
+	TH_LOG("%ju waits and %ju ns more, of %ju ns", (uintmax_t)(after - before), (uintmax_t)(after_weight - before_weight),
+	       (uintmax_t)mine);
+	/* Only this process is the opener's: it waits for the other to end, and for its own flushes. */
+	EXPECT_LT(after - before, 100);
+	EXPECT_LE(after_weight - before_weight, mine + 100000000);
+
+	/* One's own are counted. */
+	before = counted(waits);
+	for (int i = 0; i < 50; i++)
+		EXPECT_EQ(0, wait_for_child(start_child(exit_at_once, NULL)));
+	EXPECT_GE(counted(waits) - before, 100);
+	session_close(&session);
 }
 
 /* ------------------------------------------------------------------------------------------------ rights */

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -23,6 +24,14 @@
 static inline bool is_slow(void)
 {
 	return !access("/proc/lockdep", F_OK);
+}
+
+/* With PREEMPT_RT a mapping can be looked at by a worker only, a moment after the first sample in it. */
+static inline bool is_realtime(void)
+{
+	struct utsname name;
+
+	return !uname(&name) && strstr(name.version, "PREEMPT_RT");
 }
 
 /* Where every instruction is emulated fewer things happen in the same time, and no more is seen for waiting longer. */

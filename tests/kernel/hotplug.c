@@ -10,6 +10,7 @@
 #include "account.h"
 #include "device.h"
 #include "harness.h"
+#include "mapped.h"
 #include "workload.h"
 
 #define ONLINE "/sys/devices/system/cpu/cpu1/online"
@@ -23,19 +24,6 @@ static const struct ktally_setup everybody = {
 	.rate = 499,
 	.budget_ppm = KTALLY_BUDGET_PPM_MAX,
 };
-
-/* A CPU may be busy for a moment with going or coming. */
-static int set_online(bool online)
-{
-	int error = -EBUSY, patience;
-
-	for (patience = 0; patience < 50 && error == -EBUSY; patience++) {
-		error = write_file(ONLINE, online ? "1" : "0");
-		if (error == -EBUSY)
-			sleep_seconds(0.1);
-	}
-	return error;
-}
 
 FIXTURE(hotplug)
 {
@@ -52,7 +40,7 @@ FIXTURE_SETUP(hotplug)
 
 FIXTURE_TEARDOWN(hotplug)
 {
-	EXPECT_EQ(0, set_online(true));
+	EXPECT_EQ(0, set_cpu_online(1, true));
 	EXPECT_STREQ("", session.error);
 	session_close(&session);
 	stop_child(self->spinners[0]);
@@ -78,7 +66,7 @@ TEST_F_TIMEOUT(hotplug, off_and_on_while_sampling, 600)
 		ASSERT_EQ(0, session_settle(&session));
 		EXPECT_GT(samples_on(1), before);
 
-		ASSERT_EQ(0, set_online(false));
+		ASSERT_EQ(0, set_cpu_online(1, false));
 		ASSERT_EQ(0, session_settle(&session));
 		before = samples_on(1);
 		ASSERT_EQ(0, session_run(&session, 0.3));
@@ -91,7 +79,7 @@ TEST_F_TIMEOUT(hotplug, off_and_on_while_sampling, 600)
 			ASSERT_EQ(0, device_enable(session.fd));
 		}
 		EXPECT_EQ(before, samples_on(1));
-		ASSERT_EQ(0, set_online(true));
+		ASSERT_EQ(0, set_cpu_online(1, true));
 	}
 	EXPECT_EQ(997, session.rings[1].producer->rate);
 	ASSERT_EQ(0, device_disable(session.fd));
@@ -115,7 +103,7 @@ static int map_producer(unsigned int cpu)
 
 TEST_F_TIMEOUT(hotplug, a_cpu_that_was_offline_at_setup, 600)
 {
-	ASSERT_EQ(0, set_online(false));
+	ASSERT_EQ(0, set_cpu_online(1, false));
 	ASSERT_EQ(0, session_open(&session, &everybody, true));
 	EXPECT_EQ(1, session.rings[0].producer->rings);
 	EXPECT_EQ(-ENXIO, map_producer(1));
@@ -123,7 +111,7 @@ TEST_F_TIMEOUT(hotplug, a_cpu_that_was_offline_at_setup, 600)
 	ASSERT_EQ(0, session_run(&session, 0.3));
 	EXPECT_EQ(-ENXIO, map_producer(1));
 
-	ASSERT_EQ(0, set_online(true));
+	ASSERT_EQ(0, set_cpu_online(1, true));
 	EXPECT_EQ(2, session.rings[0].producer->rings);
 	EXPECT_EQ(0, map_producer(1));
 	EXPECT_EQ(2, session_map_rings(&session));
@@ -139,9 +127,9 @@ TEST_F_TIMEOUT(hotplug, a_cpu_that_was_offline_at_setup, 600)
 /* A CPU that comes while the session is not enabled is sampled from the next ENABLE on. */
 TEST_F_TIMEOUT(hotplug, a_cpu_that_comes_between, 600)
 {
-	ASSERT_EQ(0, set_online(false));
+	ASSERT_EQ(0, set_cpu_online(1, false));
 	ASSERT_EQ(0, session_open(&session, &everybody, false));
-	ASSERT_EQ(0, set_online(true));
+	ASSERT_EQ(0, set_cpu_online(1, true));
 	ASSERT_EQ(0, device_enable(session.fd));
 	ASSERT_EQ(0, session_run(&session, 1));
 	ASSERT_EQ(0, device_disable(session.fd));
@@ -153,16 +141,27 @@ TEST_F_TIMEOUT(hotplug, a_cpu_that_comes_between, 600)
 /* No memory for its ring must not keep a CPU from coming online. */
 TEST_F_TIMEOUT(hotplug, a_cpu_without_room_for_a_ring, 600)
 {
-	ASSERT_EQ(0, set_online(false));
+	uint64_t dark = 0;
+
+	ASSERT_EQ(0, set_cpu_online(1, false));
 	ASSERT_EQ(0, session_open(&session, &everybody, true));
 	ASSERT_EQ(0, device_enable(session.fd));
 	ASSERT_EQ(0, write_file(MEMORY_LIMIT, "0"));
-	EXPECT_EQ(0, set_online(true));
+	EXPECT_EQ(0, set_cpu_online(1, true));
 	EXPECT_EQ(-ENXIO, map_producer(1));
+	EXPECT_EQ(1, session_figure(&session, "cpus_dark"));
+	ASSERT_EQ(1, device_get_cpus(session.fd, KTALLY_CPUS_DARK, &dark));
+	EXPECT_EQ(2, dark);
+	ASSERT_EQ(0, device_flush(session.fd, 0));
+	EXPECT_EQ(1, session_figure(&session, "cpus_dark"));
+	EXPECT_EQ(-ENXIO, map_producer(1));
+
+	/* As soon as there is room, and nobody need do more than what he does anyway. */
 	ASSERT_EQ(0, write_file(MEMORY_LIMIT, "256"));
-	ASSERT_EQ(0, session_run(&session, 0.5));
-	ASSERT_EQ(0, set_online(false));
-	ASSERT_EQ(0, set_online(true));
+	ASSERT_EQ(0, device_flush(session.fd, 0));
+	EXPECT_EQ(0, session_figure(&session, "cpus_dark"));
+	EXPECT_EQ(0, device_get_cpus(session.fd, KTALLY_CPUS_DARK, &dark));
+	EXPECT_EQ(2, session.rings[0].producer->rings);
 	EXPECT_EQ(0, map_producer(1));
 	ASSERT_EQ(0, session_run(&session, 0.5));
 	ASSERT_EQ(0, device_disable(session.fd));
@@ -287,7 +286,7 @@ TEST_F_TIMEOUT(hotplug, waits_go_on, 600)
 	ASSERT_EQ(THREADS, write(sleepers->go[1], "1234", THREADS));
 	for (round = 0; round < 6; round++) {
 		ASSERT_EQ(0, session_run(&session, 0.3));
-		ASSERT_EQ(0, set_online(round % 2));
+		ASSERT_EQ(0, set_cpu_online(1, round % 2));
 		ASSERT_EQ(0, session_settle(&session));
 		ASSERT_EQ(0, session_settle(&rough));
 	}

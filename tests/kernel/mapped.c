@@ -77,6 +77,16 @@ uint64_t offset_of(const void *function)
 	return (uint64_t)function - mapped.start + mapped.offset;
 }
 
+uint32_t leaf_file(const struct ktally_stack *stack, uint64_t begin, uint64_t end)
+{
+	uint64_t leaf;
+
+	if (!stack->user_frames)
+		return 0;
+	leaf = stack->frames[stack->kernel_frames];
+	return frame_is_file(leaf) && frame_offset(leaf) >= begin && frame_offset(leaf) < end ? frame_file(leaf) : 0;
+}
+
 /* ------------------------------------------------------------------------------------------------ code */
 
 void write_code(const char *path, char mark)

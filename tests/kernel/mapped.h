@@ -20,6 +20,8 @@ bool find_mapped(pid_t pid, uint64_t address, struct mapped *mapped);
 bool find_mapped_file(pid_t pid, const char *path, uint64_t offset, struct mapped *mapped);
 /* Of a function of this program: its offset in the program's file. */
 uint64_t offset_of(const void *function);
+/* The number of the file that the innermost user frame is in, if it is in it from offset @begin up to @end; 0: it is not. */
+uint32_t leaf_file(const struct ktally_stack *stack, uint64_t begin, uint64_t end);
 
 /*
  * A file of two pages with a function in the second that spins so many rounds; it keeps a frame pointer. Its content ends with

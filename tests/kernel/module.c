@@ -5,26 +5,8 @@
 
 #include "device.h"
 #include "harness.h"
+#include "loaded.h"
 #include "workload.h"
-
-static char path[4096];
-
-static int load(void)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC), error;
-
-	if (fd < 0)
-		return -errno;
-	error = syscall(SYS_finit_module, fd, "", 0) ? -errno : 0;
-	close(fd);
-	return error;
-}
-
-/* As rmmod does it: without waiting for users. */
-static int unload(void)
-{
-	return syscall(SYS_delete_module, "ktally", O_NONBLOCK) ? -errno : 0;
-}
 
 static bool is_loaded(void)
 {
@@ -33,13 +15,10 @@ static bool is_loaded(void)
 
 static void find_module(struct __test_metadata *_metadata)
 {
-	const char *directory = getenv("KTALLY_MODULES");
-
-	if (!directory)
+	if (!module_find())
 		SKIP(exit(255), "KTALLY_MODULES does not say where ktally.ko is");
-	snprintf(path, sizeof(path), "%s/ktally.ko", directory);
 	if (!is_loaded())
-		ASSERT_EQ(0, load());
+		ASSERT_EQ(0, module_load());
 }
 
 static const struct ktally_setup everybody = {
@@ -58,10 +37,10 @@ TEST(refused_while_in_use)
 	find_module(_metadata);
 	fd = device_open();
 	ASSERT_LE(0, fd);
-	EXPECT_EQ(-EWOULDBLOCK, unload());
+	EXPECT_EQ(-EWOULDBLOCK, module_unload());
 	ASSERT_EQ(0, session_adopt(&session, fd, &everybody, true));
 	ASSERT_EQ(0, device_enable(fd));
-	EXPECT_EQ(-EWOULDBLOCK, unload());
+	EXPECT_EQ(-EWOULDBLOCK, module_unload());
 	ASSERT_EQ(0, session_run(&session, 0.3));
 	EXPECT_STREQ("", session.error);
 
@@ -69,12 +48,12 @@ TEST(refused_while_in_use)
 	page = mmap(NULL, KTALLY_PAGE_BYTES, PROT_READ, MAP_SHARED, fd, 0);
 	ASSERT_NE(MAP_FAILED, page);
 	session_close(&session);
-	EXPECT_EQ(-EWOULDBLOCK, unload());
+	EXPECT_EQ(-EWOULDBLOCK, module_unload());
 	munmap(page, KTALLY_PAGE_BYTES);
-	EXPECT_EQ(0, unload());
+	EXPECT_EQ(0, module_unload());
 	EXPECT_FALSE(is_loaded());
-	EXPECT_EQ(-ENOENT, unload());
-	EXPECT_EQ(0, load());
+	EXPECT_EQ(-ENOENT, module_unload());
+	EXPECT_EQ(0, module_load());
 }
 
 static int consume(void *argument)
@@ -100,11 +79,11 @@ TEST(nothing_is_left_of_a_killed_consumer)
 
 		ASSERT_EQ(1, read(ready[0], &byte, 1));
 		sleep_seconds(0.02 * round);
-		EXPECT_EQ(-EWOULDBLOCK, unload());
+		EXPECT_EQ(-EWOULDBLOCK, module_unload());
 		kill(child, SIGKILL);
 		waitpid(child, NULL, 0);
-		EXPECT_EQ(0, unload());
-		EXPECT_EQ(0, load());
+		EXPECT_EQ(0, module_unload());
+		EXPECT_EQ(0, module_load());
 	}
 }
 
@@ -118,14 +97,14 @@ TEST(many_cycles_under_load)
 
 	find_module(_metadata);
 	for (round = 0; round < 5; round++)
-		EXPECT_EQ(0, unload() ?: load());
+		EXPECT_EQ(0, module_unload() ?: module_load());
 	before = available_kb();
 	began = now_ns();
 	for (round = 0; round < rounds; round++) {
 		static struct session session;
 
-		ASSERT_EQ(0, unload());
-		ASSERT_EQ(0, load());
+		ASSERT_EQ(0, module_unload());
+		ASSERT_EQ(0, module_load());
 		if (round % 8)
 			continue;
 		/* Every eighth time it also samples, and is taken away as soon as the session ends. */

@@ -294,6 +294,44 @@ TEST(no_kernel_frames)
 	session_close(&session);
 }
 
+/* No other owner of the hardware is to be had here, so the counter is taken away as one would. FLUSH notices, and has it back. */
+TEST(a_counter_that_is_taken_away)
+{
+	struct ktally_setup setup = { .sources = KTALLY_SOURCE_ONCPU, .rate = 499, .budget_ppm = KTALLY_BUDGET_PPM_MAX };
+	const size_t count = offsetof(struct ktally_ring_producer, unsampled.count);
+	const size_t weight = offsetof(struct ktally_ring_producer, unsampled.weight);
+	pid_t spinner = start_spinner(0);
+	uint64_t samples, unsampled, before;
+
+	pin_to_cpu(0, 0);
+	ASSERT_EQ(0, session_open(&session, &setup, true));
+	ASSERT_EQ(0, device_enable(session.fd));
+	ASSERT_EQ(0, session_run(&session, 0.5));
+	ASSERT_EQ(0, session_settle(&session));
+	/* Where a host keeps a CPU from running for long, its timer is late, too. */
+	unsampled = session_sum(&session, count);
+	before = session_sum(&session, weight);
+	ASSERT_EQ(0, write_file(PARAMETERS "pause", "1"));
+	ASSERT_LE(0, session_drain(&session));
+	samples = session.rings[0].tally.samples;
+	sleep_seconds(0.5);
+	ASSERT_LE(0, session_drain(&session));
+	EXPECT_GT(20, session.rings[0].tally.samples - samples);
+	ASSERT_EQ(0, device_flush(session.fd, 0));
+	EXPECT_LT(unsampled, session_sum(&session, count));
+	EXPECT_LT(before + 400000000, session_sum(&session, weight));
+	samples = session.rings[0].tally.samples;
+	/* Where there is little time for the machine, it takes longer. */
+	for (int i = 0; i < 20 && session.rings[0].tally.samples - samples <= 50; i++)
+		ASSERT_EQ(0, session_run(&session, 0.5));
+	EXPECT_LT(50, session.rings[0].tally.samples - samples);
+	ASSERT_EQ(0, device_disable(session.fd));
+	ASSERT_EQ(0, session_settle(&session));
+	EXPECT_STREQ("", session.error);
+	session_close(&session);
+	stop_child(spinner);
+}
+
 /* The monitor alone: no NMI but its own, all on CPUs that are busy. */
 TEST(injected)
 {
@@ -401,6 +439,62 @@ TEST(stopped)
 		session_close(&session);
 	}
 	stop_child(spinner);
+}
+
+static int sleep_and_end(void *argument)
+{
+	(void)argument;
+	sleep_seconds(0.5);
+	return 0;
+}
+
+/* Who waits when a session is stopped may end before it is closed; nothing is told of them, and nothing that is gone is looked at. */
+TEST(ends_after_a_stop)
+{
+	struct ktally_setup setup = {
+		.sources = KTALLY_SOURCE_ONCPU | KTALLY_SOURCE_OFFCPU, .capture = KTALLY_CAPTURE_KERNEL | KTALLY_CAPTURE_USER,
+		.threads = 4096,
+	};
+	pid_t children[100];
+	uint64_t open_waits;
+	int i;
+
+	ASSERT_EQ(0, session_open(&session, &setup, true));
+	ASSERT_EQ(0, device_enable(session.fd));
+	for (i = 0; i < 100; i++)
+		children[i] = start_child(sleep_and_end, NULL);
+	sleep_seconds(0.2);
+	ASSERT_EQ(0, session_settle(&session));
+	ASSERT_EQ(0, write_file(PARAMETERS "stop", "1"));
+	open_waits = session_total(&session).open_waits;
+	for (i = 0; i < 100; i++)
+		EXPECT_EQ(0, wait_for_child(children[i]));
+	sleep_seconds(0.5);
+	for (i = 0; i < 3; i++) {
+		EXPECT_EQ(0, device_flush(session.fd, KTALLY_FLUSH_RESEND));
+		sleep_seconds(0.05);
+	}
+	ASSERT_LE(0, session_drain(&session));
+	EXPECT_EQ(open_waits, session_total(&session).open_waits);
+	EXPECT_STREQ("", session.error);
+	session_close(&session);
+}
+
+/* For which there is no room any more: the host's CPU comes all the same. */
+TEST(a_cpu_that_comes_after_a_stop)
+{
+	const struct ktally_setup setup = { .sources = KTALLY_SOURCE_ONCPU };
+
+	if (set_cpu_online(1, false))
+		SKIP(return, "CPU 1 cannot be taken offline here");
+	ASSERT_EQ(0, session_open(&session, &setup, false));
+	ASSERT_EQ(0, device_enable(session.fd));
+	ASSERT_EQ(0, write_file(PARAMETERS "stop", "1"));
+	ASSERT_EQ(0, write_file("/sys/module/ktally/parameters/memory_limit_mb", "0"));
+	EXPECT_EQ(0, set_cpu_online(1, true));
+	EXPECT_EQ(0, write_file("/sys/module/ktally/parameters/memory_limit_mb", "256"));
+	EXPECT_EQ(0, set_cpu_online(1, true));
+	session_close(&session);
 }
 
 TEST_HARNESS_MAIN

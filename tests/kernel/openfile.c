@@ -47,7 +47,7 @@ static void note_files(struct session *from, const struct ktally_record *record)
 	}
 }
 
-/* For how long files are held; each test begins with what is usual. */
+/* For how long files are held after their process: longer than usual, for it is others that are tried here, on slow machines. */
 static const char *hold_ms = "5000";
 
 static void watch(struct __test_metadata *_metadata, const pid_t *pids, uint32_t count, uint32_t filter)
@@ -162,7 +162,10 @@ TEST(processes_of_milliseconds)
 	TH_LOG("%d processes of %.1f ms, %ju samples with a leaf in a file, %ju not; %u of %u files opened", SHORT_PROCESSES,
 	       (double)began / 1e6 / SHORT_PROCESSES, (uintmax_t)in_files, (uintmax_t)in_none, opened, files);
 	EXPECT_GT(in_files, SHORT_PROCESSES / 2);
-	EXPECT_GE(in_files * 5, in_none * 95);
+	/* A process that ends before the worker has looked has addresses only. */
+	if (!is_realtime()) {
+		EXPECT_GE(in_files * 5, in_none * 95);
+	}
 	EXPECT_EQ(files, opened);
 	EXPECT_GE(files, 3);		/* this program, the C library, the dynamic linker */
 	expect_self(_metadata, device_open_file(session.fd, spin_file, path, &status));
@@ -375,7 +378,7 @@ static int open_as_nobody(uint64_t capabilities)
 TEST(without_cap_sys_ptrace)
 {
 	char program[] = DIRECTORY "/program";
-	uint64_t ptrace = 1ULL << CAP_SYS_PTRACE;
+	uint64_t ptrace = 1ULL << CAP_SYS_PTRACE, perfmon = 1ULL << CAP_PERFMON;
 	pid_t child;
 
 	mount_memory(DIRECTORY);
@@ -392,12 +395,13 @@ TEST(without_cap_sys_ptrace)
 	ASSERT_EQ(0, session_run_until(&session, &in_spinner, 1));
 	unwatch(_metadata);
 	EXPECT_EQ(-EPERM, open_as_nobody(0));
-	EXPECT_EQ(-EPERM, open_as_nobody(1ULL << CAP_PERFMON));
-	EXPECT_EQ(-EPERM, open_as_nobody(((1ULL << 38) - 1) & ~ptrace));
-	EXPECT_EQ(-EACCES, open_as_nobody(ptrace));
-	EXPECT_EQ(0, open_as_nobody(ptrace | 1ULL << CAP_DAC_READ_SEARCH));
+	EXPECT_EQ(-EPERM, open_as_nobody(perfmon));
+	EXPECT_EQ(-EPERM, open_as_nobody(ptrace | 1ULL << CAP_DAC_READ_SEARCH));
+	EXPECT_EQ(-EPERM, open_as_nobody(((1ULL << 39) - 1) & ~ptrace));
+	EXPECT_EQ(-EACCES, open_as_nobody(perfmon | ptrace));
+	EXPECT_EQ(0, open_as_nobody(perfmon | ptrace | 1ULL << CAP_DAC_READ_SEARCH));
 	ASSERT_EQ(0, chmod(program, 0755));
-	EXPECT_EQ(0, open_as_nobody(ptrace));
+	EXPECT_EQ(0, open_as_nobody(perfmon | ptrace));
 	stop_child(child);
 	session_close(&session);
 	EXPECT_LE(0, unmount(DIRECTORY, 1));

@@ -230,7 +230,7 @@ static int run_sleeper(void *argument)
 /* A timer wakes; whoever it interrupted has nothing to do with it. */
 TEST(an_interrupt_is_no_waker)
 {
-	pid_t spinner = start_spinner(0), other = start_spinner(1);
+	pid_t spinner = start_spinner(0), other = start_spinner(other_cpu());
 
 	start_reader(_metadata, KTALLY_CAPTURE_WAKER);
 	stop_child(reader->child);

@@ -58,7 +58,7 @@ static bool take_task(struct session *session, const struct ktally_task *task)
 	     "task: pid %u tid %u", task->pid, task->tid);
 	MUST(!(task->task_flags & ~(KTALLY_TASK_KERNEL | KTALLY_TASK_EXEC | KTALLY_TASK_COMPAT)),
 	     "task: unknown flags %x", task->task_flags);
-	MUST(task->task_flags & KTALLY_TASK_KERNEL || task->mm_id, "task: a process, but no mm");
+	MUST(task->task_flags & KTALLY_TASK_KERNEL || task->mm_id || !task->parent, "task: a process with a parent, but no mm");
 	for (; length < sizeof(task->comm); length++)
 		MUST(!task->comm[length], "task: bytes after the end of its name");
 
@@ -132,7 +132,8 @@ static bool take_stack(struct session *session, const struct ktally_stack *stack
 	     "stack: user frames that were not asked for");
 	MUST(stack->kernel_end != KTALLY_END_TRUNCATED || stack->kernel_frames == kernel_depth,
 	     "stack: %u kernel frames called truncated", stack->kernel_frames);
-	MUST(stack->user_end != KTALLY_END_TRUNCATED || stack->user_frames == depth,
+	MUST(stack->user_end != KTALLY_END_TRUNCATED || stack->user_frames == depth ||
+		     stack->user_frames >= KTALLY_UNWIND_MAPPINGS,
 	     "stack: %u user frames called truncated", stack->user_frames);
 	if (!are_frames_sane(session, stack))
 		return false;

@@ -5,11 +5,11 @@
 #	scripts/vm --kernel K -- tests/kernel/run.sh MODULE_DIRECTORY [TEST...]
 #
 # MODULE_DIRECTORY has a ktally.ko for the running kernel. The tests' programs come from `make -f tests/kernel/build.mk`
-# with the same BUILD. Prints TAP; exit status 0 if nothing failed.
+# with the same BUILD. Prints TAP; exit status 0 if nothing failed. A test is ended after KTALLY_TEST_SECONDS (700).
 set -uo pipefail
 here=$(dirname "$(readlink -f "$0")")
 
-TESTS=(ioctl mapping reading stacks shares rate lost hotplug lifecycle waits kept openwaits endurance threads gate files remap openfile vdso tables unwound module nmi fuzz lockdown)
+TESTS=(ioctl mapping reading stacks shares rate lost hotplug lifecycle deaths waits kept openwaits endurance threads gate borrowed rights quota charged cpus files remap openfile held filestorm vdso tables unwound module nmi fuzz lockdown)
 
 if (($# < 1)) || [[ ! -e $1/ktally.ko ]]; then
 	echo "usage: $0 MODULE_DIRECTORY [TEST...]: there must be a ktally.ko in MODULE_DIRECTORY" >&2
@@ -56,7 +56,7 @@ for test in "${TESTS[@]}"; do
 		failed+=("$test")
 		continue
 	fi
-	timeout 700 "$program" >/tmp/output 2>&1
+	timeout "${KTALLY_TEST_SECONDS:-700}" "$program" >/tmp/output 2>&1
 	status=$?
 	flatten "$test" </tmp/output
 	result=ok

@@ -134,7 +134,9 @@ TEST(whatever_the_frame_pointer_is)
 		ASSERT_EQ(0, session_open(&session, &setup, true));
 		session.on_record = check_chain;
 		ASSERT_EQ(0, device_enable(session.fd));
-		ASSERT_EQ(0, session_run(&session, 0.3));
+		/* However slow the machine is. */
+		for (unsigned int tries = 0; in_loop <= 10 && tries < 100; tries++)
+			ASSERT_EQ(0, session_run(&session, 0.1));
 		ASSERT_EQ(0, device_disable(session.fd));
 		ASSERT_EQ(0, session_settle(&session));
 		EXPECT_STREQ("", session.error);
@@ -169,6 +171,7 @@ TEST(depth)
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(depths); i++) {
+		unsigned int enough = depths[i] > 2 ? 10 : 1;	/* stacks that differ */
 		struct ktally_setup setup = {
 			.sources = KTALLY_SOURCE_ONCPU,
 			.capture = KTALLY_CAPTURE_USER,
@@ -183,13 +186,14 @@ TEST(depth)
 		ASSERT_EQ(0, session_open(&session, &setup, true));
 		session.on_record = count_ends;
 		ASSERT_EQ(0, device_enable(session.fd));
-		ASSERT_EQ(0, session_run(&session, 0.7));
+		for (unsigned int tries = 0; (depths[i] < 300 ? truncated : complete) <= enough && tries < 50; tries++)
+			ASSERT_EQ(0, session_run(&session, 0.2));
 		ASSERT_EQ(0, device_disable(session.fd));
 		ASSERT_EQ(0, session_settle(&session));
 		EXPECT_STREQ("", session.error);
 		TH_LOG("depth %u: %u stacks truncated, %u complete, %u others", depths[i], truncated, complete, others);
 		if (depths[i] < 300) {
-			EXPECT_GT(truncated, depths[i] > 2 ? 10 : 1);
+			EXPECT_GT(truncated, enough);
 		} else {
 			EXPECT_EQ(0, truncated);
 		}

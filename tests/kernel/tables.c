@@ -143,7 +143,10 @@ TEST(what_is_refused)
 
 TEST(what_is_accepted)
 {
-	int fd;
+	struct ktally_setup setup = {
+		.sources = KTALLY_SOURCE_ONCPU, .capture = KTALLY_CAPTURE_USER | KTALLY_CAPTURE_FILES, .ring_bytes = KTALLY_RING_BYTES_MIN,
+	};
+	static struct session other;
 
 	number_files(_metadata);
 	table_begin(numbers[0]);
@@ -167,13 +170,11 @@ TEST(what_is_accepted)
 	EXPECT_EQ(0, table_load(session.fd));
 	EXPECT_EQ(2, session_figure(&session, "tables"));
 
-	/* They stay for as long as somebody who may load is there. */
-	fd = device_open();
-	ASSERT_LE(0, fd);
+	/* They stay for as long as there is a session that they are for. */
+	ASSERT_EQ(0, session_open(&other, &setup, false));
 	session_close(&session);
-	session.fd = fd;
-	EXPECT_EQ(2, session_figure(&session, "tables"));
-	close(fd);
+	EXPECT_EQ(2, session_figure(&other, "tables"));
+	session_close(&other);
 	session.fd = device_open();
 	EXPECT_EQ(0, session_figure(&session, "tables"));
 	EXPECT_EQ(0, session_figure(&session, "tables_bytes"));
@@ -189,7 +190,7 @@ static int load_unprivileged(void *argument)
 	return -table_load(device_open());
 }
 
-/* What counts is who opened the session. */
+/* Who opened the session does not suffice: a table is for the whole host. */
 static int load_in_given_session(void *argument)
 {
 	become_nobody(0);
@@ -211,12 +212,34 @@ TEST(who_may_load)
 	table_make_small();
 	EXPECT_EQ(EPERM, wait_for_child(start_child(load_unprivileged, NULL)));
 	EXPECT_EQ(0, session_figure(&session, "tables"));
-	EXPECT_EQ(0, wait_for_child(start_child(load_in_given_session, &session.fd)));
-	EXPECT_EQ(1, session_figure(&session, "tables"));
-	table.request.file = numbers[1];
+	EXPECT_EQ(EPERM, wait_for_child(start_child(load_in_given_session, &session.fd)));
+	EXPECT_EQ(0, session_figure(&session, "tables"));
 	EXPECT_EQ(0, wait_for_child(start_child(load_with_capability, NULL)));
-	EXPECT_EQ(2, session_figure(&session, "tables"));
+	EXPECT_EQ(1, session_figure(&session, "tables"));
 	session_close(&session);
+}
+
+/* A descriptor that somebody forgot about, and one that was set up without files, keep no tables. */
+TEST(who_keeps_them)
+{
+	struct ktally_setup setup = { .sources = KTALLY_SOURCE_ONCPU, .ring_bytes = KTALLY_RING_BYTES_MIN };
+	static struct session other;
+	int forgotten = device_open();
+
+	ASSERT_LE(0, forgotten);
+	number_files(_metadata);
+	ASSERT_EQ(0, session_open(&other, &setup, false));
+	table_begin(numbers[0]);
+	table_make_small();
+	EXPECT_EQ(0, table_load(forgotten));
+	EXPECT_EQ(1, session_figure(&session, "tables"));
+	session_close(&session);
+	EXPECT_EQ(0, session_figure(&other, "tables"));
+	EXPECT_EQ(0, session_figure(&other, "tables_bytes"));
+	EXPECT_NE(0, table_load(forgotten));
+	EXPECT_EQ(0, session_figure(&other, "tables_bytes"));
+	session_close(&other);
+	close(forgotten);
 }
 
 /* ------------------------------------------------------------------------------------------------ limits */

@@ -116,7 +116,7 @@ static void step(enum kind kind, unsigned int count)
 		sched_yield();
 		break;
 	case WANDERER:
-		pin_to_cpu(0, (int)(count % 2));
+		pin_to_cpu(0, count % 2 ? other_cpu() : 0);
 		spin(1000000);
 		sleep_seconds(0.001);
 		break;
@@ -135,7 +135,7 @@ static void *run_thread(void *argument)
 	unsigned int count;
 
 	if (kind == HOG || kind == OTHER_HOG || kind == YIELDER)
-		pin_to_cpu(0, 1);
+		pin_to_cpu(0, other_cpu());
 	account_begin(account);
 	for (count = 0; now_ns() - account->begin < (uint64_t)(program->seconds * 1e9); count++)
 		step(kind, count);

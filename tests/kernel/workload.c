@@ -155,6 +155,11 @@ void pin_to_cpu(pid_t pid, int cpu)
 		err(1, "CPU %d", cpu);
 }
 
+int other_cpu(void)
+{
+	return sysconf(_SC_NPROCESSORS_ONLN) > 1;
+}
+
 static uint64_t clock_ns(clockid_t clock)
 {
 	struct timespec now;
@@ -243,4 +248,18 @@ long available_kb(void)
 	if (file)
 		fclose(file);
 	return kb;
+}
+
+int set_cpu_online(int cpu, bool online)
+{
+	int error = -EBUSY, patience;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/sys/devices/system/cpu/cpu%d/online", cpu);
+	for (patience = 0; patience < 50 && error == -EBUSY; patience++) {
+		error = write_file(path, online ? "1" : "0");
+		if (error == -EBUSY)
+			sleep_seconds(0.1);
+	}
+	return error;
 }

@@ -24,6 +24,9 @@ int wait_for_child(pid_t child);
 
 /* 0: the calling thread. */
 void pin_to_cpu(pid_t pid, int cpu);
+
+/* 1, but where there is 0 alone. */
+int other_cpu(void);
 /* Uses so much CPU time of the calling thread. */
 void spin(uint64_t ns);
 void sleep_seconds(double seconds);
@@ -35,6 +38,8 @@ uint64_t cpu_time(pid_t pid);
 int write_file(const char *path, const char *text);
 /* Reads a number from a file, -1 if that fails. */
 long read_number(const char *path);
+/* 0 or -errno. A CPU may be busy for a moment with going or coming: then again, for some seconds. */
+int set_cpu_online(int cpu, bool online);
 /* What the kernel could allot, its caches emptied first. */
 long available_kb(void);
 

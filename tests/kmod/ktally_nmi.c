@@ -48,6 +48,17 @@ static const struct kernel_param_ops stop_operations = { .set = set_stop };
 module_param_cb(stop, &stop_operations, NULL, 0200);
 MODULE_PARM_DESC(stop, "Stops a session");
 
+/* Writing anything takes its counter from that session, as if others had it. The writer is bound to a CPU. */
+static int set_pause(const char *value, const struct kernel_param *parameter)
+{
+	ktally_test_pause();
+	return 0;
+}
+
+static const struct kernel_param_ops pause_operations = { .set = set_pause };
+module_param_cb(pause, &pause_operations, NULL, 0200);
+MODULE_PARM_DESC(pause, "Takes a session's counter away");
+
 /* Writing anything sends an NMI to every CPU but the writer's. */
 static int set_send(const char *value, const struct kernel_param *parameter)
 {

@@ -3,7 +3,7 @@
 #
 #	validate	what kmod/table.c accepts and refuses
 #	find		the search for a rule
-#	walk		kmod/unwind_user.c on stacks made by hand
+#	walk, changes	kmod/unwind_user.c on stacks made by hand
 #	random		both on random tables and stacks, for UNWIND_SECONDS
 #	compare		stacks of a real program, against elfutils
 #	stops		(check-stops) stacks of three programs of Debian's where they happen to be, with the daemon's tables, against gdb
@@ -20,13 +20,13 @@ UNWIND_SECONDS ?= 5
 UNWIND_CC = $(CC) -O2 -g -D_GNU_SOURCE -std=gnu11 $(WARNINGS) -Itests/unwind -Itests/user -Ikmod -Ikmod/uapi \
 	    -fsanitize=address,undefined -fno-sanitize-recover=all
 
-UNWIND_TESTS = validate find walk random compare
+UNWIND_TESTS = validate find walk changes random compare
 UNWIND_MODULE = table unwind_user kernel
 UNWIND_HEADERS = $(wildcard tests/unwind/*.h) kmod/table.h kmod/unwind_user.h kmod/stretch.h kmod/uapi/linux/ktally.h \
 		 tests/user/check.h
 
 $(UNWIND_BUILD)/validate.test: $(UNWIND_BUILD)/table.o
-$(UNWIND_BUILD)/walk.test $(UNWIND_BUILD)/find.test: $(patsubst %,$(UNWIND_BUILD)/%.o,$(UNWIND_MODULE) scene maker)
+$(UNWIND_BUILD)/walk.test $(UNWIND_BUILD)/changes.test $(UNWIND_BUILD)/find.test: $(patsubst %,$(UNWIND_BUILD)/%.o,$(UNWIND_MODULE) scene maker)
 $(UNWIND_BUILD)/random.test: $(patsubst %,$(UNWIND_BUILD)/%.o,$(UNWIND_MODULE) hostile)
 $(UNWIND_BUILD)/compare.test: $(patsubst %,$(UNWIND_BUILD)/%.o,$(UNWIND_MODULE) convert maker)
 $(UNWIND_BUILD)/compare.test: UNWIND_LIBS = -ldw -lelf
@@ -47,7 +47,7 @@ $(UNWIND_BUILD)/subject: tests/unwind/subject.c
 	@mkdir -p $(@D)
 	$(CC) -O2 -g -D_GNU_SOURCE -std=gnu11 $(WARNINGS) -fomit-frame-pointer -fplt -Wl,-z,lazy -o $@ $< -lpthread
 
-STOPS_SOURCES = $(wildcard user/unwind/*.c user/base/*.c) user/symbols/elf.c
+STOPS_SOURCES = $(wildcard user/unwind/*.c user/base/*.c) user/symbols/elf.c user/symbols/reads.c
 
 $(UNWIND_BUILD)/stops: $(patsubst %,$(UNWIND_BUILD)/%.o,stops $(UNWIND_MODULE)) $(STOPS_SOURCES)
 	$(UNWIND_CC) -Iuser -o $@ $^ -lz -lzstd

@@ -72,6 +72,14 @@ static inline void rcu_read_unlock(void)
 	must(!opened.access && opened.rcu--);
 }
 
+static inline void kcsan_disable_current(void)
+{
+}
+
+static inline void kcsan_enable_current(void)
+{
+}
+
 static inline void pagefault_disable(void)
 {
 	must(!opened.access);

@@ -5,6 +5,8 @@
 # address and the undefined behaviour sanitizer into $(BUILD)/check. For some of it only:
 #
 #	make -f tests/user/build.mk check TESTS="map buffer" STAGES="base capture"
+#
+# What several threads do at once is run under the thread sanitizer by `make -f tests/user/build.mk check-threads`.
 
 BUILD ?= build
 override BUILD := $(BUILD)/check
@@ -64,4 +66,10 @@ check: $(TEST_PROGRAMS)
 	done; \
 	if [ -n "$$failed" ]; then echo "# failed:$$failed" >&2; exit 1; fi
 
-.PHONY: check tests
+# What several threads do at once, under the thread sanitizer, in a directory of its own.
+THREADED_TESTS = loader live errand unwind_cache
+
+check-threads:
+	+$(MAKE) -f tests/user/build.mk check BUILD=$(BUILD)/threads SANITIZE=-fsanitize=thread TESTS="$(THREADED_TESTS)"
+
+.PHONY: check check-threads tests

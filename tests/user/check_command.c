@@ -59,7 +59,14 @@ static void check_full_host(void)
 	put_text("/sys/module/ktally/parameters/disabled", "Y\n");
 	put_text("/lib/modules/6.1.0-44-amd64/modules.dep", "kernel/fs/ext4/ext4.ko: \nupdates/dkms/ktally.ko.xz:\n");
 	put_text("/lib/modules/6.1.0-44-amd64/build/Makefile", "");
-	put_text("/var/lib/dkms/ktally/0.1.0/source", "");
+	put_text("/usr/sbin/ktally-module", "");
+	put_text("/var/log/ktally/module-6.1.0-44-amd64.log", "x\nktally-module: not this\nktally-module: the build failed\nnot ktally-module: this\n");
+	put_text("/lib/modules/6.1.0-45-amd64/kernel/x", "");
+	put_text("/var/log/ktally/module-6.1.0-45-amd64.log", "ktally-module: made for others\n");
+	put_text("/lib/modules/6.1.0-43-amd64/kernel/x", "");
+	put_text("/var/log/ktally/module-6.1.0-43-amd64.log", "\nktally-module: installed\n");
+	put_text("/var/log/ktally/module-6.1.0-42-amd64.log", "\nktally-module: of a kernel that is gone\n");
+	put_text("/var/log/ktally/module-", "\nktally-module: of none\n");
 	put_text("/sys/kernel/security/lockdown", "none integrity [confidentiality]\n");
 	put(variable, "\6\0\0\0\1", 5);
 	put_text("/sys/bus/event_source/devices/cpu_core/type", "4\n");
@@ -74,7 +81,11 @@ static void check_full_host(void)
 	check(host.takes_modules && host.modules_disabled, "modules can be loaded, but no more");
 	check(host.module_loaded && host.module_off, "the module is there, and off");
 	check_string(host.module_version, "0.1.0", "its version");
-	check(host.module_installed && host.kernel_headers && host.dkms_registered, "installed, headers, DKMS");
+	check(host.module_installed && host.kernel_headers && host.module_builder, "installed, headers, what builds it");
+	check_string(host.module_verdict, "the build failed", "what became of the last build");
+	check_number(host.other_kernel_count, 1, "of other kernels those count that are here and lack it");
+	check_string(host.other_kernels[0].release, "6.1.0-45-amd64", "which");
+	check_string(host.other_kernels[0].verdict, "made for others", "and why");
 	check_string(host.lockdown, "confidentiality", "lockdown");
 	check_number(host.secure_boot, SECURE_BOOT_ON, "Secure Boot");
 	check(host.hardware_counters, "hardware counters of a hybrid CPU");
@@ -140,6 +151,17 @@ static void judge(const struct host *host, int code, const char *wanted, const c
 	buffer_free(&text);
 }
 
+static bool is_said(const struct host *host, const char *what)
+{
+	struct buffer text = { 0 };
+	bool said;
+
+	check_write(&text, host);
+	said = strstr(text.data, what);
+	buffer_free(&text);
+	return said;
+}
+
 static void check_judgement(void)
 {
 	struct host host = good_host();
@@ -158,19 +180,27 @@ static void check_judgement(void)
 	judge(&host, EXIT_UNAVAILABLE, "-> mokutil --import /var/lib/dkms/mok.pub",
 	      "that Secure Boot may be in the way of");
 	host.module_installed = false;
+	judge(&host, EXIT_UNAVAILABLE, "-> it is not installed: make install-dkms", "that was never installed");
+	host.module_builder = true;
 	judge(&host, EXIT_UNAVAILABLE,
 	      "-> it is not built for this kernel, whose headers are missing: apt-get install linux-headers-6.12.1\n",
 	      "that cannot be built");
 	host.kernel_headers = true;
-	judge(&host, EXIT_UNAVAILABLE, "-> it is not installed: make install-dkms",
-	      "that was never installed");
-	host.dkms_registered = true;
-	judge(&host, EXIT_UNAVAILABLE, "-> it is not built for this kernel: dkms autoinstall", "that was not built");
+	judge(&host, EXIT_UNAVAILABLE, "-> it is not built for this kernel: ktally-module build 6.12.1, then", "that was not built");
+	strcpy(host.module_verdict, "the build failed");
+	judge(&host, EXIT_UNAVAILABLE, "-> the build failed\n                     -> /var/log/ktally/module-6.12.1.log has",
+	      "that could not be built");
 	host.modules_disabled = true;
 	judge(&host, EXIT_UNAVAILABLE, "-> kernel.modules_disabled is 1", "that may not be loaded");
 	host.takes_modules = false;
 	judge(&host, EXIT_UNAVAILABLE, "-> this kernel takes no modules", "that cannot be loaded");
 
+	host = good_host();
+	host.other_kernel_count = 1;
+	strcpy(host.other_kernels[0].release, "6.13.0");
+	strcpy(host.other_kernels[0].verdict, "not made for it");
+	judge(&host, EXIT_OK, "--  other kernels    no module of this release for Linux 6.13.0\n                     -> not made for it\n",
+	      "a kernel that will be dark when it is booted");
 	host = good_host();
 	host.module_off = true;
 	judge(&host, EXIT_UNAVAILABLE, "-> echo N > /sys/module/ktally/parameters/disabled\n",
@@ -178,6 +208,8 @@ static void check_judgement(void)
 	host = good_host();
 	strcpy(host.module_version, "0.0.9");
 	judge(&host, EXIT_OK, "--  module           version 0.0.9, this program is ", "a module of another release");
+	strcpy(host.module_verdict, "the build failed");
+	judge(&host, EXIT_OK, "\n                     -> the build failed\n", "that stays because the new one was not built");
 	host = good_host();
 	host.device_error = -EPROTO;
 	judge(&host, EXIT_UNAVAILABLE, "!!  device           the module does not speak interface version 1\n",
@@ -196,6 +228,15 @@ static void check_judgement(void)
 	      "who lacks capabilities");
 	host.capabilities = 1ULL << 21 | 1ULL << 34 | 1ULL << 19 | 1ULL << 2;
 	judge(&host, EXIT_OK, "OK  capabilities     CAP_PERFMON, CAP_SYSLOG", "CAP_SYS_ADMIN stands for CAP_PERFMON");
+
+	judge(&host, EXIT_OK, "OK  refused          nothing since the module was loaded\n", "a module that refused nothing");
+	host.refused.counts[REFUSED_LOOKUPS] = 7;
+	host.refused.counts[REFUSED_MAPPINGS] = 1;
+	judge(&host, EXIT_OK, "OK  refused          7 look-ups of mappings, 1 stacks of too many mappings since", "what any host has now and then");
+	host.refused.counts[REFUSED_NEW_FILES] = 12;
+	judge(&host, EXIT_OK, "--  refused          12 files that were too many in a second, 7 look-ups of mappings, 1 stacks", "a flood");
+	host.refused_error = -EPERM;
+	check(!is_said(&host, "  refused "), "nothing is said of it to who may not know");
 	host = good_host();
 	strcpy(host.lockdown, "confidentiality");
 	judge(&host, EXIT_OK, "--  lockdown         confidentiality", "lockdown");
@@ -243,6 +284,9 @@ static void check_this_host(void)
 	result_free(&result);
 	result = command_run(command_check, "check more");
 	check_number(result.code, EXIT_USAGE, "an argument");
+	result_free(&result);
+	result = command_run(command_check, "check --rules=/nonexistent");
+	check_number(result.code, EXIT_FAILED, "no file to look for patterns in, which says nothing about the module");
 	result_free(&result);
 }
 

@@ -150,7 +150,7 @@ static inline void recording_make(const char *path, bool mappings_first)
 	static const char maps[] = "00400000-00401000 r-xp 00000000 08:01 11 /nonexistent/openssl\n"
 				   "7f0000001000-7f0000002000 r-xp 00001000 08:01 12 /nonexistent/libcrypto.so.3\n";
 	static const char host[] = "hostname=recorded\nrelease=6.1.0-test\nmachine=0123\nclock=1\nrate=199\ncpus=2\n"
-				   "realtime=1700000100000000000\nmonotonic=100000000000\ncommand=openssl speed\n";
+				   "realtime=1700000100000000000\nmonotonic=100000000000\ncommand=openssl speed\ncpus-left-out=2-3\n";
 	struct ktally_lost lost = RECORD(KTALLY_RECORD_LOST, ktally_lost, 1, .time = 30000000000,
 					 .cause = KTALLY_LOST_FULL, .loss = { .count = 3, .weight = 15000000 });
 	struct ktally_throttle throttle = RECORD(KTALLY_RECORD_THROTTLE, ktally_throttle, 0, .time = 31000000000,

@@ -7,6 +7,7 @@
 #include <grp.h>
 #include <sys/socket.h>
 
+#include "base/socket_file.h"
 #include "control/packet.h"
 #include "control/request.h"
 #include "demand.h"
@@ -29,7 +30,7 @@ static void check_profiles(void)
 	struct stat status;
 
 	check_ask("--for 300ms --hz 199 -o @host.folded -o @host.pb.gz -o @host.otlp -o @host.html", EXIT_OK,
-		  "5 samples, 0.01 s of CPU time in 0.3 s, nothing lost", "a profile of the host");
+		  "5 samples, 0.01 s of CPU time in 0.", "a profile of the host");
 	check_file("host.folded", "other;[unknown];[unknown] 10000000\n"
 		   "victim;[unknown];[unknown] 1000000\nvictim;[unknown];[unknown];[unknown] 3000000\n", "has every stack");
 	check(!stat(path_of("host.pb.gz"), &status) && status.st_size > 100, "pprof is there");
@@ -107,7 +108,7 @@ static void check_one_at_a_time(void)
 	const time_t begun = time(NULL);
 
 	check(says("for 30 s"), "a long profile has begun");
-	check_ask("--for 1 -o @second.folded", EXIT_UNAVAILABLE, "another profile is being taken, for up to", "a second one is refused");
+	check_ask("--for 1 -o @second.folded", EXIT_BUSY, "another profile is being taken, for up to", "a second one is refused");
 	check(access(path_of("second.folded"), F_OK), "and makes no file");
 	asking = child_of(aside);
 	check(asking > 0, "who asked waits");
@@ -138,7 +139,7 @@ static void check_one_at_a_time(void)
 
 static void send_raw(const char *text, size_t bytes, int descriptors, const char *wanted, const char *name)
 {
-	int fd = packet_connect(socket_path), fds[PACKET_FDS_MOST];
+	int fd = socket_file_connect(socket_path, CONTROL_SOCKET), fds[PACKET_FDS_MOST];
 	struct packet answer = { 0 };
 	int result;
 
@@ -172,7 +173,7 @@ static void check_hostile(void)
 	/* More than there is room for, who say nothing: they wait for each other. */
 	start = time(NULL);
 	for (size_t i = 0; i < 12; i++)
-		fds[i] = packet_connect(socket_path);
+		fds[i] = socket_file_connect(socket_path, CONTROL_SOCKET);
 	check_ask("--for 100ms -o @late.folded", EXIT_OK, "5 samples", "among those who connect and say nothing one is served");
 	check(time(NULL) - start < 15, "when the others' patience is over");
 	unlink(path_of("late.folded"));
@@ -180,7 +181,7 @@ static void check_hostile(void)
 		close(fds[i]);
 
 	/* One who asks and takes nothing. */
-	fd = packet_connect(socket_path);
+	fd = socket_file_connect(socket_path, CONTROL_SOCKET);
 	packet_send(fd, good, strlen(good), NULL, 0);
 	for (int i = 0; i < 1000; i++)
 		packet_send(fd, "nonsense", 8, NULL, 0);
@@ -256,11 +257,38 @@ static void check_socket(void)
 	unlink(path_of("again.folded"));
 }
 
-int main(void)
+/* The daemon's only child. */
+static void check_memory(void)
+{
+	struct buffer text = { 0 };
+	char path[64], *end;
+	long child;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)daemon_pid, (int)daemon_pid);
+	check(!buffer_read_file(&text, path, 4096) && text.bytes, "the profile is taken by a process of its own");
+	child = text.data ? strtol(text.data, &end, 10) : 0;
+	for (int i = 0; i < 500; i++) {
+		snprintf(path, sizeof(path), "/proc/%ld/cmdline", child);
+		buffer_clear(&text);
+		if (!buffer_read_file(&text, path, 4096) && text.bytes > strlen("ktallyd") && !strcmp(text.data + strlen("ktallyd") + 1, TAKER_ARGUMENT))
+			break;
+		wait_a_moment();
+	}
+	check(text.bytes > strlen("ktallyd") && !strcmp(text.data + strlen("ktallyd") + 1, TAKER_ARGUMENT), "which is executed");
+	snprintf(path, sizeof(path), "/proc/%ld/environ", child);
+	buffer_clear(&text);
+	check(!buffer_read_file(&text, path, 1 << 20) && text.bytes, "it has an environment");
+	check(!memmem(text.data, text.bytes, "password", strlen("password")), "without the credentials that the daemon has");
+	buffer_free(&text);
+}
+
+int main(int argc, char **argv)
 {
 	pid_t aside;
 
+	take_profile_if_told(argc, argv);
 	begin();
+	setenv("OTEL_EXPORTER_OTLP_HEADERS", "authorization=password", 1);
 	start("");
 	check_profiles();
 	check_refusals();
@@ -270,6 +298,7 @@ int main(void)
 	check_rights();
 	aside = ask_aside("--for 33 -o @end.folded");
 	check(says("for 33 s"), "a profile has begun");
+	check_memory();
 	stop();
 	check_number(end_of(aside), EXIT_FAILED, "who waits for one is told that ktallyd ends");
 	unlink(path_of("end.folded"));

@@ -128,6 +128,50 @@ static void grows(void)
 	cumulative_destroy(NULL);
 }
 
+/* Windows of ten minutes, in ns. */
+#define WINDOW 600000000000
+
+static void ages(void)
+{
+	struct cumulative *cumulative = cumulative_create(400);
+	struct profile *profile = fake_profile();
+	const struct class libz = class_of("native", "native/libz", "libz");
+	struct metrics totals;
+	uint64_t at = 1000;
+	size_t count;
+
+	add(profile, "curl", libz, NULL, 1, 1000000000);
+	for (int i = 0; i < 6; i++, at += WINDOW) {
+		add(profile, "wget", libz, NULL, 1, 1000000000);
+		take(cumulative, profile, at, at + WINDOW, true, &totals);
+		metrics_free(&totals);
+	}
+	take(cumulative, profile, at, at + 100 * WINDOW, false, &totals);
+	check(milliseconds_of(&totals, "curl", "native/libz") == 1000, "within an hour a series stays, however late it is asked for");
+	metrics_free(&totals);
+	count = cumulative_count(cumulative);
+	for (int i = 0; i < 3; i++, at += WINDOW) {
+		add(profile, "wget", libz, NULL, 1, 1000000000);
+		take(cumulative, profile, at, at + WINDOW, true, &totals);
+		if (i < 2)
+			metrics_free(&totals);
+	}
+	check(milliseconds_of(&totals, "curl", "native/libz") == -1 && cumulative_count(cumulative) < count, "then it goes, if it did not grow");
+	check_number(milliseconds_of(&totals, "wget", "native/libz"), 9000, "one that grew does not");
+	metrics_free(&totals);
+	add(profile, "curl", libz, NULL, 1, 500000000);
+	take(cumulative, profile, at, at + WINDOW, true, &totals);
+	check_number(milliseconds_of(&totals, "curl", "native/libz"), 500, "should it come back, it begins anew");
+	check_number((long long)point_of(&totals, "curl", "ktally.cpu.time", NULL)->start_time_unix_nano, (long long)at, "and says so");
+	metrics_free(&totals);
+	/* A host that slept a week. */
+	take(cumulative, profile, at, at + 1000 * WINDOW, true, &totals);
+	check(milliseconds_of(&totals, "wget", "native/libz") == 9000, "a clock that leaps makes nothing old");
+	metrics_free(&totals);
+	fake_free(profile);
+	cumulative_destroy(cumulative);
+}
+
 static void forgets(void)
 {
 	struct cumulative *cumulative = cumulative_create(400);
@@ -175,6 +219,7 @@ static void forgets(void)
 int main(void)
 {
 	grows();
+	ages();
 	forgets();
 	return check_end();
 }

@@ -34,7 +34,7 @@ int main(void)
 	data = fake_elf(&stripped);
 	source.memory = data.data;
 	source.bytes = data.bytes;
-	if (check_number(file_read(&file, &source, "/bin/x", NULL, 0, 10000), 0, "a thousand in .gnu_debugdata")) {
+	if (check_number(file_read(&file, &source, "/bin/x", -1, 10000), 0, "a thousand in .gnu_debugdata")) {
 		check(table_find(&file->table, FAKE_TEXT_ADDRESS + exported[0].offset, &start), "leave the file its own");
 		check(file->table.count < 1000, "and nothing else");
 		file_free(file);

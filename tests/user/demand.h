@@ -4,12 +4,14 @@
 #define KTALLY_TEST_DEMAND_H
 
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <time.h>
 
 #include "check.h"
 #include "command.h"
 #include "daemon/daemon.h"
+#include "daemon/taker.h"
 #include "small_device.h"
 
 static char directory[] = "/tmp/ktally-test-control-XXXXXX";
@@ -54,7 +56,22 @@ static inline bool says(const char *wanted)
 	return found;
 }
 
+/* However that ends: who goes on has its standard error, and whoever reads that waits for its end. */
+static inline void end_with_test(void)
+{
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+}
+
 /* ---- the daemon ---- */
+
+/* The daemon of a test executes the test, on a device that is like the one before. */
+static inline void take_profile_if_told(int argc, char **argv)
+{
+	if (argc == 2 && !strcmp(argv[1], TAKER_ARGUMENT)) {
+		message_program = "ktallyd";
+		taker_run();
+	}
+}
 
 static inline int run_daemon(const char *more)
 {
@@ -63,7 +80,8 @@ static inline int run_daemon(const char *more)
 	struct daemon *daemon;
 	int argc = 1, code;
 
-	snprintf(line, sizeof(line), "--loop poll --interval 3600 --control %s %s", socket_path, more);
+	/* What is opened by another process is no device here. */
+	snprintf(line, sizeof(line), "--no-confine --loop poll --interval 3600 --control %s %s", socket_path, more);
 	for (word = strtok(line, " "); word; word = strtok(NULL, " "))
 		argv[argc++] = word;
 	message_program = "ktallyd";
@@ -89,6 +107,7 @@ static inline pid_t start_daemon(const char *log, const char *more)
 	child = fork();
 	if (child)
 		return child;
+	end_with_test();
 	fd = open(log, O_WRONLY | O_CREAT | O_APPEND, 0600);
 	dup2(fd, STDERR_FILENO);
 	_exit(run_daemon(more));
@@ -174,6 +193,7 @@ static inline pid_t start_collector(int *port)
 	fflush(stdout);
 	child = fork();
 	if (!child) {
+		end_with_test();
 		dup2(out[1], STDOUT_FILENO);
 		execlp("python3", "python3", "-c", collector, directory, NULL);
 		_exit(127);

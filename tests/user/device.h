@@ -13,6 +13,7 @@
 #include <stdint.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 #include <linux/ktally.h>
@@ -38,8 +39,15 @@ static struct {
 	const char *file;		/* what KTALLY_IOC_OPEN_FILE opens */
 	int file_error, table_error;	/* errno */
 	uint32_t files_opened, tables, table_file, table_rows;
-	bool hold;			/* opening waits for as long as this is set */
+	bool hold;			/* opening waits for as long as this is set, */
+	uint32_t hold_most;		/* of files up to this number; 0: of all */
 	int timeout;			/* of the last poll() */
+	uint64_t rights;		/* that remain */
+	uint64_t left_out;		/* CPUs, by bits */
+	int dark;			/* how many */
+	unsigned int flushes, flushes_refused;
+	const char *fdinfo;		/* a file that has it */
+	void (*on_open)(const char *path);	/* of anything, by whoever opens it; NULL: none */
 } device;
 
 static struct ktally_ring_producer *producer_of(unsigned int cpu)
@@ -86,6 +94,7 @@ static void plug_in(void)
 	memset(&device, 0, sizeof(device));
 	device.fd = memfd_create("ktally", MFD_CLOEXEC);
 	device.abi_version = KTALLY_ABI_VERSION;
+	device.rights = KTALLY_RIGHTS_ALL;
 	device.cpus = CPUS;
 	device.area_bytes = AREA_BYTES;
 	if (ftruncate(device.fd, (off_t)CPUS * AREA_BYTES))
@@ -148,20 +157,23 @@ static int answer(int error)
 
 static int open_file(struct ktally_open_file *argument)
 {
-	while (__atomic_load_n(&device.hold, __ATOMIC_ACQUIRE))
+	const char *file;
+
+	while (__atomic_load_n(&device.hold, __ATOMIC_ACQUIRE) && (!device.hold_most || argument->file <= device.hold_most))
 		usleep(1000);
 	__atomic_add_fetch(&device.files_opened, 1, __ATOMIC_RELEASE);
+	file = __atomic_load_n(&device.file, __ATOMIC_ACQUIRE);
 	if (argument->size != KTALLY_OPEN_FILE_SIZE_V1 || argument->flags)
 		return answer(EINVAL);
 	if (device.file_error)
 		return answer(device.file_error);
 	if (argument->path) {
-		if (argument->path_bytes <= strlen(device.file))
+		if (argument->path_bytes <= strlen(file))
 			return answer(ENAMETOOLONG);
-		strcpy((char *)(uintptr_t)argument->path, device.file);
+		strcpy((char *)(uintptr_t)argument->path, file);
 	}
-	argument->status = access(device.file, F_OK) ? KTALLY_FILE_DELETED : 0;
-	argument->fd = open(device.file, O_RDONLY | O_CLOEXEC);
+	argument->status = access(file, F_OK) ? KTALLY_FILE_DELETED : 0;
+	argument->fd = open(file, O_RDONLY | O_CLOEXEC);
 	return argument->fd < 0 ? -1 : 0;
 }
 
@@ -171,11 +183,32 @@ static int load_table(struct ktally_load_table *argument)
 		return answer(EINVAL);
 	if (device.table_error)
 		return answer(device.table_error);
-	device.tables++;
-	device.table_file = argument->file;
-	device.table_rows = argument->row_count;
+	__atomic_store_n(&device.table_file, argument->file, __ATOMIC_RELAXED);
+	__atomic_store_n(&device.table_rows, argument->row_count, __ATOMIC_RELAXED);
+	__atomic_add_fetch(&device.tables, 1, __ATOMIC_RELEASE);
 	argument->evicted = 2;
 	return 0;
+}
+
+static int get_cpus(struct ktally_cpus *argument)
+{
+	uint64_t cpus = argument->which == KTALLY_CPUS_LEFT_OUT ? device.left_out : argument->which == KTALLY_CPUS_DARK ?
+			(1ULL << device.dark) - 1 : ~device.left_out & ((1ULL << CPUS) - 1);
+
+	if (argument->size != KTALLY_CPUS_SIZE_V1 || argument->count || (argument->words && !argument->mask))
+		return answer(EINVAL);
+	for (uint32_t i = 0; i < argument->words; i++)
+		((uint64_t *)(uintptr_t)argument->mask)[i] = i ? 0 : cpus;
+	argument->count = (uint32_t)__builtin_popcountll(cpus);
+	return 0;
+}
+
+/* Or another descriptor of it. */
+static bool is_device(int fd)
+{
+	struct stat own, given;
+
+	return fd == device.fd || (!fstat(fd, &given) && !fstat(device.fd, &own) && given.st_ino == own.st_ino && given.st_dev == own.st_dev);
 }
 
 int ioctl(int fd, unsigned long request, ...)
@@ -188,7 +221,7 @@ int ioctl(int fd, unsigned long request, ...)
 	va_start(arguments, request);
 	argument = va_arg(arguments, void *);
 	va_end(arguments);
-	if (fd != device.fd)
+	if (!is_device(fd))
 		return answer(ENOTTY);
 	switch (request) {
 	case KTALLY_IOC_INFO:
@@ -196,6 +229,7 @@ int ioctl(int fd, unsigned long request, ...)
 		device.info_size = info->size;
 		*info = (struct ktally_info) {
 			.size = info->size, .abi_version = device.abi_version, .cpus = device.cpus, .rate_max = 10000,
+			.rights = device.rights,
 		};
 		return 0;
 	case KTALLY_IOC_SETUP:
@@ -217,7 +251,18 @@ int ioctl(int fd, unsigned long request, ...)
 		return open_file(argument);
 	case KTALLY_IOC_LOAD_TABLE:
 		return load_table(argument);
+	case KTALLY_IOC_RESTRICT:
+		device.rights &= ((struct ktally_restrict *)argument)->rights;
+		((struct ktally_restrict *)argument)->rights = device.rights;
+		return ((struct ktally_restrict *)argument)->size == KTALLY_RESTRICT_SIZE_V1 ? 0 : answer(EINVAL);
+	case KTALLY_IOC_GET_CPUS:
+		return get_cpus(argument);
 	case KTALLY_IOC_FLUSH:
+		device.flushes++;
+		if (device.flushes_refused) {
+			device.flushes_refused--;
+			return answer(EAGAIN);
+		}
 		device.flags = ((struct ktally_flush *)argument)->flags;
 		return ((struct ktally_flush *)argument)->size == KTALLY_FLUSH_SIZE_V1 ? 0 : answer(EINVAL);
 	}
@@ -243,6 +288,27 @@ int poll(struct pollfd *written_only, nfds_t count, int timeout)
 	return fds->revents != 0;
 }
 
+/* Called before there is a sanitizer. */
+__attribute__((no_sanitize("thread")))
+int open(const char *path, int flags, ...)
+{
+	static const char fdinfo[] = "/proc/self/fdinfo/";
+	va_list arguments;
+	mode_t mode = 0;
+
+	va_start(arguments, flags);
+	if (flags & (O_CREAT | O_TMPFILE))
+		mode = va_arg(arguments, mode_t);
+	va_end(arguments);
+	if (device.on_open)
+		device.on_open(path);
+	if (device.fdinfo && !strncmp(path, fdinfo, sizeof(fdinfo) - 1))
+		path = device.fdinfo;
+	return (int)syscall(SYS_openat, AT_FDCWD, path, flags, mode);
+}
+
+/* Called before there is a sanitizer. */
+__attribute__((no_sanitize("thread")))
 void *mmap(void *address, size_t bytes, int protection, int flags, int fd, off_t offset)
 {
 	if (fd >= 0 && fd == device.fd) {

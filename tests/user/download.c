@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Debug files from a server: asked for when allowed and only then, believed when they are the right ones, waited for with bounds. */
 #include <errno.h>
+#include <sys/wait.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <time.h>
 
 #include "command.h"
+#include "confine/filter.h"
 #include "debuginfod.h"
 #include "said.h"
 #include "symbols/download.h"
+#include "symbols/elf.h"
 
 #define BYTES_MOST	(32U << 20)
 
@@ -101,6 +104,62 @@ static void found(void)
 	check_number(debuginfod_requests(), 1, "in the cache");
 	check_number(download_allow(DOWNLOAD_NEVER), 0, "not allowed any more");
 	check(finds(), "what is in the cache is found all the same");
+}
+
+static size_t read_build_id(uint8_t *build_id)
+{
+	struct elf_source source = { .fd = -1 };
+	char path[128];
+	struct elf elf;
+	size_t bytes = 0;
+
+	snprintf(path, sizeof(path), "%s/stripped", tools_directory);
+	source.fd = open(path, O_RDONLY | O_CLOEXEC);
+	source.bytes = source.fd < 0 ? 0 : (uint64_t)lseek(source.fd, 0, SEEK_END);
+	if (source.fd >= 0 && !elf_open(&elf, &source)) {
+		bytes = elf.build_id_bytes;
+		memcpy(build_id, elf.build_id, bytes);
+		elf_close(&elf);
+	}
+	return bytes;
+}
+
+/* 0, or the number of what was not as it should be. The process is confined, and another downloads for it. */
+static int download_confined(void)
+{
+	static const uint8_t unknown[20] = { 4, 5, 6 };
+	uint8_t build_id[ELF_BUILD_ID_MOST];
+	size_t bytes = read_build_id(build_id);
+	int fd;
+
+	if (download_allow(DOWNLOAD_LATER) || download_apart() || filter_apply(FILTER_READER))
+		return 1;
+	fd = download_debug_file(build_id, bytes, NULL, NULL);
+	if (fd < 0 || lseek(fd, 0, SEEK_END) < 1000)
+		return 2;
+	if (download_debug_file(unknown, sizeof(unknown), NULL, NULL) != -ENOENT)
+		return 3;
+	fd = download_debug_file(build_id, bytes, NULL, NULL);
+	return fd < 0 ? 4 : 0;
+}
+
+static void apart(void)
+{
+	unsigned int requests = debuginfod_requests();
+	pid_t child;
+	int status;
+
+	/* The directory is made, with those above it. */
+	debuginfod_use("above/cache.apart");
+	check(tools_run(ID "cp a.debug server/$id"), "the server has its debug file");
+	fflush(stdout);
+	child = fork();
+	if (!child)
+		_exit(download_confined());
+	check(waitpid(child, &status, 0) == child && WIFEXITED(status), "a confined process comes to its end");
+	check_number(WEXITSTATUS(status), 0, "and has downloaded, by another");
+	check_number(debuginfod_requests() - requests, 2, "which has a cache");
+	debuginfod_use("cache");
 }
 
 static void not_found(void)
@@ -242,6 +301,7 @@ int main(void)
 	refused();
 	settings();
 	found();
+	apart();
 	not_found();
 	reported();
 	never_answered();

@@ -11,7 +11,7 @@ static char path[64], cut_path[64];
 
 static const char expected[] =
 	"{\"type\":\"host\",\"values\":{\"hostname\":\"recorded\",\"release\":\"6.1.0-test\",\"machine\":\"0123\",\"clock\":\"1\",\"rate\":\"199\","
-	"\"cpus\":\"2\",\"realtime\":\"1700000100000000000\",\"monotonic\":\"100000000000\",\"command\":\"openssl speed\"}}\n"
+	"\"cpus\":\"2\",\"realtime\":\"1700000100000000000\",\"monotonic\":\"100000000000\",\"command\":\"openssl speed\",\"cpus-left-out\":\"2-3\"}}\n"
 	"{\"type\":\"kallsyms\",\"bytes\":161}\n"
 	"{\"type\":\"mappings\",\"mm_id\":\"0x9000000000000001\",\"pid\":10,\"executable\":\"/nonexistent/openssl\",\"maps\":"
 	"\"00400000-00401000 r-xp 00000000 08:01 11 /nonexistent/openssl\\n"

@@ -44,7 +44,7 @@ static struct file *read_memory(const struct buffer *data, int *error)
 	struct elf_source source = { .fd = -1, .memory = data->data, .bytes = data->bytes };
 	struct file *file = NULL;
 
-	*error = file_read(&file, &source, NULL, NULL, 0, BYTES_MOST);
+	*error = file_read(&file, &source, NULL, -1, BYTES_MOST);
 	return file;
 }
 
@@ -59,7 +59,7 @@ static struct file *read_path(const char *path, size_t most)
 		return NULL;
 	fstat(source.fd, &status);
 	source.bytes = (uint64_t)status.st_size;
-	error = file_read(&file, &source, path, NULL, 0, most);
+	error = file_read(&file, &source, path, -1, most);
 	close(source.fd);
 	errno = -error;
 	return file;
@@ -197,7 +197,7 @@ static void ceilings(void)
 		data = fake_elf(&elf);
 		source.memory = data.data;
 		source.bytes = data.bytes;
-		check_number(file_read(&file, &source, NULL, NULL, 0, 10000), 0,
+		check_number(file_read(&file, &source, NULL, -1, 10000), 0,
 			     "local functions that do not fit are left out");
 		check_number(file->table.count, 1, "all of them");
 		check_string(table_find(&file->table, FAKE_TEXT_ADDRESS + 4002, &start), "public",
@@ -236,7 +236,7 @@ static const char *find_debug(const struct fake_elf *elf, const char *directory,
 
 	source.memory = data.data;
 	source.bytes = data.bytes;
-	check_number(file_read(&file, &source, path, &root, 1, BYTES_MOST), 0, "is read");
+	check_number(file_read(&file, &source, path, root, BYTES_MOST), 0, "is read");
 	name = find(file, 0x48);
 	buffer_clear(holder);
 	if (name)

@@ -37,7 +37,7 @@ static const struct export_host fake_host = {
 static inline const struct owner *fake_owner(const char *process)
 {
 	static struct owners *owners;
-	const struct owner owner = { { [OWNER_SERVICE] = process, [OWNER_PROCESS] = process } };
+	const struct owner owner = { .values = { [OWNER_SERVICE] = process, [OWNER_PROCESS] = process } };
 
 	if (!owners)
 		owners = owners_create(OWNER_BY_PROCESS, 100000);

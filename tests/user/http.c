@@ -1,26 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The HTTP server within the loop, and the pages that it serves: clients that are good, slow, rude and many. */
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
-#include <netinet/in.h>
 #include <signal.h>
 #include <unistd.h>
 
 #include "base/message.h"
 #include "check.h"
 #include "daemon/exposition.h"
+#include "http_client.h"
 
 #define SECOND 1000000000ULL
 
 /* ---- a server and its clients, in one loop ---- */
 
 static struct {
-	struct loop *loop;
 	struct http_server *server;
 	struct http_body body;
 	unsigned int answers;
-	uint16_t port;
 } test;
 
 static void answer(void *context, const struct http_request *request, struct http_answer *answer)
@@ -33,76 +30,17 @@ static void answer(void *context, const struct http_request *request, struct htt
 		answer->why = "only /body";
 }
 
-static void expired(void *context)
-{
-	*(bool *)context = true;
-}
-
-static void turn_for(uint64_t milliseconds)
-{
-	bool is_over = false;
-	struct loop_timer timer = { .expired = expired, .context = &is_over };
-
-	loop_timer_set(test.loop, &timer, milliseconds);
-	while (!is_over)
-		loop_turn(test.loop);
-}
-
-static int connected(void)
-{
-	struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons(test.port), .sin_addr = { htonl(INADDR_LOOPBACK) } };
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof(address))) {
-		perror("connect");
-		exit(1);
-	}
-	fcntl(fd, F_SETFL, O_NONBLOCK);
-	return fd;
-}
-
-static void put(int fd, const char *text)
-{
-	if (send(fd, text, strlen(text), MSG_NOSIGNAL) < 0 && errno != EPIPE && errno != ECONNRESET)
-		perror("send");
-}
-
-/* What comes within so many ms, up to an end that is there: the whole answer by its length, or the connection's. To be freed. */
-static char *got(int fd, uint64_t milliseconds, bool *closed)
-{
-	struct buffer text = { 0 };
-	uint64_t end = loop_now() + milliseconds * 1000000;
-
-	buffer_string(&text, "");
-	*closed = false;
-	while (loop_now() < end && !*closed) {
-		char piece[65536];
-		ssize_t bytes = recv(fd, piece, sizeof(piece), 0);
-		const char *length, *body;
-
-		if (bytes > 0)
-			buffer_append(&text, piece, (size_t)bytes);
-		*closed = bytes == 0 || (bytes < 0 && errno != EAGAIN);
-		length = strstr(text.data, "Content-Length: ");
-		body = strstr(text.data, "\r\n\r\n");
-		if (bytes <= 0 && length && body && strlen(body + 4) >= strtoul(length + 16, NULL, 10) && strstr(text.data, "keep-alive"))
-			break;
-		turn_for(1);
-	}
-	return text.data;
-}
-
 static void open_server(enum loop_kind kind)
 {
 	struct sockaddr_storage address;
 
 	memset(&test, 0, sizeof(test));
-	if (loop_create(&test.loop, kind) || http_address_parse("0", &address) ||
-	    http_server_create(&test.server, test.loop, &address, answer, &test)) {
+	if (loop_create(&client.loop, kind) || http_address_parse("0", &address) ||
+	    http_server_create(&test.server, client.loop, &address, (gid_t)-1, answer, &test)) {
 		perror("server");
 		exit(1);
 	}
-	test.port = (uint16_t)atoi(strrchr(http_server_name(test.server), ':') + 1);
+	client.port = (uint16_t)atoi(strrchr(http_server_name(test.server), ':') + 1);
 	buffer_string(&test.body.text, "hello\n");
 }
 
@@ -110,7 +48,7 @@ static void close_server(void)
 {
 	http_server_destroy(test.server);
 	check_number(test.body.users, 0, "nothing is held at the end");
-	loop_destroy(test.loop);
+	loop_destroy(client.loop);
 	buffer_free(&test.body.text);
 }
 
@@ -129,8 +67,6 @@ static void asks(const char *name, const char *request, const char *wanted, bool
 	close(fd);
 	turn_for(2);
 }
-
-#define LINES "Host: localhost\r\n\r\n"
 
 static void test_answers(void)
 {
@@ -305,22 +241,23 @@ static char *scrape(const char *accept)
 
 static void test_exposition(enum loop_kind kind)
 {
-	struct sockaddr_storage address;
+	struct exposition_options options = { .token = NULL };
+	struct sockaddr_storage *address = &options.address;
 	struct exposition *exposition;
 	struct http_server *other;
 	char *text;
 
 	source.pages = 0;
-	loop_create(&test.loop, kind);
+	loop_create(&client.loop, kind);
 	/* A port that is free: given to somebody else first. */
-	http_address_parse("0", &address);
-	http_server_create(&other, test.loop, &address, answer, &test);
-	test.port = (uint16_t)atoi(strrchr(http_server_name(other), ':') + 1);
-	((struct sockaddr_in *)&address)->sin_port = htons(test.port);
-	check_number(exposition_create(&exposition, test.loop, &address, write_page, &source), EXIT_FAILED, "a port in use is told");
+	http_address_parse("0", address);
+	http_server_create(&other, client.loop, address, (gid_t)-1, answer, &test);
+	client.port = (uint16_t)atoi(strrchr(http_server_name(other), ':') + 1);
+	((struct sockaddr_in *)address)->sin_port = htons(client.port);
+	check_number(exposition_create(&exposition, client.loop, &options, write_page, &source), EXIT_FAILED, "a port in use is told");
 	http_server_destroy(other);
 	turn_for(1);
-	if (check_number(exposition_create(&exposition, test.loop, &address, write_page, &source), EXIT_OK, "one that is free is taken")) {
+	if (check_number(exposition_create(&exposition, client.loop, &options, write_page, &source), EXIT_OK, "one that is free is taken")) {
 		text = scrape("*/*");
 		check(strstr(text, "\r\nContent-Type: text/plain; version=0.0.4") && strstr(text, "\r\n\r\npage 1 of text\n"), "a page");
 		free(text);
@@ -337,7 +274,7 @@ static void test_exposition(enum loop_kind kind)
 		free(text);
 	}
 	exposition_destroy(exposition);
-	loop_destroy(test.loop);
+	loop_destroy(client.loop);
 }
 
 int main(void)

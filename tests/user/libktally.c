@@ -11,7 +11,7 @@ static struct ktally_session *start(void)
 	struct ktally_setup setup = { .sources = KTALLY_SOURCE_ONCPU };
 	struct ktally_session *session = NULL;
 
-	if (ktally_open_fd(&session, dup(device.fd)) != -ENOTTY)
+	if (ktally_open_fd(&session, open("/dev/null", O_RDWR | O_CLOEXEC)) != -ENOTTY)
 		check(false, "a descriptor that is not the device's");
 	if (ktally_open_fd(&session, device.fd) || ktally_set_up(session, &setup)) {
 		check(false, "a session starts");
@@ -73,6 +73,8 @@ static void opening(void)
 {
 	struct ktally_setup setup = { .sources = KTALLY_SOURCE_ONCPU };
 	struct ktally_session *session = NULL;
+	struct ktally_totals totals;
+	__u64 mask[2];
 	bool is_loaded;
 	int fd;
 
@@ -90,7 +92,7 @@ static void opening(void)
 	else
 		check_skip("the module is loaded", "no device");
 	check_number(ktally_open_fd(&session, device.fd), 0, "the device is taken");
-	check_number(device.info_size, KTALLY_INFO_SIZE_V1, "asked for its information as this version knows it");
+	check_number(device.info_size, KTALLY_INFO_SIZE_V2, "asked for its information as this version knows it");
 	check_number(ktally_get_info(session)->rate_max, 10000, "and gave it");
 	check_number(ktally_fd(session), device.fd, "its descriptor is handed out");
 	check_number(ktally_wait(session, 0), -EINVAL, "waiting before set-up is an error");
@@ -108,6 +110,23 @@ static void opening(void)
 	check_number(device.rate, 499, "reaches the module");
 	check_number(ktally_flush(session, KTALLY_FLUSH_RESEND), 0, "a flush");
 	check_number(device.flags, KTALLY_FLUSH_RESEND, "reaches the module with its flags");
+	check_number(ktally_get_info(session)->rights, KTALLY_RIGHTS_ALL, "a session has all rights");
+	check_number(ktally_restrict(session, KTALLY_RIGHT_FLUSH | KTALLY_RIGHT_TUNE), 0, "some are kept");
+	check_number(device.rights, KTALLY_RIGHT_FLUSH | KTALLY_RIGHT_TUNE, "that reaches the module");
+	check_number(ktally_restrict(session, KTALLY_RIGHT_FLUSH | KTALLY_RIGHT_SETUP), 0, "fewer are");
+	check_number(ktally_get_info(session)->rights, KTALLY_RIGHT_FLUSH, "and its information says what remained");
+	device.left_out = 6;
+	device.dark = 3;
+	check_number(ktally_get_cpus(session, KTALLY_CPUS_LEFT_OUT, mask, 2), 2, "how many CPUs are left out");
+	check(mask[0] == 6 && !mask[1], "and which");
+	check_number(ktally_get_cpus(session, KTALLY_CPUS_SAMPLED, mask, 1), CPUS - 2, "how many are sampled");
+	check_number(ktally_get_cpus(session, KTALLY_CPUS_DARK, NULL, 5), 3, "how many are dark, without which");
+	device.flushes_refused = 1;
+	check_number(ktally_flush(session, 0), -EAGAIN, "a flush too many");
+	producer_of(0)->unsampled = (struct ktally_loss){ 3, 5000 };
+	producer_of(1)->unsampled = (struct ktally_loss){ 1, 700 };
+	ktally_get_totals(session, &totals);
+	check(totals.unsampled.count == 4 && totals.unsampled.weight == 5700, "counters that stood still are added up");
 	check_number(errno, 12345, "errno was never touched");
 	check_string(ktally_version(), LIBKTALLY_VERSION, "the version is the header's");
 	fd = device.fd;

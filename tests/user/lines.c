@@ -51,7 +51,7 @@ static struct lines *open_lines(const char *name, int *error)
 		message_fatal(EXIT_FAILED, "%s: %m", path);
 	source.bytes = (uint64_t)status.st_size;
 	snprintf(path, sizeof(path), "/bin/%s", name);
-	*error = lines_open(&lines, &source, path, &root_fd, root_fd >= 0);
+	*error = lines_open(&lines, &source, path, root_fd);
 	close(source.fd);
 	if (root_fd >= 0)
 		close(root_fd);
@@ -150,6 +150,8 @@ static void made(void)
 	check(!open_lines("stripped", &error) && error == -ENOENT, "a stripped one has none");
 	check(tools_run("objcopy --only-keep-debug five five.debug && objcopy -S --add-gnu-debuglink=five.debug five linked && "
 			"mkdir -p root/bin/.debug && cp five.debug root/bin/.debug/"), "with a debug file");
+	check(!open_lines("linked", &error) && error == -ENOENT, "which is none of a file that is elsewhere");
+	check(tools_run("ln linked root/bin/linked"), "where the file is");
 	compare("linked", "five", "debug file");
 	if (tools_run("command -v clang"))
 		check(tools_run("clang -O2 -g -o clang a.c"), "by clang");

@@ -9,6 +9,7 @@
 #include "fake_elf.h"
 #include "base/message.h"
 #include "session/live.h"
+#include "session/session.h"
 #include "symbols/file.h"
 
 #define NUMBER	7
@@ -17,7 +18,7 @@ static const struct fake_symbol functions[] = {
 	{ "first", 0x10, 0x20, STB_GLOBAL, STT_FUNC, false }, { NULL, 0, 0, 0, 0, false },
 };
 
-static char path[64];
+static char path[64], fdinfo[64];
 static unsigned int samples, named;
 
 static void on_sample(void *context, const struct profile_sample *sample)
@@ -45,7 +46,7 @@ static void start(struct live *live)
 	put_file();
 	device.file = path;
 	samples = named = 0;
-	*live = (struct live){ .has_files = true };
+	*live = (struct live){ .profile = NULL };
 	check(!ktally_open_fd(&live->session, device.fd) && !ktally_set_up(live->session, &setup), "a session");
 	live_create_profile(live, LIVE_KEEP);
 	check(live->loader, "with a loader");
@@ -282,13 +283,86 @@ static void stuck(void)
 	stop(&live);
 }
 
+/* The module admits only so many in a second: they are made when it does. */
+static void flushed_too_often(void)
+{
+	struct live live;
+
+	start(&live);
+	device.flushes_refused = 3;
+	check_number(live_flush(&live, NULL, NULL), 0, "a flush that is too early is made later");
+	check_number(device.flushes, 4, "as soon as it may");
+	device.flushes_refused = 1000000;
+	check_number(session_flush(live.session, 0), -EAGAIN, "but not waited for without end");
+	device.flushes_refused = 0;
+	stop(&live);
+}
+
+static void put_fdinfo(const char *text)
+{
+	FILE *file = fopen(fdinfo, "w");
+
+	check(file && fputs(text, file) >= 0 && !fclose(file), "a text for fdinfo");
+	device.fdinfo = fdinfo;
+}
+
+/* Since the session began: the module counts from when it was loaded. */
+static void refused(void)
+{
+	struct buffer text = { 0 };
+	struct live live;
+
+	start(&live);
+	put_fdinfo("pos:\t0\nprivileged:\t1\nrefused_files:\t10\nrefused_new_files:\t7\n");
+	check_number(live_enable(&live), EXIT_OK, "a session of a module that has refused before");
+	live_flush(&live, NULL, NULL);
+	live_describe_losses(&live, &text);
+	check_string(text.data, "nothing lost", "which is not told");
+	put_fdinfo("refused_files:\t10\nrefused_new_files:\t19\nrefused_lookups:\t3\nrefused_lookups_of_tomorrow:\t5\nrefused_\nrefused_holds\n"
+		   "refused_numbers:\tx\n");
+	live_flush(&live, NULL, NULL);
+	check_number(live.profile->refused.counts[REFUSED_NEW_FILES], 12, "what came since");
+	buffer_clear(&text);
+	live_describe_losses(&live, &text);
+	check_string(text.data, "nothing lost; the module refused 12 files that were too many in a second, 3 look-ups of mappings, 5 things that "
+				"only a newer ktally knows, more than one user or one stack may take: these frames have no names", "is");
+	put_fdinfo("pos:\t0\n");
+	live_flush(&live, NULL, NULL);
+	check_number(live.profile->refused.counts[REFUSED_NEW_FILES], 12, "what cannot be read has not gone back");
+	buffer_free(&text);
+	stop(&live);
+	unlink(fdinfo);
+}
+
+static void described(void)
+{
+	struct buffer text = { 0 };
+	struct live live;
+
+	start(&live);
+	live_describe_losses(&live, &text);
+	check_string(text.data, "nothing lost", "all is well");
+	device.dark = 2;
+	producer_of(1)->unsampled = (struct ktally_loss){ 12, 3400000000 };
+	buffer_clear(&text);
+	live_describe_losses(&live, &text);
+	check(strstr(text.data, "2 CPUs are not sampled"), "CPUs that are dark are told of");
+	check(strstr(text.data, "stood still 12 times, for 3.4 s at most"), "and counters that did not count");
+	buffer_free(&text);
+	stop(&live);
+}
+
 int main(void)
 {
 	snprintf(path, sizeof(path), "/tmp/ktally-live.%d", (int)getpid());
+	snprintf(fdinfo, sizeof(fdinfo), "/tmp/ktally-live-fdinfo.%d", (int)getpid());
 	in_time();
 	flushed();
 	stopped();
 	dropped();
 	stuck();
+	flushed_too_often();
+	refused();
+	described();
 	return check_end();
 }

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdint.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/buffer.h"
@@ -70,8 +71,8 @@ static const char *object_at(const struct mappings *mappings, uint64_t address)
 
 static void spaces(void)
 {
-	struct map objects = { 0 };
-	struct names names = { .most_bytes = 1000 };
+	struct objects objects = { .pool = { .most = SIZE_MAX, .undivided = true } };
+	struct names names = { .pool = { .most = 10000, .undivided = true } };
 	struct mappings *one = mappings_parse(&objects, &names, 1, "/usr/bin/prog (deleted)", text, strlen(text));
 	struct mappings *other = mappings_parse(&objects, &names, 2, "", text, strlen(text));
 	struct buffer many = { 0 };
@@ -95,9 +96,9 @@ static void spaces(void)
 	check(mappings_find(one, 0x410000)->object == mappings_find(one, 0x6f0000000000)->object,
 	      "and so do mappings of one file");
 	mappings_free(one, &objects);
-	check_number(objects.used, 3, "objects live as long as someone maps them");
+	check_number(objects.map.used, 3, "objects live as long as someone maps them");
 	mappings_free(other, &objects);
-	check_number(objects.used, 0, "and no longer");
+	check_number(objects.map.used, 0, "and no longer");
 
 	for (unsigned int i = 0; i < 70000; i++)
 		buffer_format(&many, "%x-%x r-xp 0 fe:00 %u /f%u\n", i * 4096, i * 4096 + 4096, i, i);
@@ -105,7 +106,7 @@ static void spaces(void)
 	check(one->count == 16384, "there is a limit to the mappings of one address space");
 	mappings_free(one, &objects);
 	names_free(&names);
-	map_free(&objects);
+	objects_free(&objects);
 	buffer_free(&many);
 }
 
@@ -151,10 +152,100 @@ static void own(void)
 	check_number(symbols_read_mappings(2, &executable, &maps, &bytes), -ESRCH, "a kernel thread has none");
 }
 
+/*
+ * Names of one file, by hard links, that all have the same hash where no secret goes into it: its state is known after the first word, and
+ * a second word that is equal to it makes it the same whatever came before.
+ */
+static void write_colliding(struct buffer *maps, unsigned int wanted, uint32_t inode)
+{
+	static const char directory[] = "/tmp/dir";
+	uint64_t begin = hash_words(0xfeULL << 32, inode) ^ 0xa54ff53a5f1d36f1ULL, start = 0x7f0000000000;
+	uint64_t first;
+
+	memcpy(&first, directory, sizeof(first));
+	for (uint64_t i = 0; wanted; i++) {
+		uint64_t words[2] = { 0x6161616161616161ULL + (i & 15) + ((i >> 4 & 15) << 8) + ((i >> 8 & 15) << 16) + (i >> 12 << 24) };
+		unsigned __int128 product = (unsigned __int128)(begin ^ first) * 0xbb67ae8584caa73bULL;
+		char name[17] = "";
+
+		words[1] = ((uint64_t)product ^ (uint64_t)(product >> 64)) + 0x6a09e667f3bcc909ULL;
+		product = (unsigned __int128)(words[1] ^ words[0]) * 0xbb67ae8584caa73bULL;
+		words[1] = ((uint64_t)product ^ (uint64_t)(product >> 64)) + 0x6a09e667f3bcc909ULL;
+		memcpy(name, words, 16);
+		if (strlen(name) < 16 || strpbrk(name, "/\n"))
+			continue;
+		buffer_format(maps, "%llx-%llx r-xp 0 fe:00 %u %s%s\n", (unsigned long long)start, (unsigned long long)start + 4096, inode,
+			      directory, name);
+		start += 4096;
+		wanted--;
+	}
+}
+
+/* A process chooses them, and who takes records waits for that. */
+static void colliding(void)
+{
+	struct timespec began, ended;
+	struct objects objects = { .pool = { .most = SIZE_MAX, .undivided = true } };
+	struct buffer maps = { 0 };
+	struct mappings *mappings;
+	long long took;
+
+	write_colliding(&maps, 16384, 4711);
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &began);
+	mappings = mappings_parse(&objects, NULL, 1, NULL, maps.data, maps.bytes);
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ended);
+	took = (ended.tv_sec - began.tv_sec) * 1000LL + (ended.tv_nsec - began.tv_nsec) / 1000000;
+	check(mappings->count == 16384 && objects.map.used == 16384, "names of one file that are made to collide");
+	check(took < 1000, "are parsed in %lld ms", took);
+	mappings_free(mappings, &objects);
+	objects_free(&objects);
+	buffer_free(&maps);
+}
+
+/* As many as one may have, in one process after the other that stays: a share of what there is, and others have theirs. */
+static void many(void)
+{
+	struct objects objects = { .pool = { .most = 8 << 20 } };
+	struct names names = { .pool = { .most = 10000, .undivided = true } };
+	struct mappings *processes[100], *other;
+	struct buffer maps = { 0 };
+	size_t before;
+
+	for (unsigned int i = 0; i < 16384; i++)
+		buffer_format(&maps, "%llx-%llx r-xp 0 00:00 0 \n", 0x7f0000000000ULL + i * 4096, 0x7f0000001000ULL + i * 4096);
+	for (unsigned int i = 0; i < 100; i++) {
+		if (i == 50) {
+			maps.bytes = 0;
+			for (unsigned int j = 0; j < 16384; j++)
+				buffer_format(&maps, "%x-%x r-xp 0 fe:00 %u /f%u\n", j * 4096, j * 4096 + 4096, j, j);
+		}
+		names.holder = (struct pool_holder){ .user = 65534, .process = i + 1 };
+		processes[i] = mappings_parse(&objects, &names, i + 1, NULL, maps.data, maps.bytes);
+	}
+	check(objects.pool.used <= 4 << 20, "a hundred processes with thousands of mappings each: %zu bytes are kept of them", objects.pool.used);
+	check_number(processes[0]->count, 16384, "the first one's are known");
+	check_number(processes[40]->count, 0, "and a later one's refused");
+	check(processes[99]->count < 16384, "so are some of many files");
+	before = objects.pool.used;
+	names.holder = (struct pool_holder){ .user = 1000, .process = 1000 };
+	other = mappings_parse(&objects, &names, 1000, NULL, text, strlen(text));
+	check_number(other->count, 7, "another user's are known");
+	mappings_free(other, &objects);
+	check_number((long long)objects.pool.used, (long long)before, "and given back");
+	for (unsigned int i = 0; i < 100; i++)
+		mappings_free(processes[i], &objects);
+	check_number((long long)(objects.pool.used + objects.map.used), 0, "nothing is left of them when they are gone");
+	objects_free(&objects);
+	names_free(&names);
+	buffer_free(&maps);
+}
+
 int main(void)
 {
 	lines();
 	spaces();
+	colliding();
+	many();
 	own();
 	return check_end();
 }

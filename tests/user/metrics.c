@@ -92,8 +92,9 @@ static struct profile *example(void)
 	profile->lost[KTALLY_LOST_NOTICE] = (struct ktally_loss){ 11, 0 };
 	profile->user_ends[KTALLY_END_COMPLETE] = 3;
 	profile->user_ends[KTALLY_END_NO_TABLE] = 2;
-	profile->tables = (struct profile_tables){ 14, 15, 16 };
+	profile->tables = (struct profile_tables){ 14, 15, 16, 17 };
 	profile->orphans = 12;
+	profile->refused = (struct refused){ { 32, 33, 34, 35, 36, 37, 38, 39 } };
 	profile->delivery = (struct profile_delivery){ 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31 };
 	return profile;
 }
@@ -155,6 +156,15 @@ static void one_window(void)
 		"- ktally.tables.loaded 1 1 1 {} 1000 2000 14",
 		"- ktally.tables.failed 1 1 1 {} 1000 2000 15",
 		"- ktally.tables.evicted 1 1 1 {} 1000 2000 16",
+		"- ktally.files.hung 1 1 1 {} 1000 2000 17",
+		"- ktally.module.refused 1 1 1 {ktally.cause=files,} 1000 2000 32",
+		"- ktally.module.refused 1 1 1 {ktally.cause=spaces,} 1000 2000 33",
+		"- ktally.module.refused 1 1 1 {ktally.cause=holds,} 1000 2000 34",
+		"- ktally.module.refused 1 1 1 {ktally.cause=new_files,} 1000 2000 35",
+		"- ktally.module.refused 1 1 1 {ktally.cause=numbers,} 1000 2000 36",
+		"- ktally.module.refused 1 1 1 {ktally.cause=lookups,} 1000 2000 37",
+		"- ktally.module.refused 1 1 1 {ktally.cause=mappings,} 1000 2000 38",
+		"- ktally.module.refused 1 1 1 {ktally.cause=other,} 1000 2000 39",
 		"- ktally.samples.orphaned 1 1 1 {} 1000 2000 12",
 		"- ktally.export.requests 1 1 1 {} 1000 2000 20",
 		"- ktally.export.retries 1 1 1 {} 1000 2000 21",

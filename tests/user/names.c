@@ -108,7 +108,7 @@ static void mangled(void)
 
 static void ceiling(void)
 {
-	struct names names = { .most_bytes = 10000 };
+	struct names names = { .pool = { .most = 20000, .undivided = true } };
 	const char *first = names_function(&names, "_ZN3foo3barEv", false);
 	unsigned int refused = 0;
 
@@ -125,8 +125,8 @@ static void ceiling(void)
 		snprintf(name, sizeof(name), "hostile_function_%u", i);
 		refused += !names_function(&names, name, false);
 	}
-	check(refused > 800 && names.refused == refused, "the ceiling holds, and what it refuses is counted");
-	check(names.bytes <= names.most_bytes, "%zu bytes are below it", names.bytes);
+	check(refused > 800 && names.pool.refused == refused, "the ceiling holds, and what it refuses is counted");
+	check(names.pool.used <= names.pool.most, "%zu bytes are below it", names.pool.used);
 	check(names_function(&names, "_ZN3foo3barEv", false) == first, "what is known stays known");
 	names_free(&names);
 }

@@ -84,6 +84,7 @@ static void test_all(void)
 	check_number(options.session.ring_bytes, 1 << 20, "--ring-bytes");
 	check(options.session.off_cpu && options.session.keep_ns == 20000, "--off-cpu");
 	check_number(options.session.wait_min_ns, 5000, "--wait-min");
+	check(options.session.cpus_wanted == SESSION_CPUS_DEFAULT, "on all CPUs but isolated ones");
 	check_number(options.interval, 1500, "--interval");
 	check_number(options.stop_timeout, 500, "--stop-timeout");
 	check_number(options.spool_bytes, 3LL << 30, "--spool-bytes");
@@ -109,9 +110,15 @@ static void test_all(void)
 	check_number(options.profile, 90000, "--profile");
 	check_number(options.profile_rate, 49, "--profile-rate");
 	daemon_options_release(&options);
+	check_number(parse(&options, "--cpus 0-3,8"), -1, "so is a list of CPUs");
+	check(options.session.cpus_wanted == SESSION_CPUS_GIVEN && options.session.cpus.words[0] == 0x10f, "--cpus");
+	daemon_options_release(&options);
+	check_number(parse(&options, "--cpus all"), -1, "so are all");
+	check(options.session.cpus_wanted == SESSION_CPUS_ALL, "--cpus all");
+	daemon_options_release(&options);
 	check_number(parse(&options, "--prometheus 9464"), -1, "so is a port");
-	check(options.prometheus && http_address_is_loopback(&options.prometheus_address) &&
-	      http_address_port(&options.prometheus_address) == 9464, "--prometheus is on loopback when not told otherwise");
+	check(options.prometheus && http_address_is_loopback(&options.exposition.address) &&
+	      http_address_port(&options.exposition.address) == 9464, "--prometheus is on loopback when not told otherwise");
 	check(options.otlp && !options.cumulative && !options.elasticsearch, "and nothing is said of sending");
 	daemon_options_release(&options);
 	check_number(parse(&options, "--temporality cumulative --elasticsearch http://h:9200 --elasticsearch-namespace a"), -1, "so are other backends");
@@ -123,6 +130,9 @@ static void test_all(void)
 
 static void test_nonsense(void)
 {
+	refuses("--cpus 3-1", "0-3,8");
+	refuses("--cpus 1,", "0-3,8");
+	refuses("--cpus 65536", "that there can be");
 	refuses("--rate 0", "1 to 10000");
 	refuses("--rate 10001", "1 to 10000");
 	refuses("--rate fast", "not a number");
@@ -212,15 +222,15 @@ static void test_environment(void)
 	unsetenv("OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE");
 	setenv("OTEL_METRICS_EXPORTER", "prometheus", 1);
 	parse(&options, "");
-	check(!options.otlp && options.prometheus && http_address_port(&options.prometheus_address) == 9464 &&
-	      http_address_is_loopback(&options.prometheus_address), "OTEL_METRICS_EXPORTER=prometheus");
+	check(!options.otlp && options.prometheus && http_address_port(&options.exposition.address) == 9464 &&
+	      http_address_is_loopback(&options.exposition.address), "OTEL_METRICS_EXPORTER=prometheus");
 	daemon_options_release(&options);
 	setenv("OTEL_METRICS_EXPORTER", "otlp, prometheus", 1);
 	setenv("OTEL_EXPORTER_PROMETHEUS_HOST", "::", 1);
 	setenv("OTEL_EXPORTER_PROMETHEUS_PORT", "9999", 1);
 	parse(&options, "");
-	check(options.otlp && options.prometheus && http_address_port(&options.prometheus_address) == 9999 &&
-	      !http_address_is_loopback(&options.prometheus_address), "both, and OTEL_EXPORTER_PROMETHEUS_HOST and _PORT");
+	check(options.otlp && options.prometheus && http_address_port(&options.exposition.address) == 9999 &&
+	      !http_address_is_loopback(&options.exposition.address), "both, and OTEL_EXPORTER_PROMETHEUS_HOST and _PORT");
 	daemon_options_release(&options);
 	setenv("OTEL_EXPORTER_PROMETHEUS_HOST", "example.com", 1);
 	last_message();

@@ -286,6 +286,7 @@ static void accounts(void)
 	const struct profile_options options = { 0 };
 	struct profile *profile = profile_create(&options);
 	const struct cgroup *cgroup;
+	static struct cpus left_out;
 	struct account account = { 0 };
 	uint64_t number = 0;
 
@@ -296,11 +297,22 @@ static void accounts(void)
 	profile_destroy(profile);
 
 	check(!account_of_scheduler("version 15\ntimestamp 1\ncpu0 1 2 3 4 5 6 700 8 9\ndomain0 3 1 1 1 1 1 1 9\ncpu12 0 0 0 0 0 0 50 0 0\n",
-				    &number) && number == 750, "the scheduler's account of all CPUs");
-	check_number(account_of_scheduler("version 15\ncpu0 1 2 3\n", &number), -EBADMSG, "one without the figure");
-	check(!account_of_host("cpu  10 2 3 1000 500 4 5 6 7 8\ncpu0 1 1 1\n", 100, &number) && number == 240000000,
+				    NULL, &number) && number == 750, "the scheduler's account of all CPUs");
+	check_number(account_of_scheduler("version 15\ncpu0 1 2 3\n", NULL, &number), -EBADMSG, "one without the figure");
+	check(!account_of_host("cpu  11 2 3 1000 500 4 5 6 7 8\ncpu0 10 2 3 500 250 4 5 6 7 8\ncpu1 1 0 0 500 250 0 0 0 0 0\nintr 1 2 3\n",
+			       NULL, 100, &number) && number == 250000000,
 	      "the kernel's ticks of a host: what is busy, guests once");
-	check_number(account_of_host("cpus 1 2 3\n", 100, &number), -EBADMSG, "nothing else");
+	check_number(account_of_host("cpus 1 2 3\n", NULL, 100, &number), -EBADMSG, "nothing else");
+	check_number(account_of_host("cpu  1 2 3 4 5 6 7\n", NULL, 100, &number), -EBADMSG, "nor the sum of all CPUs");
+	left_out.words[0] = 1 << 1;
+	check(!account_of_host("cpu  11 2 3 4 5 4 5\ncpu0 10 2 3 5 2 4 5\ncpu1 1 0 0 5 2 0 0\n", &left_out, 100, &number) &&
+	      number == 240000000, "CPUs that are not sampled are not counted");
+	left_out.words[0] = 1 << 12;
+	check(!account_of_scheduler("cpu0 1 2 3 4 5 6 700 8 9\ncpu12 0 0 0 0 0 0 50 0 0\n", &left_out, &number) && number == 700,
+	      "nor by the scheduler");
+	left_out.words[0] |= 1;
+	check_number(account_of_scheduler("cpu0 1 2 3 4 5 6 700 8 9\ncpu12 0 0 0 0 0 0 50 0 0\n", &left_out, &number), -EBADMSG,
+		     "of none there is no account");
 	check(!account_of_cgroup("usage_usec 1234567\nuser_usec 1\n", &number) && number == 1234567000, "its microseconds of a cgroup");
 	check_number(account_of_cgroup("user_usec 1\n", &number), -EBADMSG, "nothing else");
 
@@ -352,7 +364,7 @@ static void exported(void)
 {
 	const struct profile_options options = { 0 }, of_host = { .level = OWNER_BY_HOST };
 	struct profile *profile = profile_create(&options);
-	const struct export_host host = { .name = "h", .id = "", .os_name = "", .os_version = "" };
+	const struct export_host host = { .name = "h", .id = "", .os_name = "", .os_version = "", .cpus_left_out = "2-3" };
 	struct buffer request = { 0 };
 	char *text = NULL;
 	size_t bytes;
@@ -364,6 +376,7 @@ static void exported(void)
 	fclose(file);
 	check(strstr(text, "\"ktally.cpu.accounted\"") && strstr(text, "\"isMonotonic\":true") && strstr(text, "\"asDouble\":3}"),
 	      "what was charged");
+	check(strstr(text, "{\"key\":\"ktally.cpus.left_out\",\"value\":{\"stringValue\":\"2-3\"}}"), "on which CPUs it was not");
 	check(strstr(text, "\"ktally.cpu.difference\"") && strstr(text, "\"isMonotonic\":false") && strstr(text, "\"asDouble\":-0.5}"),
 	      "how much less was sampled");
 	check(strstr(text, "{\"key\":\"ktally.cgroup\",\"value\":{\"stringValue\":\"/a.slice\"}}") && strstr(text, "\"asDouble\":0.25}"),
@@ -391,7 +404,7 @@ static void live_account(void)
 	struct timespec start, now;
 	uint64_t before = 0, after = 0;
 
-	account_read_host(&before);
+	account_read_host(NULL, &before);
 	profile_read_accounts(profile);
 	profile_compare_accounts(profile);
 	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &start);
@@ -399,7 +412,7 @@ static void live_account(void)
 		clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
 	while ((now.tv_sec - start.tv_sec) * 1000000000LL + now.tv_nsec - start.tv_nsec < 300000000);
 	profile_read_accounts(profile);
-	account_read_host(&after);
+	account_read_host(NULL, &after);
 	profile->oncpu.weight = 300000000;
 	profile_compare_accounts(profile);
 	check(profile->account.charged >= 200000000 && profile->account.charged <= after - before, "what the kernel charges is read");

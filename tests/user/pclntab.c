@@ -147,7 +147,7 @@ static struct file *read_table(const struct buffer *table, size_t bytes)
 	struct elf_source source = { .fd = -1, .memory = data.data, .bytes = data.bytes };
 	struct file *file = NULL;
 
-	if (file_read(&file, &source, NULL, NULL, 0, BYTES_MOST))
+	if (file_read(&file, &source, NULL, -1, BYTES_MOST))
 		file = NULL;
 	buffer_free(&data);
 	return file;

@@ -255,8 +255,39 @@ static void execution(void)
 	profile_destroy(profile);
 }
 
+/* Threads that are seen when they are not to be found by their ids any more, and say nothing of their address space. */
+static void last_moments(void)
+{
+	const struct profile_options options = { .cells = true };
+	struct profile *profile = profile_create(&options);
+	struct ktally_task leader = task_record(1, MM, 100, 100, "program"), thread = task_record(2, MM, 100, 101, "worker"),
+			   gone = task_record(3, 0, 100, 101, "worker"), unknown = task_record(4, 0, 100, 102, "worker"),
+			   other = task_record(5, 0, 200, 101, "other"), kernel = task_record(6, 0, 100, 101, "kworker");
+	const struct task *task;
+
+	gone.parent = unknown.parent = 0;
+	other.start_time++;
+	kernel.task_flags = KTALLY_TASK_KERNEL;
+	feed_task(profile, &leader);
+	feed_task(profile, &thread);
+	feed_task(profile, &gone);
+	feed_task(profile, &unknown);
+	feed_task(profile, &other);
+	feed_task(profile, &kernel);
+	task = map_get(&profile->tasks, 3);
+	check_number((long)task->mm_id, MM, "it has the one that it had");
+	task = map_get(&profile->tasks, 4);
+	check_number((long)task->mm_id, MM, "or that of who leads its process");
+	task = map_get(&profile->tasks, 5);
+	check_number((long)task->mm_id, 0, "not that of another with the same id");
+	task = map_get(&profile->tasks, 6);
+	check_number((long)task->mm_id, 0, "a thread of the kernel's has none");
+	profile_destroy(profile);
+}
+
 int main(void)
 {
+	last_moments();
 	live();
 	ends();
 	execution();

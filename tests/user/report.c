@@ -62,8 +62,9 @@ static void check_text(void)
 	check(says(result.out, "  orphans                  1  samples"), "what cannot be resolved");
 	check(says(result.out, "  openssl                         0.01    60.0 %"), "processes");
 	check(says(result.out, "  write                           0.01    20.0 %"), "system calls, by number");
-	check(says(result.out, "  accounted           0.02 s  by the kernel in the same time; samples stand for 25.0 % more\n"),
-	      "how near that is to the kernel's account");
+	check(says(result.out, "  accounted           0.02 s  by the kernel in the same time on the CPUs sampled; "
+			       "samples stand for 25.0 % more\n"), "how near that is to the kernel's account");
+	check(says(result.out, "  left out                    CPUs 2-3 were not sampled: nothing below is of them\n"), "of which CPUs it is");
 	check(says(result.out, "\nSERVICES                       seconds   share                     mostly\n"
 			       "  shop                            0.01    60.0 %"), "services");
 	check(says(result.out, "\nCONTAINERS                     seconds   share                     mostly\n"

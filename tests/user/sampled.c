@@ -11,6 +11,7 @@
 #include "check.h"
 #include "fake_elf.h"
 #include "fake_records.h"
+#include "symbols/errand.h"
 #include "symbols/file.h"
 #include "symbols/symbols.h"
 
@@ -147,7 +148,7 @@ static void without_path(void)
 	source.memory = data.data;
 	source.bytes = data.bytes;
 	file.deleted = true;
-	check_number(file_read(&file.names, &source, NULL, NULL, 0, 1 << 20), 0, "it is read elsewhere");
+	check_number(file_read(&file.names, &source, NULL, -1, 1 << 20), 0, "it is read elsewhere");
 	symbols = with(&file);
 	check_string(name(symbols, 0x12).function, "first", "then it needs not be opened");
 	symbols_destroy(symbols);
@@ -181,16 +182,16 @@ static void read_elsewhere(void)
 	file = file_of();
 	source.memory = data.data;
 	source.bytes = data.bytes;
-	check_number(file_read(&file.names, &source, NULL, NULL, 0, 1 << 20), 0, "it was read");
+	check_number(file_read(&file.names, &source, NULL, -1, 1 << 20), 0, "it was read");
 	large.names = memory_zeroed(1, sizeof(*large.names));
 	large.names->bytes = 1 << 30;
 	symbols = with(&file);
-	symbols_leave_reading(symbols);
+	symbols_leave_reading(symbols, &(struct errands){ .give = NULL });
 	check(!symbols_were_dropped(symbols, NUMBER), "its symbols are there");
 	symbols_set_file(symbols, &large);
 	check(symbols_were_dropped(symbols, NUMBER) && !symbols_were_dropped(symbols, NUMBER + 1), "they make room");
 	check_string(name(symbols, 0x12).function, NULL, "it is not read here, though it could be");
-	check_number(file_read(&file.names, &source, NULL, NULL, 0, 1 << 20), 0, "but elsewhere");
+	check_number(file_read(&file.names, &source, NULL, -1, 1 << 20), 0, "but elsewhere");
 	symbols_set_names(symbols, NUMBER, file.names);
 	check_string(name(symbols, 0x12).function, "first", "then there are names again");
 	symbols_set_file(symbols, &(struct symbols_file){ .identity.file = NUMBER + 1, .path = "", .fd = -1,

@@ -71,7 +71,9 @@ static void by_link(void)
 	}
 	check(tools_run("mkdir -p root/bin/.debug root/usr/lib/debug/bin"), "directories");
 	check(finds("linked", false), "not there");
-	check(tools_run("cp linked.debug root/bin/"), "beside it");
+	check(tools_run("cp linked.debug root/bin/ && cp linked root/bin/linked"), "beside another file with its path");
+	check(finds("linked", false), "which is not its own");
+	check(tools_run("ln -f linked root/bin/linked"), "beside it");
 	check(finds("linked", true), "found by checksum");
 	check(tools_run("mv root/bin/linked.debug root/bin/.debug/"), "in .debug");
 	check(finds("linked", true), "found there");

@@ -17,9 +17,11 @@
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 #include <linux/ktally.h>
@@ -28,10 +30,14 @@
 #define SMALL_AREA_BYTES	(2 * KTALLY_PAGE_BYTES + 2 * SMALL_RING_BYTES)
 #define SMALL_PID		0x3ffffff0
 #define SMALL_SESSIONS		64
+#define SMALL_NAME		"ktally-device"
 
 static struct {
-	int fds[SMALL_SESSIONS];
-	uint32_t sources[SMALL_SESSIONS];
+	struct {
+		dev_t device;
+		ino_t inode;
+		uint32_t sources;
+	} sessions[SMALL_SESSIONS];
 	size_t count;
 } small_device;
 
@@ -43,20 +49,52 @@ static uint64_t small_now(void)
 	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
-/* Its place and one, 0: it is none. The latest with that number. */
+/*
+ * Its place and one, 0: it is none. A session is known by its file and not by a descriptor's number, which is somebody else's once the
+ * session was closed.
+ */
 static size_t small_session(int fd)
 {
+	struct stat status;
 	size_t i = small_device.count;
 
-	while (i && small_device.fds[i - 1] != fd)
+	if (!i || fd < 0 || fstat(fd, &status))
+		return 0;
+	while (i && (small_device.sessions[i - 1].inode != status.st_ino || small_device.sessions[i - 1].device != status.st_dev))
 		i--;
 	return i;
+}
+
+static size_t small_add(int fd)
+{
+	struct stat status;
+
+	if (fd < 0 || small_device.count == SMALL_SESSIONS || fstat(fd, &status))
+		return 0;
+	small_device.sessions[small_device.count].device = status.st_dev;
+	small_device.sessions[small_device.count].inode = status.st_ino;
+	return ++small_device.count;
+}
+
+/* One that another process opened and handed over is known by its name. The same. */
+static size_t small_adopt(int fd)
+{
+	char path[32], name[64];
+	ssize_t bytes;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	bytes = readlink(path, name, sizeof(name) - 1);
+	if (bytes < 0)
+		return 0;
+	name[bytes] = '\0';
+	return strncmp(name, "/memfd:" SMALL_NAME, strlen("/memfd:" SMALL_NAME)) ? 0 : small_add(fd);
 }
 
 int open(const char *path, int flags, ...)
 {
 	mode_t mode = 0;
 	va_list arguments;
+	int fd;
 
 	va_start(arguments, flags);
 	if (flags & (O_CREAT | O_TMPFILE))
@@ -64,12 +102,12 @@ int open(const char *path, int flags, ...)
 	va_end(arguments);
 	if (strcmp(path, KTALLY_DEVICE_PATH))
 		return (int)syscall(SYS_openat, AT_FDCWD, path, flags, mode);
-	if (small_device.count == SMALL_SESSIONS) {
-		errno = EBUSY;
-		return -1;
-	}
-	small_device.fds[small_device.count++] = memfd_create("ktally-device", MFD_CLOEXEC);
-	return small_device.fds[small_device.count - 1];
+	fd = memfd_create(SMALL_NAME, MFD_CLOEXEC);
+	if (fd < 0 || small_add(fd))
+		return fd;
+	close(fd);
+	errno = EBUSY;
+	return -1;
 }
 
 static void small_put(struct ktally_ring_producer *producer, const void *record, size_t bytes)
@@ -171,6 +209,8 @@ int ioctl(int fd, unsigned long request, ...)
 	va_start(arguments, request);
 	argument = va_arg(arguments, void *);
 	va_end(arguments);
+	if (!session && request == KTALLY_IOC_INFO)
+		session = small_adopt(fd);
 	if (!session)
 		return (int)syscall(SYS_ioctl, fd, request, argument);
 	switch (request) {
@@ -183,11 +223,11 @@ int ioctl(int fd, unsigned long request, ...)
 		};
 		return 0;
 	case KTALLY_IOC_SETUP:
-		small_device.sources[session - 1] = ((struct ktally_setup *)argument)->sources;
+		small_device.sessions[session - 1].sources = ((struct ktally_setup *)argument)->sources;
 		return small_set_up(fd, argument);
 	case KTALLY_IOC_ENABLE:
 		area = mmap(NULL, SMALL_AREA_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-		small_enable((void *)(area + KTALLY_PAGE_BYTES), small_device.sources[session - 1]);
+		small_enable((void *)(area + KTALLY_PAGE_BYTES), small_device.sessions[session - 1].sources);
 		munmap(area, SMALL_AREA_BYTES);
 		return 0;
 	default:

@@ -66,7 +66,7 @@ int openat(int directory, const char *name, int flags, ...)
 	if (fd < 0)
 		return fd;
 	snprintf(names[fd], sizeof(names[fd]), "%s", name);
-	if (flags & O_CREAT && flags & O_TRUNC)
+	if (flags & O_CREAT && flags & (O_EXCL | O_TRUNC))
 		note(CREATED, name);
 	return fd;
 }
@@ -108,8 +108,11 @@ int renameat(int from, const char *old, int to, const char *new)
 
 int unlinkat(int directory, const char *name, int flags)
 {
-	note(UNLINKED, name);
-	return (int)syscall(SYS_unlinkat, directory, name, flags);
+	int error = (int)syscall(SYS_unlinkat, directory, name, flags);
+
+	if (!error)
+		note(UNLINKED, name);
+	return error;
 }
 
 /* ---- a disk ---- */
@@ -150,6 +153,8 @@ static void play(struct disk *disk, size_t named, size_t end)
 			snprintf(file->name, sizeof(file->name), "%s", event->name);
 			break;
 		case WRITTEN:
+			if (!file)
+				message_fatal(EXIT_FAILED, "%s was written to, and nobody saw it made", event->name);
 			memcpy(file->data + file->bytes, event->data, event->bytes);
 			file->bytes += event->bytes;
 			break;

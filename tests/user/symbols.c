@@ -323,7 +323,7 @@ static void ceiling(void)
 /* Whoever may run programs may run one file by a million names. */
 static void executables(void)
 {
-	struct symbols *symbols = symbols_create(100000);
+	struct symbols *symbols = symbols_create(1000000);
 	unsigned int known = 0;
 	char path[64];
 

@@ -77,7 +77,7 @@ static inline struct file *tools_read(const char *name, size_t most_bytes)
 	if (source.fd >= 0 && !fstat(source.fd, &status)) {
 		source.bytes = (uint64_t)status.st_size;
 		snprintf(path, sizeof(path), "/bin/%s", name);
-		if (file_read(&file, &source, path, &root_fd, root_fd >= 0, most_bytes))
+		if (file_read(&file, &source, path, root_fd, most_bytes))
 			file = NULL;
 	}
 	if (source.fd >= 0)

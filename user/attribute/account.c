@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -27,35 +28,61 @@ void account_add(struct account *account, uint64_t charged, uint64_t sampled)
 	account->sampled += sampled;
 }
 
-/* "cpu  user nice system idle iowait irq softirq steal guest guest_nice": a guest's time is in user already. */
-int account_of_host(const char *text, uint64_t ticks_per_second, uint64_t *nanoseconds)
+/* Not the line of all CPUs, which has no number, and spaces instead. */
+static bool is_of_cpu(const char *line, const struct cpus *left_out)
 {
-	uint64_t user, nice, system, irq, softirq, ticks;
+	uint64_t number;
 
-	if (!ticks_per_second || sscanf(text, "cpu %" SCNu64 " %" SCNu64 " %" SCNu64 " %*u %*u %" SCNu64 " %" SCNu64, &user, &nice, &system,
-					&irq, &softirq) != 5)
-		return -EBADMSG;
-	ticks = user + nice + system + irq + softirq;
-	*nanoseconds = ticks * (SECOND / ticks_per_second);
-	return 0;
+	return !strncmp(line, "cpu", 3) && isdigit((unsigned char)line[3]) && sscanf(line + 3, "%" SCNu64, &number) == 1 && !(left_out && cpus_has(left_out, number));
 }
 
-/* "cpu3 ...": the seventh number is the time for which its run queue had a task on the CPU. */
-int account_of_scheduler(const char *text, uint64_t *nanoseconds)
+/* "cpu3 user nice system idle iowait irq softirq steal guest guest_nice": a guest's time is in user already. */
+static bool ticks_of(const char *line, uint64_t *ticks)
+{
+	uint64_t user, nice, system, irq, softirq;
+
+	if (sscanf(line, "cpu%*u %" SCNu64 " %" SCNu64 " %" SCNu64 " %*u %*u %" SCNu64 " %" SCNu64, &user, &nice, &system, &irq,
+		   &softirq) != 5)
+		return false;
+	*ticks = user + nice + system + irq + softirq;
+	return true;
+}
+
+/* The seventh number is the time for which its run queue had a task on the CPU. */
+static bool time_of(const char *line, uint64_t *time)
+{
+	return sscanf(line, "cpu%*u %*u %*u %*u %*u %*u %*u %" SCNu64, time) == 1;
+}
+
+static int add_cpus(const char *text, const struct cpus *left_out, bool (*figure_of)(const char *line, uint64_t *figure), uint64_t *sum)
 {
 	const char *line, *end;
 	bool found = false;
-	uint64_t time;
+	uint64_t figure;
 
-	*nanoseconds = 0;
+	*sum = 0;
 	for (line = text; line; line = end ? end + 1 : NULL) {
-		if (sscanf(line, "cpu%*u %*u %*u %*u %*u %*u %*u %" SCNu64, &time) == 1) {
-			*nanoseconds += time;
-			found = true;
-		}
 		end = strchr(line, '\n');
+		if (!is_of_cpu(line, left_out) || !figure_of(line, &figure))
+			continue;
+		*sum += figure;
+		found = true;
 	}
 	return found ? 0 : -EBADMSG;
+}
+
+int account_of_host(const char *text, const struct cpus *left_out, uint64_t ticks_per_second, uint64_t *nanoseconds)
+{
+	int error = ticks_per_second ? add_cpus(text, left_out, ticks_of, nanoseconds) : -EBADMSG;
+
+	if (!error)
+		*nanoseconds *= SECOND / ticks_per_second;
+	return error;
+}
+
+int account_of_scheduler(const char *text, const struct cpus *left_out, uint64_t *nanoseconds)
+{
+	return add_cpus(text, left_out, time_of, nanoseconds);
 }
 
 int account_of_cgroup(const char *text, uint64_t *nanoseconds)
@@ -68,13 +95,13 @@ int account_of_cgroup(const char *text, uint64_t *nanoseconds)
 	return 0;
 }
 
-int account_read_host(uint64_t *nanoseconds)
+int account_read_host(const struct cpus *left_out, uint64_t *nanoseconds)
 {
 	struct buffer text = { 0 };
 	int error = buffer_read_file(&text, "/proc/schedstat", TEXT_BYTES_MOST);
 
 	if (!error)
-		error = account_of_scheduler(text.data, nanoseconds);
+		error = account_of_scheduler(text.data, left_out, nanoseconds);
 	if (!error) {
 		buffer_free(&text);
 		return 0;
@@ -82,7 +109,7 @@ int account_read_host(uint64_t *nanoseconds)
 	buffer_clear(&text);
 	error = buffer_read_file(&text, "/proc/stat", TEXT_BYTES_MOST);
 	if (!error)
-		error = account_of_host(text.data, (uint64_t)sysconf(_SC_CLK_TCK), nanoseconds);
+		error = account_of_host(text.data, left_out, (uint64_t)sysconf(_SC_CLK_TCK), nanoseconds);
 	buffer_free(&text);
 	return error;
 }

@@ -11,6 +11,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/cpus.h"
+
 struct account {
 	uint64_t charged, sampled;	/* ns since the first reading, up to the last: by the kernel, by samples */
 	uint64_t charged_last, sampled_last;	/* what was read last */
@@ -26,13 +28,13 @@ void account_compare(struct account *account, uint64_t sampled);
 /* Adds what somebody else read. */
 void account_add(struct account *account, uint64_t charged, uint64_t sampled);
 
-/* Text of /proc/schedstat, /proc/stat and cpu.stat in ns. 0; -EBADMSG: it is not that. */
-int account_of_scheduler(const char *text, uint64_t *nanoseconds);
-int account_of_host(const char *text, uint64_t ticks_per_second, uint64_t *nanoseconds);
+/* Text of /proc/schedstat, /proc/stat and cpu.stat in ns; without these CPUs (NULL: all count). 0; -EBADMSG: it is not that. */
+int account_of_scheduler(const char *text, const struct cpus *left_out, uint64_t *nanoseconds);
+int account_of_host(const char *text, const struct cpus *left_out, uint64_t ticks_per_second, uint64_t *nanoseconds);
 int account_of_cgroup(const char *text, uint64_t *nanoseconds);
 
 /* The same of this host, now. 0 or -errno. */
-int account_read_host(uint64_t *nanoseconds);
+int account_read_host(const struct cpus *left_out, uint64_t *nanoseconds);
 int account_read_cgroup(const char *mount, const char *path, uint64_t *nanoseconds);
 
 #endif

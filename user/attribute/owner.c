@@ -179,14 +179,14 @@ struct entry {
 
 struct owners {
 	enum owner_level level;
-	size_t most;
+	struct pool pool;		/* in owners */
 	struct map entries;		/* hash -> struct entry */
 	const struct owner *other, *unknown;
 };
 
 static struct owner rolled_up(const struct owners *owners, const struct owner *attributes)
 {
-	struct owner owner = { 0 };
+	struct owner owner = { .user = attributes->user };
 
 	for (enum owner_key key = 0; key < OWNER_KEYS; key++) {
 		if (keys[key].level >= owners->level)
@@ -201,7 +201,7 @@ static uint64_t hash_of(const struct owner *owner)
 
 	for (enum owner_key key = 0; key < OWNER_KEYS; key++) {
 		if (owner->values[key])
-			hash = hash_bytes(owner->values[key], strlen(owner->values[key]), hash + key);
+			hash = hash_names(owner->values[key], strlen(owner->values[key]), hash + key);
 	}
 	return hash;
 }
@@ -225,22 +225,23 @@ const struct owner *owners_get(struct owners *owners, const struct owner *attrib
 
 	if (entry)
 		return &entry->owner;
-	if (owners->entries.used >= owners->most)
+	if (!pool_take(&owners->pool, &(struct pool_holder){ .user = owner.user }, 1))
 		return owners->other;
 	entry = memory_zeroed(1, sizeof(*entry) + text_bytes(&owner));
 	copy(&entry->owner, &owner, entry->text);
+	entry->owner.user = owner.user;
 	map_put(&owners->entries, place, entry);
 	return &entry->owner;
 }
 
 struct owners *owners_create(enum owner_level level, size_t most)
 {
-	static const struct owner other = { { [OWNER_SERVICE] = "other", [OWNER_PROCESS] = "other" } };
-	static const struct owner unknown = { { [OWNER_SERVICE] = "unknown", [OWNER_PROCESS] = "unknown" } };
+	static const struct owner other = { .values = { [OWNER_SERVICE] = "other", [OWNER_PROCESS] = "other" } };
+	static const struct owner unknown = { .values = { [OWNER_SERVICE] = "unknown", [OWNER_PROCESS] = "unknown" } };
 	struct owners *owners = memory_zeroed(1, sizeof(*owners));
 
 	owners->level = level;
-	owners->most = (most ? most : OWNERS_DEFAULT) + 2;
+	owners->pool = (struct pool){ .most = (most ? most : OWNERS_DEFAULT) + 2, .undivided = true };
 	owners->other = owners_get(owners, &other);
 	owners->unknown = owners_get(owners, &unknown);
 	return owners;
@@ -251,7 +252,13 @@ void owners_destroy(struct owners *owners)
 	if (!owners)
 		return;
 	map_free_values(&owners->entries);
+	pool_free(&owners->pool);
 	free(owners);
+}
+
+void owners_divide(struct owners *owners)
+{
+	owners->pool.undivided = false;
 }
 
 const struct owner *owners_other(const struct owners *owners)
@@ -267,11 +274,6 @@ const struct owner *owners_unknown(const struct owners *owners)
 size_t owners_count(const struct owners *owners)
 {
 	return owners->entries.used;
-}
-
-bool owners_are_many(const struct owners *owners)
-{
-	return owners->entries.used > owners->most / 2;
 }
 
 void owners_keep(const struct owner *owner)
@@ -291,6 +293,7 @@ void owners_forget(struct owners *owners)
 		uint64_t place = hash_of(&entry->owner);
 
 		if (!entry->kept) {
+			pool_give(&owners->pool, &(struct pool_holder){ .user = entry->owner.user }, 1);
 			free(entry);
 			continue;
 		}

@@ -30,6 +30,7 @@
 #include <stdint.h>
 
 #include "base/buffer.h"
+#include "base/pool.h"
 
 #define OWNER_VALUE_BYTES	256	/* with the terminating zero */
 
@@ -58,6 +59,7 @@ enum owner_key {
 
 struct owner {
 	const char *values[OWNER_KEYS];		/* NULL: it has none of these */
+	uint32_t user;				/* whose process it came with first; tells no owners apart */
 };
 
 /* An owner in the making, with room for its strings. */
@@ -101,7 +103,10 @@ struct owners;
 struct owners *owners_create(enum owner_level level, size_t most);	/* 0: 1 000 */
 void owners_destroy(struct owners *owners);
 
-/* The owner with these attributes, as far as the level has them: always the same one. Past the cap: owners_other(). */
+/* Each user has a share of the owners that there may be (pool.h), once this was called. */
+void owners_divide(struct owners *owners);
+
+/* The owner with these attributes, as far as the level has them: always the same one. Past the cap or the share: owners_other(). */
 const struct owner *owners_get(struct owners *owners, const struct owner *attributes);
 const struct owner *owners_other(const struct owners *owners);
 
@@ -109,7 +114,6 @@ const struct owner *owners_other(const struct owners *owners);
 const struct owner *owners_unknown(const struct owners *owners);
 
 size_t owners_count(const struct owners *owners);
-bool owners_are_many(const struct owners *owners);	/* more than half of the cap */
 
 /* Drops all owners but those that were kept since the last call. */
 void owners_keep(const struct owner *owner);

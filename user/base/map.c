@@ -64,6 +64,11 @@ static uint64_t secret(void)
 	return value;
 }
 
+uint64_t hash_names(const void *data, size_t bytes, uint64_t seed)
+{
+	return hash_bytes(data, bytes, seed ^ secret());
+}
+
 /* The slot of the key, or the one where it would go: the first grave on the way, else the empty one. */
 static struct map_slot *find(const struct map *map, uint64_t key)
 {
@@ -154,6 +159,12 @@ void *map_remove(struct map *map, uint64_t key)
 	map->used--;
 	map->deleted++;
 	return before;
+}
+
+void map_trim(struct map *map)
+{
+	if (map->capacity > 16 && map->used < map->capacity / 8)
+		rebuild(map);
 }
 
 void map_free(struct map *map)

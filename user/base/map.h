@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A hash map from 64-bit keys to pointers, and a set of interned strings. Key 0 is an ordinary key. NULL is no value.
+ * A hash map from 64-bit keys to pointers. Key 0 is an ordinary key. NULL is no value.
  * Iterating while inserting is not allowed, while removing it is. The order differs from run to run: sort what people
  * see. One thread only.
  */
@@ -9,6 +9,8 @@
 
 #include <stddef.h>
 #include <stdint.h>
+
+#include "base/intern.h"
 
 struct map {
 	struct map_slot *slots;
@@ -23,6 +25,7 @@ struct map_slot {
 void *map_get(const struct map *map, uint64_t key);
 void *map_put(struct map *map, uint64_t key, void *value);	/* the value that was there before, or NULL */
 void *map_remove(struct map *map, uint64_t key);		/* the value that was there, or NULL */
+void map_trim(struct map *map);					/* gives back the room that is not needed any more */
 void map_free(struct map *map);					/* the slots, not the values */
 void map_free_values(struct map *map);				/* the slots, and free()s each value */
 struct map_slot *map_next(const struct map *map, struct map_slot *previous);	/* first with NULL; NULL at the end */
@@ -34,9 +37,9 @@ uint64_t hash_bytes(const void *data, size_t bytes, uint64_t seed);
 uint64_t hash_words(uint64_t a, uint64_t b);
 
 /*
- * Equal strings give the same pointer, for the life of the program: it can be compared and be a key. NULL gives NULL.
+ * As hash_bytes(), but of another value in each process: where names that others choose are told apart by going from one key to the next,
+ * whoever made all their hashes equal would have each looked up by way of all.
  */
-const char *intern(const char *string);
-const char *intern_bytes(const char *string, size_t bytes);
+uint64_t hash_names(const void *data, size_t bytes, uint64_t seed);
 
 #endif

@@ -8,12 +8,14 @@
 
 #include <stddef.h>
 
+/* Those above 2 are sysexits(3)'s, so that systemd shows them by their names: NOPERM, UNAVAILABLE, TEMPFAIL. */
 enum exit_code {
 	EXIT_OK = 0,
 	EXIT_FAILED = 1,	/* while running: disk full, device gone, module stopped the session */
 	EXIT_USAGE = 2,		/* the command line or the environment cannot be understood */
-	EXIT_PERMISSION = 3,	/* not allowed: capabilities, lockdown, device permissions */
-	EXIT_UNAVAILABLE = 4,	/* the module is not loaded, too old or too new, or busy */
+	EXIT_UNAVAILABLE = 69,	/* the module is not loaded, too old or too new: so it stays until somebody changes it */
+	EXIT_BUSY = 75,		/* too many sessions, no memory, switched off: later it may be otherwise */
+	EXIT_PERMISSION = 77,	/* not allowed: capabilities, lockdown, device permissions */
 	EXIT_COMMAND = 127,	/* ktally record: the command could not be started (else: the command's own) */
 };
 

@@ -15,8 +15,8 @@
 #include <linux/ktally.h>
 
 enum capture_chunk {
-	CAPTURE_HOST = 1,	/* lines "key=value": hostname, release, machine, clock, rate, cpus, realtime, monotonic
-				   (both ns, of one moment), command */
+	CAPTURE_HOST = 1,	/* lines "key=value": hostname, release, machine, clock, rate, cpus (sampled),
+				   realtime, monotonic (both ns, of one moment), command, cpus-left-out ("4-7") */
 	CAPTURE_RECORDS = 2,	/* whole records, as read from the device */
 	CAPTURE_KALLSYMS = 3,	/* text of /proc/kallsyms (text symbols only), zstd-compressed */
 	CAPTURE_MAPPINGS = 4,	/* struct capture_mappings, then the executable's path, then text in /proc/PID/maps form
@@ -57,6 +57,8 @@ struct capture_file {
 int capture_pack(const void *data, size_t bytes, void **packed, size_t *packed_bytes);
 
 struct capture_writer;
+
+#define CAPTURE_FLAGS	(O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY)	/* that a capture is opened with */
 
 /* -errno, or 0. Writing reports the first error at once and again at close: a full disk is never silent. */
 int capture_create(struct capture_writer **writer, const char *path);	/* "-": standard output */

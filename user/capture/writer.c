@@ -13,6 +13,7 @@
 #include "base/message.h"
 #include "capture/capture.h"
 #include "capture/format.h"
+#include "confine/opener.h"
 
 /*
  * Records are gathered into chunks of about this size; a recorder flushes when it has drained, so that little is lost when it is
@@ -80,15 +81,13 @@ static int write_chunk(struct capture_writer *writer, enum capture_chunk type, c
 int capture_create(struct capture_writer **writer, const char *path)
 {
 	struct iovec magic = piece_of(CAPTURE_MAGIC, CAPTURE_MAGIC_BYTES);
+	bool is_output = !strcmp(path, "-");
 	int fd, error;
 
 	/* Addresses of the kernel are in it: for the recorder's eyes only, who may hand it on. */
-	if (!strcmp(path, "-"))
-		fd = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
-	else
-		fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0600);
+	fd = is_output ? fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3) : opener_open(path, CAPTURE_FLAGS, 0600);
 	if (fd < 0)
-		return -errno;
+		return is_output ? -errno : fd;
 	error = write_pieces(fd, &magic, 1);
 	if (error) {
 		close(fd);

@@ -66,6 +66,7 @@ struct categories {
 	size_t pattern_count, pattern_bytes;
 	struct automaton *automata[TEXTS];
 	struct map functions, files, types, syscalls, areas;	/* interned name -> struct hits: drivers are odd */
+	uint64_t names;			/* for intern_has_forgotten() */
 	unsigned int stack;		/* number of the one that is being looked at */
 	struct frame_hits *frames;	/* of it */
 	size_t frames_room;
@@ -269,6 +270,16 @@ bool categories_need_syscalls(const struct categories *categories)
 
 /* ---- what names meet ---- */
 
+/* Types and system calls are interned for good or constant. */
+static void forget_names(struct categories *categories)
+{
+	if (!intern_has_forgotten(&categories->names))
+		return;
+	hits_free(&categories->functions);
+	hits_free(&categories->files);
+	hits_free(&categories->areas);
+}
+
 static const struct hits *hits_of(struct categories *categories, struct map *map, enum text text, const char *name)
 {
 	struct rules_met met = { 0 };
@@ -418,8 +429,10 @@ void categories_match(struct categories *categories, const struct stack *stack, 
 		      categories_found *found, void *context)
 {
 	uint32_t count = (uint32_t)stack->kernel_frames + stack->user_frames;
-	const struct hits *area = hits_of(categories, &categories->areas, TEXT_AREA, stack->class.area);
+	const struct hits *area;
 
+	forget_names(categories);
+	area = hits_of(categories, &categories->areas, TEXT_AREA, stack->class.area);
 	if (!++categories->stack) {		/* numbers have come around: none of the old ones may be taken for new */
 		for (size_t i = 0; i < categories->match_count; i++)
 			categories->matches[i].stack = 0;

@@ -12,6 +12,7 @@ struct findings {
 	findings_begin *begin;
 	automaton_found *take;
 	struct map kept;
+	uint64_t names;		/* for intern_has_forgotten() */
 };
 
 struct findings *findings_create(size_t bytes, findings_begin *begin, automaton_found *take)
@@ -32,8 +33,11 @@ void findings_add(struct findings *findings, const char *patterns, unsigned int 
 
 const void *findings_of(struct findings *findings, const char *name)
 {
-	void *finding = map_get(&findings->kept, (uintptr_t)name);
+	void *finding;
 
+	if (intern_has_forgotten(&findings->names))
+		map_free_values(&findings->kept);
+	finding = map_get(&findings->kept, (uintptr_t)name);
 	if (finding)
 		return finding;
 	if (!findings->compiled) {

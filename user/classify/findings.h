@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What rules say of names. A name is looked at once: what was found is kept under its address, so names must be
- * interned or constant. There are no more findings than interned names, which is what bounds them.
+ * interned or constant. There are no more findings than interned names, which is what bounds them; when names are forgotten, so are
+ * all findings (intern.h). What findings_of() returns is good until then.
  */
 #ifndef KTALLY_FINDINGS_H
 #define KTALLY_FINDINGS_H

@@ -88,7 +88,7 @@ const char *library_name(const char *path)
 	so = find_so(name, bytes);
 	if (so == bytes || so == 0)
 		return NULL;
-	return intern_bytes(name, without_version(name, without_tag(name, so)));
+	return intern_passing(name, without_version(name, without_tag(name, so)));
 }
 
 /* Where ".5", "5.36" or "-12.1" at the end begins; `bytes` if there is none. Digits alone are part of names: "gzip2", "x264". */
@@ -112,5 +112,5 @@ const char *program_name(const char *name, size_t bytes)
 {
 	size_t end = without_number(name, bytes);
 
-	return intern_bytes(name, end ? end : bytes);
+	return intern_passing(name, end ? end : bytes);
 }

@@ -76,21 +76,25 @@ static const char *native_area(const char *name)
 	char text[sizeof("native/") + 255];
 
 	snprintf(text, sizeof(text), "native/%.255s", name);
-	return intern(text);
+	return intern_passing(text, sizeof(text));
 }
 
 const struct object *object_of(const char *path)
 {
 	static struct map objects;
-	struct object *object = path ? map_get(&objects, (uintptr_t)path) : NULL;
+	static uint64_t names;
+	struct object *object;
 	const char *name;
 	size_t bytes;
 
+	if (intern_has_forgotten(&names))
+		map_free_values(&objects);
+	object = path ? map_get(&objects, (uintptr_t)path) : NULL;
 	if (object || !path)
 		return object;
 	object = memory_zeroed(1, sizeof(*object));
 	name = file_name(path, &bytes);
-	object->name = intern_bytes(name, bytes);
+	object->name = intern_passing(name, bytes);
 	object->library = library_name(path);
 	object->runtime = runtime_of_library(object->library);
 	object->area = native_area(object->library ? object->library : program_name(name, bytes));

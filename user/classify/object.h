@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the file tells that code is from. Learnt once for each; there are no more than interned paths. */
+/* What the file tells that code is from. Learnt once for each interned path, and anew when names were forgotten (intern.h). */
 #ifndef KTALLY_OBJECT_H
 #define KTALLY_OBJECT_H
 
@@ -17,7 +17,7 @@ struct object {
 	bool is_c_library;		/* through which everybody calls the kernel */
 };
 
-const struct object *object_of(const char *path);	/* which must be interned; NULL gives NULL */
+const struct object *object_of(const char *path);	/* which must be interned; NULL gives NULL. Good until names are forgotten */
 
 /* Runtimes that make code while they run. */
 bool compiles_just_in_time(const char *runtime);

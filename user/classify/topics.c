@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Names of files are anybody's, and so are the ways to call from one to another: topics and sets are bounded. What comes too late is
- * counted for the area "other", but categories always are counted.
+ * counted for the area "other", but categories always are counted. Both are forgotten when nothing is counted for them any more.
  */
 #include <stdbool.h>
 #include <stdlib.h>
@@ -34,8 +34,9 @@ struct in_syscall {
 struct topics {
 	struct categories *categories;
 	struct topic *list;
-	size_t count;
+	size_t count, unused;		/* of the list; unused: numbers in it that were given back */
 	struct map areas;		/* interned name -> struct area */
+	uint64_t names;			/* for intern_has_forgotten() */
 	struct map sets;		/* hash -> struct topic_set */
 	size_t set_count;
 	struct map in_syscalls;		/* hash -> struct in_syscall */
@@ -55,6 +56,13 @@ struct topics {
 
 static uint32_t add_topic(struct topics *topics, enum topic_kind kind, const char *name, unsigned int category)
 {
+	for (uint32_t i = 0; topics->unused; i++) {
+		if (!topics->list[i].name) {
+			topics->list[i] = (struct topic){ kind, name, category };
+			topics->unused--;
+			return i;
+		}
+	}
 	if ((topics->count & (topics->count - 1)) == 0) {
 		size_t room = topics->count ? topics->count * 2 : 1;
 
@@ -102,7 +110,7 @@ static uint32_t area_topic(struct topics *topics, const char *name)
 		if (topics->list[i].kind == TOPIC_AREA && topics->list[i].name == name)
 			return (uint32_t)i;
 	}
-	return topics->count < TOPICS_MOST ? add_topic(topics, TOPIC_AREA, name, 0) : topics->other->numbers[0];
+	return topics->count - topics->unused < TOPICS_MOST ? add_topic(topics, TOPIC_AREA, name, 0) : topics->other->numbers[0];
 }
 
 /* Only the kernel is taken apart. */
@@ -122,8 +130,11 @@ static struct area *make_area(struct topics *topics, const char *name)
 
 static void take_area(struct topics *topics, const char *name)
 {
-	const struct area *area = name ? map_get(&topics->areas, (uintptr_t)name) : NULL;
+	const struct area *area;
 
+	if (intern_has_forgotten(&topics->names))
+		map_free_values(&topics->areas);
+	area = name ? map_get(&topics->areas, (uintptr_t)name) : NULL;
 	if (!area && name)
 		area = make_area(topics, name);
 	for (size_t i = 0; area && i < area->count; i++)
@@ -307,6 +318,65 @@ const struct topic_set *topics_in_syscall(struct topics *topics, const struct to
 	*known = (struct in_syscall){ .set = set, .syscall = syscall, .result = find_in_syscall(topics, set, syscall) };
 	map_put(&topics->in_syscalls, key, known);
 	return known->result;
+}
+
+/* ---- forgetting ---- */
+
+void topics_keep(const struct topic_set *set)
+{
+	if (set)
+		((struct topic_set *)(uintptr_t)set)->kept = true;
+}
+
+/* Into a new map, as a hole in the old one would hide a neighbour. The topics of sets that stay are stamped. */
+static void forget_sets(struct topics *topics)
+{
+	struct map sets = topics->sets;
+
+	topics->sets = (struct map){ .used = 0 };
+	for (struct map_slot *slot = map_next(&sets, NULL); slot; slot = map_next(&sets, slot)) {
+		struct topic_set *set = slot->value;
+		uint64_t key;
+
+		if (!set->kept) {
+			free(set);
+			topics->set_count--;
+			continue;
+		}
+		set->kept = false;
+		for (size_t i = 0; i < set->count; i++)
+			take(topics, set->numbers[i]);
+		find_set(topics, &key, set);
+		map_put(&topics->sets, key, set);
+	}
+	map_free(&sets);
+}
+
+/* Sets of the same topics in the same order have the same numbers only as long as these stay: a number goes with its last set. */
+static void forget_areas(struct topics *topics)
+{
+	for (size_t i = 0; i < topics->count; i++) {
+		struct topic *topic = &topics->list[i];
+
+		if (topic->kind != TOPIC_AREA || !topic->name)
+			continue;
+		if (topics->stamps[i] == topics->stamp) {
+			intern_keep(topic->name);
+		} else {
+			topic->name = NULL;
+			topics->unused++;
+		}
+	}
+	map_free_values(&topics->areas);
+}
+
+void topics_forget(struct topics *topics)
+{
+	map_free_values(&topics->in_syscalls);
+	topics_keep(topics->other);
+	begin(topics);
+	forget_sets(topics);
+	forget_areas(topics);
 }
 
 /* ---- all of them ---- */

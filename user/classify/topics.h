@@ -7,6 +7,7 @@
 #ifndef KTALLY_TOPICS_H
 #define KTALLY_TOPICS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -21,12 +22,13 @@ enum topic_kind {
 
 struct topic {
 	enum topic_kind kind;
-	const char *name;		/* of the area or category, interned */
+	const char *name;		/* of the area or category, interned; NULL: the number is not in use */
 	unsigned int category;		/* its number, of categories */
 };
 
-/* A set is never changed or freed before its topics are: its address tells it from others. */
+/* A set is never changed, and stays until topics_forget(): its address tells it from others. */
 struct topic_set {
+	bool kept;			/* of topics_keep() */
 	uint16_t count;
 	uint16_t open;			/* categories that depend on the system call too, behind the others; see topics_in_syscall() */
 	uint32_t numbers[];
@@ -43,6 +45,13 @@ const struct topic_set *topics_of_stack(struct topics *topics, const struct stac
 
 /* What counts in that system call: a set without open ones. syscall: NULL: in none. */
 const struct topic_set *topics_in_syscall(struct topics *topics, const struct topic_set *set, const char *syscall);
+
+/*
+ * Areas are named for files, which come and go. Drops all sets but those that were kept since the last call, and the areas that none of
+ * these has, whose numbers may be given to others; and keeps the names of the areas that stay (intern.h).
+ */
+void topics_keep(const struct topic_set *set);		/* NULL: there is nothing to keep */
+void topics_forget(struct topics *topics);
 
 /* The set of what there was no room to tell apart: area "other". */
 const struct topic_set *topics_other(const struct topics *topics);

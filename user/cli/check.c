@@ -35,8 +35,8 @@ static const char help[] =
 	"                          FILE, which is like that\n"
 	"  -h, --help\n"
 	"\n"
-	"The exit code is 0 when processes of this user at least can be sampled, 3 when permission is missing and\n"
-	"4 when the module is. See ktally-check(1).\n";
+	"The exit code is 0 when processes of this user at least can be sampled, 77 when permission is missing and\n"
+	"69 when the module is. See ktally-check(1).\n";
 
 static const struct option long_options[] = {
 	{ "rules", optional_argument, NULL, 'r' },
@@ -96,6 +96,13 @@ static void check_kernel(struct report *report, const struct host *host)
 	say(report, GOOD, "kernel", "Linux %s", host->release);
 }
 
+/* Where ktally-module has tried and failed. */
+static void cure_verdict(struct report *report, const char *release, const char *verdict)
+{
+	cure(report, "%s", verdict);
+	cure(report, "/var/log/ktally/module-%s.log has all of it; then: ktally-module build %s", release, release);
+}
+
 /* What a module that is not loaded needs to be. */
 static void cure_absence(struct report *report, const struct host *host)
 {
@@ -105,15 +112,16 @@ static void cure_absence(struct report *report, const struct host *host)
 		cure(report, "kernel.modules_disabled is 1: no module can be loaded until the next boot");
 	else if (host->module_installed)
 		cure(report, "modprobe ktally; `journalctl -k` tells why if it refuses");
+	else if (!host->module_builder)
+		cure(report, "it is not installed: make install-dkms, ktally-module build, modprobe ktally");
 	else if (!host->kernel_headers)
 		cure(report,
 		     "it is not built for this kernel, whose headers are missing: apt-get install linux-headers-%s",
 		     host->release);
-	else if (host->dkms_registered)
-		cure(report, "it is not built for this kernel: dkms autoinstall, then modprobe ktally");
+	else if (host->module_verdict[0])
+		cure_verdict(report, host->release, host->module_verdict);
 	else
-		cure(report, "it is not installed: make install-dkms, dkms install ktally/%s, modprobe ktally",
-		     ktally_version());
+		cure(report, "it is not built for this kernel: ktally-module build %s, then modprobe ktally", host->release);
 }
 
 static void check_module(struct report *report, const struct host *host)
@@ -127,8 +135,21 @@ static void check_module(struct report *report, const struct host *host)
 	} else if (strcmp(host->module_version, ktally_version())) {
 		say(report, POORER, "module", "version %s, this program is %s", host->module_version, ktally_version());
 		cure(report, "they understand each other, but belong together: install both from one release");
+		if (host->module_verdict[0])
+			cure_verdict(report, host->release, host->module_verdict);
 	} else {
 		say(report, GOOD, "module", "version %s", host->module_version);
+	}
+}
+
+/* Before they are booted. */
+static void check_other_kernels(struct report *report, const struct host *host)
+{
+	for (unsigned int i = 0; i < host->other_kernel_count; i++) {
+		const struct other_kernel *other = &host->other_kernels[i];
+
+		say(report, POORER, i ? "" : "other kernels", "no module of this release for Linux %s", other->release);
+		cure_verdict(report, other->release, other->verdict);
 	}
 }
 
@@ -208,6 +229,33 @@ static void check_rights(struct report *report, const struct host *host)
 		say(report, POORER, "kernel frames", "not allowed");
 		cure(report, "they need CAP_PERFMON and no lockdown=confidentiality");
 	}
+}
+
+/* What is refused of one stack may be of any process that has much code. */
+static bool is_past_its_share(const struct refused *refused)
+{
+	for (unsigned int cause = 0; cause < REFUSED_CAUSES; cause++)
+		if (cause != REFUSED_LOOKUPS && cause != REFUSED_MAPPINGS && refused->counts[cause])
+			return true;
+	return false;
+}
+
+static void check_refused(struct report *report, const struct host *host)
+{
+	struct buffer what = { 0 };
+
+	if (host->device_error || host->refused_error)
+		return;
+	if (!refused_describe(&host->refused, &what)) {
+		say(report, GOOD, "refused", "nothing since the module was loaded");
+	} else if (!is_past_its_share(&host->refused)) {
+		say(report, GOOD, "refused", "%s since the module was loaded", what.data);
+	} else {
+		say(report, POORER, "refused", "%s since the module was loaded", what.data);
+		cure(report, "a user's programs have more code files or processes than are one's share: code of theirs has no names, and "
+			     "that of others is not concerned; ktally(4), fdinfo");
+	}
+	buffer_free(&what);
 }
 
 static void check_clock(struct report *report, const struct host *host)
@@ -310,10 +358,12 @@ int check_write(struct buffer *text, const struct host *host)
 
 	check_kernel(&report, host);
 	check_module(&report, host);
+	check_other_kernels(&report, host);
 	check_secure_boot(&report, host);
 	check_lockdown(&report, host);
 	check_device(&report, host);
 	check_rights(&report, host);
+	check_refused(&report, host);
 	check_clock(&report, host);
 	check_capabilities(&report, host);
 	check_kernel_names(&report, host);
@@ -337,7 +387,7 @@ static int check_rules(const char *path)
 
 	if (error) {
 		message_error("cannot read %s: %s", path, strerror(-error));
-		return error == -EACCES || error == -EPERM ? EXIT_PERMISSION : EXIT_UNAVAILABLE;
+		return error == -EACCES || error == -EPERM ? EXIT_PERMISSION : EXIT_FAILED;
 	}
 	rules_write(&text, kallsyms.data ? kallsyms.data : "", kallsyms.bytes);
 	fputs(text.data, stdout);

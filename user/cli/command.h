@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The commands of ktally. main() takes the options that come before the command's name and hands over the rest: argv[0] is
- * the name of the command, argv[argc] is NULL. A command parses its own options with getopt_long() (optind is 1 when it is
- * called), answers --help itself, and returns one of enum exit_code (base/message.h).
+ * "ktally " and the name of the command, argv[argc] is NULL. A command parses its own options with getopt_long() (optind is
+ * 1 when it is called), answers --help itself, and returns one of enum exit_code (base/message.h).
  */
 #ifndef KTALLY_COMMAND_H
 #define KTALLY_COMMAND_H

@@ -84,7 +84,7 @@ __attribute__((noreturn)) static void serve(const struct symbols_opened *opened,
 	uint64_t address;
 
 	confine();
-	answer.count = !lines_open(&lines, &source, opened->path, opened->roots, opened->root_count);
+	answer.count = !lines_open(&lines, &source, opened->path, opened->root);
 	if (send(socket, &answer, sizeof(answer.count), MSG_NOSIGNAL) < 0 || !answer.count)
 		_exit(0);
 	while (recv(socket, &address, sizeof(address), 0) == sizeof(address)) {
@@ -126,7 +126,7 @@ static void download(const struct symbols_opened *opened)
 	if (download_is_allowed() != DOWNLOAD_AT_ONCE || elf_open(&elf, &source))
 		return;
 	if (!elf_find_section(&elf, ".debug_info") &&
-	    (!debug_open(&elf, opened->path, opened->roots, opened->root_count, &debug) || !debug_download(&elf, &debug))) {
+	    (!debug_open(&elf, opened->path, opened->root, &debug) || !debug_download(&elf, &debug))) {
 		close(debug.source.fd);
 		elf_close(&debug);
 	}

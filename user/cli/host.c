@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
@@ -16,6 +17,7 @@
 #include "lib/libktally.h"
 
 #define FILE_BYTES_MAX		(16U << 20)
+#define LOG_DIRECTORY		"/var/log/ktally"	/* of ktally-module */
 #define KALLSYMS_BYTES_MAX	65536		/* the first lines tell whether there are addresses */
 
 /* The path below root in a buffer of the caller's. NULL if it is too long. */
@@ -69,6 +71,58 @@ static bool has_text(const char *root, const char *path, const char *wanted)
 	return found;
 }
 
+/* False if it does not end so. */
+static bool cut_end(char *text, const char *end)
+{
+	size_t length = strlen(text), less = strlen(end);
+
+	if (length < less || strcmp(text + length - less, end))
+		return false;
+	text[length - less] = '\0';
+	return true;
+}
+
+/* The last line of ktally-module's log for a kernel, "" if it built the module or there is none. False if not: there is one. */
+static bool read_verdict(const char *release, const char *root, char *verdict, size_t bytes)
+{
+	static const char sign[] = "ktally-module: ";
+	char path[PATH_MAX];
+	struct buffer log = { 0 };
+	const char *line = NULL;
+
+	verdict[0] = '\0';
+	snprintf(path, sizeof(path), LOG_DIRECTORY "/module-%s.log", release);
+	if (!read_below(root, path, &log))
+		for (const char *next = log.data; (next = strstr(next, sign)); next++)
+			if (next == log.data || next[-1] == '\n')
+				line = next + strlen(sign);
+	if (line && strncmp(line, "installed\n", strlen("installed\n")))
+		snprintf(verdict, bytes, "%.*s", (int)strcspn(line, "\n"), line);
+	buffer_free(&log);
+	return verdict[0];
+}
+
+/* Kernels that may be booted next: those with a log and still with modules of their own. */
+static void read_other_kernels(struct host *host, const char *root)
+{
+	char path[PATH_MAX];
+	DIR *logs = path_below(root, LOG_DIRECTORY, path) ? opendir(path) : NULL;
+	struct dirent *entry;
+
+	while (logs && (entry = readdir(logs)) && host->other_kernel_count < OTHER_KERNELS_MAX) {
+		struct other_kernel *other = &host->other_kernels[host->other_kernel_count];
+
+		if (sscanf(entry->d_name, "module-%127s", other->release) != 1 || !cut_end(other->release, ".log"))
+			continue;
+		snprintf(path, sizeof(path), "/lib/modules/%s/kernel", other->release);
+		if (strcmp(other->release, host->release) && exists(root, path) &&
+		    read_verdict(other->release, root, other->verdict, sizeof(other->verdict)))
+			host->other_kernel_count++;
+	}
+	if (logs)
+		closedir(logs);
+}
+
 static void read_module(struct host *host, const char *root)
 {
 	char path[PATH_MAX], line[32];
@@ -84,7 +138,9 @@ static void read_module(struct host *host, const char *root)
 	host->module_installed = has_text(root, path, "/ktally.ko");
 	snprintf(path, sizeof(path), "/lib/modules/%s/build", host->release);
 	host->kernel_headers = exists(root, path);
-	host->dkms_registered = exists(root, "/var/lib/dkms/ktally");
+	host->module_builder = exists(root, "/usr/sbin/ktally-module");
+	read_verdict(host->release, root, host->module_verdict, sizeof(host->module_verdict));
+	read_other_kernels(host, root);
 }
 
 /* "none [integrity] confidentiality": the one in brackets is in force. */
@@ -188,6 +244,7 @@ static void open_device(struct host *host)
 	if (host->device_error)
 		return;
 	host->info = *ktally_get_info(session);
+	host->refused_error = refused_read(&host->refused, ktally_fd(session));
 	ktally_close(session);
 }
 

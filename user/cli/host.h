@@ -7,6 +7,10 @@
 #include <stdint.h>
 #include <linux/ktally.h>
 
+#include "profile/refused.h"
+
+#define OTHER_KERNELS_MAX	8
+
 struct host {
 	char release[128];		/* of the kernel; "" if not known */
 	bool takes_modules;		/* the kernel was built to load modules */
@@ -15,11 +19,19 @@ struct host {
 	bool module_off;		/* by its parameter "disabled" */
 	char module_version[64];	/* of the loaded one */
 	bool module_installed;		/* for this kernel, where modprobe finds it */
-	bool dkms_registered;		/* DKMS has its sources */
+	bool module_builder;		/* ktally-module, which builds it for any kernel of this host */
+	char module_verdict[256];	/* what came of its last build for this kernel; "": it was not tried */
 	bool kernel_headers;		/* for this kernel */
+	struct other_kernel {
+		char release[128];
+		char verdict[256];	/* why it has no module */
+	} other_kernels[OTHER_KERNELS_MAX];	/* installed here, not running, and without this release's module */
+	unsigned int other_kernel_count;
 
 	int device_error;		/* of ktally_open(): 0 or -errno; what follows is valid when 0 */
 	struct ktally_info info;
+	int refused_error;		/* of refused_read(): 0 or -errno */
+	struct refused refused;		/* since the module was loaded */
 
 	char lockdown[32];		/* "none", "integrity", "confidentiality"; "": the kernel knows no lockdown */
 	enum { SECURE_BOOT_UNKNOWN, SECURE_BOOT_OFF, SECURE_BOOT_ON } secure_boot;

@@ -76,6 +76,8 @@ static void take_host(struct load *load, const char *text, size_t bytes)
 			host->release = value;
 		else if (!strcmp(key, "machine"))
 			host->id = value;
+		else if (!strcmp(key, "cpus-left-out"))
+			host->cpus_left_out = value;
 		else if (!strcmp(key, "command"))
 			load->command = value;
 		else if (!strcmp(key, "clock"))

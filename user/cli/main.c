@@ -46,6 +46,7 @@ static int flushed(int code)
 int main(int argc, char **argv)
 {
 	const char *name = argc > 1 ? argv[1] : NULL;
+	char whole[32];
 
 	message_program = "ktally";
 	if (!name) {
@@ -60,9 +61,13 @@ int main(int argc, char **argv)
 		printf("ktally %s\n", ktally_version());
 		return flushed(EXIT_OK);
 	}
-	for (size_t i = 0; i < COMMANDS; i++)
-		if (!strcmp(name, commands[i].name))
-			return flushed(commands[i].run(argc - 1, argv + 1));
+	for (size_t i = 0; i < COMMANDS; i++) {
+		if (strcmp(name, commands[i].name))
+			continue;
+		snprintf(whole, sizeof(whole), "ktally %s", name);
+		argv[1] = whole;	/* getopt_long() begins its messages with it */
+		return flushed(commands[i].run(argc - 1, argv + 1));
+	}
 	message_error("there is no command \"%s\": see ktally --help", name);
 	return EXIT_USAGE;
 }

@@ -15,6 +15,7 @@
 
 #include "base/message.h"
 #include "base/number.h"
+#include "base/socket_file.h"
 #include "cli/command.h"
 #include "control/packet.h"
 #include "control/request.h"
@@ -150,6 +151,10 @@ static int complete(struct profile_command *command)
 
 	if (session_options_check(&request->session))
 		return EXIT_USAGE;
+	if (request->session.cpus_wanted != SESSION_CPUS_DEFAULT) {
+		message_error("--cpus: which CPUs are sampled is for ktallyd to say: start it with that option");
+		return EXIT_USAGE;
+	}
 	if (!request->output_count)
 		request->send = true;
 	for (size_t i = 0; i < request->output_count; i++) {
@@ -183,7 +188,7 @@ static int parse(struct profile_command *command, int argc, char **argv)
 
 static int connect_to(const char *path)
 {
-	int fd = packet_connect(path);
+	int fd = socket_file_connect(path, CONTROL_SOCKET);
 
 	if (fd == -ENOENT || fd == -ECONNREFUSED)
 		message_error("no ktallyd answers at %s: is it running (`systemctl status ktallyd`)? `ktally record` needs none", path);

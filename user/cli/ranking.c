@@ -8,18 +8,38 @@
 /* More are not looked at by anyone; past it those with the least time and nothing in this interval go. */
 #define ROWS_MOST 20000
 
+static uint64_t key_of(const char *name, const char *place)
+{
+	return hash_names(name, strlen(name), place ? hash_names(place, strlen(place), 1) : 0);
+}
+
+static bool is(const struct ranked *row, const char *name, const char *place)
+{
+	return !strcmp(row->name, name) && !row->place == !place && (!place || !strcmp(row->place, place));
+}
+
+/* Its strings are behind it. */
+static struct ranked *new_row(const char *name, const char *place)
+{
+	size_t name_bytes = strlen(name) + 1, place_bytes = place ? strlen(place) + 1 : 0;
+	struct ranked *row = memory_zeroed(1, sizeof(*row) + name_bytes + place_bytes);
+	char *text = (char *)(row + 1);
+
+	row->name = memcpy(text, name, name_bytes);
+	row->place = place ? memcpy(text + name_bytes, place, place_bytes) : NULL;
+	return row;
+}
+
 void ranking_add(struct ranking *ranking, const char *name, const char *place, uint64_t weight)
 {
-	uint64_t key = hash_words((uintptr_t)name, (uintptr_t)place);
-	struct ranked *row = map_get(&ranking->rows, key);
+	uint64_t key = key_of(name, place);
+	struct ranked *row;
 
-	/* Interned strings are equal if their addresses are; a hash of two may still be that of two others. */
-	while (row && (row->name != name || row->place != place))
-		row = map_get(&ranking->rows, ++key);
+	/* A hash of two may be that of two others. */
+	while ((row = map_get(&ranking->rows, key)) && !is(row, name, place))
+		key++;
 	if (!row) {
-		row = memory_zeroed(1, sizeof(*row));
-		row->name = name;
-		row->place = place;
+		row = new_row(name, place);
 		map_put(&ranking->rows, key, row);
 	}
 	row->now += weight;
@@ -67,7 +87,7 @@ static void drop_least(struct ranking *ranking)
 	struct map kept = { 0 };
 
 	for (size_t i = 0; i < count; i++) {
-		uint64_t key = hash_words((uintptr_t)rows[i]->name, (uintptr_t)rows[i]->place);
+		uint64_t key = key_of(rows[i]->name, rows[i]->place);
 
 		if (i >= ROWS_MOST / 2 && !rows[i]->shown) {
 			free(rows[i]);

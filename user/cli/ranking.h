@@ -10,7 +10,7 @@
 #include "base/map.h"
 
 struct ranked {
-	const char *name, *place;		/* interned; place may be NULL */
+	const char *name, *place;		/* its own, as names may be forgotten meanwhile; place may be NULL */
 	uint64_t now, total;			/* ns: since ranking_advance(), and since the start */
 	uint64_t shown;				/* of the interval before: what `now` was at ranking_advance() */
 };

@@ -17,6 +17,8 @@
 #include "base/number.h"
 #include "cli/child.h"
 #include "cli/command.h"
+#include "confine/capabilities.h"
+#include "confine/confine.h"
 #include "loop/loop.h"
 #include "session/live.h"
 #include "session/session.h"
@@ -66,6 +68,7 @@ static const char help_end[] =
 static const struct option long_options[] = {
 	SESSION_LONG_HOW,
 	SESSION_LONG_WHOM,
+	SESSION_LONG_RIGHTS,
 	{ "output", required_argument, NULL, 'o' },
 	{ "duration", required_argument, NULL, 'd' },
 	{ "help", no_argument, NULL, 'h' },
@@ -89,7 +92,7 @@ static int parse(struct record *record, int argc, char **argv)
 			}
 			break;
 		case 'h':
-			printf("%s%s%s%s", help, session_help_whom, session_help_how, help_end);
+			printf("%s%s%s%s%s", help, session_help_whom, session_help_how, session_help_rights, help_end);
 			return EXIT_OK;
 		default:
 			taken = session_options_take(&record->options, option, optarg);
@@ -242,7 +245,8 @@ static int start_command(struct record *record)
 	}
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN);
-	return EXIT_OK;
+	/* The command may run as somebody else, and gets our signals. */
+	return record->options.confine ? confine_begin(CAPABILITY(CAP_KILL)) : EXIT_OK;
 }
 
 /* Without pidfds (Linux before 5.3, or too few descriptors) recording just does not end by itself. */
@@ -278,14 +282,14 @@ static int open_capture(struct record *record)
 {
 	char *command = record->command ? command_line(record->command) : NULL;
 	int error = recorder_create(&record->live.recorder, record->output, ktally_get_info(record->live.session),
-				    record->options.rate, command);
+				    &record->options, command);
 
 	free(command);
 	if (error)
 		return EXIT_FAILED;
 	record->live.has_waits = record->options.off_cpu;
-	record->live.has_files = record->options.files;
 	record->live.whole_host = record->options.all;
+	record->live.left_out = session_options_left_out(&record->options);
 	live_create_profile(&record->live, LIVE_RECORD);
 	live_read_kernel_names(&record->live);
 	return EXIT_OK;
@@ -332,6 +336,8 @@ static int start(struct record *record)
 		code = open_capture(record);
 	if (code == EXIT_OK)
 		code = open_loop(record);
+	if (code == EXIT_OK && record->options.confine)
+		code = confine_end();
 	if (code == EXIT_OK)
 		code = live_enable(&record->live);
 	if (code == EXIT_OK)

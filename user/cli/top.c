@@ -17,6 +17,7 @@
 #include "base/number.h"
 #include "classify/wait.h"
 #include "cli/command.h"
+#include "confine/confine.h"
 #include "cli/ranking.h"
 #include "cli/screen.h"
 #include "loop/loop.h"
@@ -72,6 +73,7 @@ static const char help_end[] =
 static const struct option long_options[] = {
 	SESSION_LONG_HOW,
 	SESSION_LONG_WHOM,
+	SESSION_LONG_RIGHTS,
 	{ "iterations", required_argument, NULL, 'n' },
 	{ "help", no_argument, NULL, 'h' },
 	{ }
@@ -91,7 +93,7 @@ static int parse(struct top *top, int argc, char **argv)
 			}
 			break;
 		case 'h':
-			printf("%s%s%s%s", help, session_help_whom, session_help_how, help_end);
+			printf("%s%s%s%s%s", help, session_help_whom, session_help_how, session_help_rights, help_end);
 			return EXIT_OK;
 		default:
 			if (session_options_take(&top->options, option, optarg) != 1)
@@ -123,7 +125,7 @@ static void on_sample(void *context, const struct profile_sample *sample)
 	const char *place = leaf ? base_name(leaf->object) : kernel ? "[kernel]" : NULL;
 	struct top *top = context;
 
-	ranking_add(&top->rankings[PROCESSES], intern(sample->task->process_name), NULL, sample->record->weight);
+	ranking_add(&top->rankings[PROCESSES], sample->task->process_name, NULL, sample->record->weight);
 	ranking_add(&top->rankings[AREAS], stack->class.area ? stack->class.area : "unknown", NULL, sample->record->weight);
 	ranking_add(&top->rankings[FUNCTIONS], function, place, sample->record->weight);
 }
@@ -164,7 +166,7 @@ static void rank_waits(struct top *top)
 
 		if (row->weight == row->weight_exported || wait_is_idle(row->class.cause))
 			continue;
-		ranking_add(&top->rankings[WAITS], row->class.cause, intern(owner_label(row->owner)), row->weight - row->weight_exported);
+		ranking_add(&top->rankings[WAITS], row->class.cause, owner_label(row->owner), row->weight - row->weight_exported);
 		row->weight_exported = row->weight;
 	}
 }
@@ -276,7 +278,7 @@ static bool print(const struct top *top)
 static void on_refresh(void *context)
 {
 	struct top *top = context;
-	uint64_t now = loop_now();	/* samples taken later belong to the next interval */
+	uint64_t now;
 	int error;
 
 	if (top->refreshes % FORGET_REFRESHES == FORGET_REFRESHES - 1)
@@ -290,6 +292,8 @@ static void on_refresh(void *context)
 	}
 	rank_waits(top);
 
+	/* Now, not before: a flush waits a second for files that are new, and takes the samples of that time, too. */
+	now = loop_now();
 	top->interval = (double)(now - top->refreshed) / 1e9;
 	top->refreshed = now;
 	top->refreshes++;
@@ -415,15 +419,19 @@ static int start(struct top *top)
 
 	top->on_screen = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
 	code = open_signals(top);
+	if (code == EXIT_OK && top->options.confine)
+		code = confine_begin(0);
 	if (code == EXIT_OK)
 		code = session_open(&top->live.session, &top->options);
 	if (code != EXIT_OK)
 		return code;
 	top->live.has_waits = top->options.off_cpu;
-	top->live.has_files = top->options.files;
 	live_create_profile(&top->live, LIVE_SHOW);
 	live_read_kernel_names(&top->live);
 	code = open_loop(top);
+	if (code == EXIT_OK && top->options.confine)
+		code = confine_end();
+	top->refreshed = loop_now();
 	if (code == EXIT_OK)
 		code = live_enable(&top->live);
 	if (code != EXIT_OK)
@@ -433,7 +441,6 @@ static int start(struct top *top)
 		message_error("cannot use the terminal: %s", strerror(-error));
 		return EXIT_FAILED;
 	}
-	top->refreshed = loop_now();
 	loop_timer_set(top->loop, &top->refresh_timer, REFRESH_MS);
 	return EXIT_OK;
 }

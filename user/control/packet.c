@@ -2,8 +2,6 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/message.h"
@@ -82,73 +80,4 @@ void packet_free(struct packet *packet)
 	while (packet->fd_count)
 		close(packet->fds[--packet->fd_count]);
 	buffer_free(&packet->text);
-}
-
-static int address_of(const char *path, struct sockaddr_un *address)
-{
-	*address = (struct sockaddr_un){ .sun_family = AF_UNIX };
-	if (strlen(path) >= sizeof(address->sun_path))
-		return -ENAMETOOLONG;
-	strcpy(address->sun_path, path);
-	return 0;
-}
-
-int packet_connect(const char *path)
-{
-	struct sockaddr_un address;
-	int fd, error = address_of(path, &address);
-
-	if (error)
-		return error;
-	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return -errno;
-	if (!connect(fd, (struct sockaddr *)&address, sizeof(address)))
-		return fd;
-	error = -errno;
-	close(fd);
-	return error;
-}
-
-/* The socket of one that was killed stays behind, and nobody answers there. */
-static int clear(const char *path)
-{
-	struct stat status;
-	int fd;
-
-	if (lstat(path, &status))
-		return errno == ENOENT ? 0 : -errno;
-	if (!S_ISSOCK(status.st_mode))
-		return -EEXIST;
-	fd = packet_connect(path);
-	if (fd >= 0)
-		close(fd);
-	if (fd != -ECONNREFUSED)
-		return -EADDRINUSE;
-	return unlink(path) ? -errno : 0;
-}
-
-int packet_listen(const char *path, mode_t mode)
-{
-	struct sockaddr_un address;
-	int fd, error = address_of(path, &address);
-	mode_t former;
-
-	if (!error)
-		error = clear(path);
-	if (error)
-		return error;
-	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
-		return -errno;
-	/* From its first moment on only those can connect who may. */
-	former = umask(~mode & 0777);
-	error = bind(fd, (struct sockaddr *)&address, sizeof(address)) ? -errno : 0;
-	umask(former);
-	if (!error && listen(fd, 8))
-		error = -errno;
-	if (!error)
-		return fd;
-	close(fd);
-	return error;
 }

@@ -4,11 +4,13 @@
 #define KTALLY_PACKET_H
 
 #include <stddef.h>
+#include <sys/socket.h>
 #include <sys/types.h>
 
 #include "base/buffer.h"
 
 #define CONTROL_PATH		"/run/ktally/control"
+#define CONTROL_SOCKET		SOCK_SEQPACKET		/* of socket_file.h */
 #define PACKET_FDS_MOST		64
 
 struct packet {
@@ -28,9 +30,5 @@ int packet_send(int fd, const void *data, size_t bytes, const int *fds, size_t f
 
 /* Closes the descriptors, frees the text. */
 void packet_free(struct packet *packet);
-
-/* A socket that listens at the path, which is made with this mode, or that is connected to it. A descriptor, or -errno; -EADDRINUSE: somebody listens there. */
-int packet_listen(const char *path, mode_t mode);
-int packet_connect(const char *path);
 
 #endif

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/message.h"
+#include "base/socket_file.h"
 #include "control/packet.h"
 #include "control/request.h"
 #include "daemon/control.h"
@@ -256,7 +257,7 @@ static void take_request(struct asker *asker, const struct packet *packet)
 	else if (request.send && !control->options.send)
 		refuse(asker, EXIT_USAGE, "ktallyd has nowhere to send profiles to: name a file with -o, or give ktallyd an --endpoint");
 	else if (control->asked)
-		refuse(asker, EXIT_UNAVAILABLE, "another profile is being taken, for up to %" PRIu64 " s more: one goes at a time",
+		refuse(asker, EXIT_BUSY, "another profile is being taken, for up to %" PRIu64 " s more: one goes at a time",
 		       control->duration / 1000 - (loop_now() - control->started) / 1000000000 + 1);
 	else
 		begin(asker, &request, packet);
@@ -345,7 +346,7 @@ static int find_group(struct control *control)
 		message_error("--control-group: there is no group \"%s\"", control->options.group);
 		return EXIT_USAGE;
 	}
-	control->group = group ? group->gr_gid : 0;
+	control->group = group ? group->gr_gid : (gid_t)-1;
 	return EXIT_OK;
 }
 
@@ -360,12 +361,9 @@ static int open_socket(struct control *control)
 			chmod(control->path, 0755);
 		*slash = '/';
 	}
-	control->fd = packet_listen(control->path, control->options.group ? 0660 : 0600);
-	if (control->fd < 0)
-		return control->fd;
-	if (lstat(control->path, &control->file) || (control->options.group && chown(control->path, (uid_t)-1, control->group)))
-		return -errno;
-	return 0;
+	control->fd = socket_file_listen(control->path, CONTROL_SOCKET | SOCK_NONBLOCK, control->options.group ? 0660 : 0600, control->group,
+					 &control->file);
+	return control->fd < 0 ? control->fd : 0;
 }
 
 int control_create(struct control **result, struct loop *loop, const struct control_options *options)
@@ -402,8 +400,6 @@ int control_create(struct control **result, struct loop *loop, const struct cont
 
 void control_destroy(struct control *control)
 {
-	struct stat file;
-
 	if (!control)
 		return;
 	if (control->asked)
@@ -416,8 +412,7 @@ void control_destroy(struct control *control)
 		loop_unwatch(control->loop, control->watch);
 	if (control->fd >= 0) {
 		close(control->fd);
-		if (!lstat(control->path, &file) && file.st_dev == control->file.st_dev && file.st_ino == control->file.st_ino)
-			unlink(control->path);
+		socket_file_remove(control->path, &control->file);
 	}
 	free(control->path);
 	free(control);

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/message.h"
+#include "daemon/bounds.h"
 #include "daemon/clock.h"
 #include "daemon/daemon.h"
 #include "daemon/demand.h"
@@ -16,16 +17,12 @@
 #include "daemon/exposition.h"
 #include "daemon/files.h"
 #include "daemon/notify.h"
+#include "daemon/rights.h"
 #include "session/live.h"
 #include "session/session.h"
 
 /* Records taken in one turn of the loop: some ten milliseconds, then signals and the watchdog have theirs. */
 #define RECORDS_IN_A_TURN 65536
-
-/* What was not sampled for a while is forgotten this often, and sooner when so much was added since. */
-#define FORGET_INTERVAL_MS (10 * 60 * 1000)
-#define STACKS_MANY 50000
-#define TASKS_MANY 50000
 
 struct daemon {
 	const struct daemon_options *options;
@@ -40,8 +37,7 @@ struct daemon {
 	struct window window;
 	int signals;			/* signalfd */
 	int device_watch;
-	uint64_t last_forget;
-	size_t stacks_kept, tasks_kept;	/* of what there was then */
+	struct bounds bounds;
 	struct loop_timer export_timer, watchdog_timer, more_timer;
 	uint64_t watchdog_interval;
 	bool switched_off;		/* by the administrator, for now */
@@ -92,6 +88,7 @@ static void on_more(void *context)
 static void look_at_host(struct daemon *daemon)
 {
 	export_host_fill(&daemon->host);
+	export_host_leave_out(&daemon->host, &daemon->options->session.left_out);
 	daemon->host.rate = daemon->options->session.rate;
 	daemon->host.clock = ktally_get_info(daemon->live.session)->clock;
 	daemon->host.deployment = &daemon->options->deployment;
@@ -133,19 +130,10 @@ static void on_scrape(void *context, struct buffer *text, enum prometheus_format
 	metrics_free(&totals);
 }
 
-static void bound_memory(struct daemon *daemon)
+static void keep_bounds(struct daemon *daemon)
 {
-	const struct profile *profile = daemon->live.profile;
-	uint64_t now = loop_now();
-	int error;
+	int error = bounds_keep(&daemon->bounds, &daemon->live);
 
-	if (profile->stacks.used < daemon->stacks_kept + STACKS_MANY && profile->tasks.used < daemon->tasks_kept + TASKS_MANY &&
-	    now - daemon->last_forget < FORGET_INTERVAL_MS * 1000000ULL)
-		return;
-	error = live_forget(&daemon->live, NULL, NULL);
-	daemon->last_forget = now;
-	daemon->stacks_kept = profile->stacks.used;
-	daemon->tasks_kept = profile->tasks.used;
 	if (error) {
 		session_failed(error);
 		daemon->failed = daemon->stopping = true;
@@ -186,7 +174,8 @@ static void on_export(void *context)
 	if (daemon->live.recorder)
 		recorder_flush(daemon->live.recorder);
 	live_refresh_kernel_names(&daemon->live);
-	bound_memory(daemon);
+	keep_bounds(daemon);
+	bounds_tell(&daemon->bounds, &daemon->live);
 	look_at_switch(daemon);
 	tell_status(daemon);
 }
@@ -216,7 +205,7 @@ static void change_capture(struct daemon *daemon)
 					daemon->capture_path);
 		return;
 	}
-	if (recorder_create(&new, daemon->capture_path, ktally_get_info(daemon->live.session), daemon->options->session.rate, NULL)) {
+	if (recorder_create(&new, daemon->capture_path, ktally_get_info(daemon->live.session), &daemon->options->session, NULL)) {
 		daemon->failed = true;
 		return;
 	}
@@ -233,6 +222,7 @@ static void reload(struct daemon *daemon)
 {
 	notify("RELOADING=1\nMONOTONIC_USEC=%" PRIu64, loop_now() / 1000);
 	flush(daemon);
+	exposition_reload(daemon->exposition);
 	change_capture(daemon);
 	look_at_host(daemon);
 	write_files(daemon, &daemon->metrics);
@@ -320,7 +310,7 @@ static int open_files(struct daemon *daemon)
 		buffer_format(&capture, "%s/capture.ktally", options->out);
 	daemon->capture_path = capture.data;
 	if (capture.data && recorder_create(&daemon->live.recorder, capture.data, ktally_get_info(daemon->live.session),
-					    options->session.rate, NULL))
+					    &options->session, NULL))
 		return EXIT_FAILED;
 	return EXIT_OK;
 }
@@ -347,9 +337,10 @@ static int start(struct daemon *daemon)
 	int code;
 
 	daemon->live.has_waits = daemon->options->session.off_cpu;
-	daemon->live.has_files = daemon->options->session.files;
 	daemon->live.whole_host = daemon->options->session.all;
+	daemon->live.left_out = session_options_left_out(&daemon->options->session);
 	daemon->live.level = daemon->options->level;
+	daemon->live.frame_bytes = daemon->options->out ? BOUNDS_FRAME_BYTES : 0;
 	daemon->live.series = daemon->options->series;
 	daemon->live.categories = daemon->options->categories;
 	live_create_profile(&daemon->live, daemon->options->out ? LIVE_KEEP : LIVE_COUNT);
@@ -360,7 +351,7 @@ static int start(struct daemon *daemon)
 	if (daemon->metrics.failed)
 		return EXIT_FAILED;
 
-	daemon->last_forget = loop_now();
+	bounds_begin(&daemon->bounds);
 	daemon->device_watch = loop_watch(daemon->loop, ktally_fd(daemon->live.session), POLLIN, LOOP_DRAINED, on_device, daemon);
 	loop_watch(daemon->loop, daemon->signals, POLLIN, LOOP_DRAINED, on_signal, daemon);
 	daemon->more_timer = (struct loop_timer){ .expired = on_more, .context = daemon };
@@ -372,11 +363,15 @@ static int start(struct daemon *daemon)
 		loop_timer_set(daemon->loop, &daemon->watchdog_timer, daemon->watchdog_interval);
 
 	if (daemon->options->prometheus) {
-		code = exposition_create(&daemon->exposition, daemon->loop, &daemon->options->prometheus_address, on_scrape, daemon);
+		code = exposition_create(&daemon->exposition, daemon->loop, &daemon->options->exposition, on_scrape, daemon);
 		if (code != EXIT_OK)
 			return code;
 	}
-	code = live_enable(&daemon->live);
+	code = rights_end(daemon->options);
+	if (code == EXIT_OK)
+		code = demand_begin(daemon->demand, daemon->options);
+	if (code == EXIT_OK)
+		code = live_enable(&daemon->live);
 	if (code != EXIT_OK)
 		return code;
 	lower_priority(&daemon->options->session);
@@ -393,6 +388,8 @@ int daemon_create(struct daemon **result, struct daemon_options *options)
 	daemon->options = options;
 	daemon->signals = -1;
 	code = open_signals(daemon);
+	if (code == EXIT_OK)
+		code = rights_begin(options);
 	if (code == EXIT_OK)
 		code = session_open(&daemon->live.session, &options->session);
 	if (code == EXIT_OK)

@@ -67,9 +67,12 @@ static int open_control(struct demand *demand, struct loop *loop, const struct d
 }
 
 /* The daemon was told to take one, and not by anybody who asks. */
-static int take_profile(const struct demand *demand, const struct daemon_options *options)
+int demand_begin(struct demand *demand, const struct daemon_options *options)
 {
 	struct request request;
+
+	if (!options->profile)
+		return EXIT_OK;
 
 	/* Without a socket nothing was made ready to send with either. */
 	if (!demand->control) {
@@ -99,8 +102,6 @@ int demand_create(struct demand **result, struct loop *loop, const struct daemon
 		code = open_exporter(demand, loop, options);
 	if (code == EXIT_OK && options->control)
 		code = open_control(demand, loop, options);
-	if (code == EXIT_OK && options->profile)
-		code = take_profile(demand, options);
 	if (code == EXIT_OK)
 		*result = demand;
 	else

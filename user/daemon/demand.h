@@ -13,6 +13,9 @@ struct demand;
 /* EXIT_OK, or an exit code after a message. */
 int demand_create(struct demand **demand, struct loop *loop, const struct daemon_options *options);
 
+/* Takes the profile that options ask for, if they do. The same. */
+int demand_begin(struct demand *demand, const struct daemon_options *options);
+
 /* Takes no more requests, ends what is being taken, and delivers, as exporter_finish(). */
 void demand_finish(struct demand *demand, uint64_t milliseconds, const bool *impatient);
 

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <errno.h>
+#include <grp.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/message.h"
+#include "daemon/access.h"
 #include "daemon/exposition.h"
 
 struct pages {
@@ -16,6 +18,7 @@ struct exposition {
 	struct http_server *server;
 	exposition_writer *writer;
 	void *context;
+	struct access access;
 	struct pages pages[PROMETHEUS_FORMATS];
 };
 
@@ -52,6 +55,11 @@ static void answer(void *context, const struct http_request *request, struct htt
 	struct exposition *exposition = context;
 	enum prometheus_format format = negotiate(request->accept);
 
+	if (!access_allows(&exposition->access, request->authorization)) {
+		answer->status = HTTP_UNAUTHORIZED;
+		answer->why = "the token is missing or wrong";
+		return;
+	}
 	if (request->path.bytes != strlen("/metrics") || memcmp(request->path.data, "/metrics", strlen("/metrics"))) {
 		answer->status = HTTP_NOT_FOUND;
 		answer->why = "metrics are at /metrics";
@@ -62,10 +70,23 @@ static void answer(void *context, const struct http_request *request, struct htt
 	answer->body = page(exposition, format);
 }
 
+static int failed_path(const char *path, int error)
+{
+	if (error == -EADDRINUSE)
+		message_error("--prometheus: somebody listens at %s: give another path, or end that", path);
+	else if (error == -EPERM)
+		message_error("--prometheus-group: ktallyd must be a member of the group itself, or run as root");
+	else
+		message_error("--prometheus: cannot make the socket %s: %s", path, strerror(-error));
+	return EXIT_FAILED;
+}
+
 static int failed(const struct sockaddr_storage *address, int error)
 {
 	const unsigned int port = http_address_port(address);
 
+	if (http_address_path(address))
+		return failed_path(http_address_path(address), error);
 	if (error == -EADDRINUSE)
 		message_error("--prometheus: something else serves port %u: give another one, or end that", port);
 	else if (error == -EADDRNOTAVAIL)
@@ -78,25 +99,64 @@ static int failed(const struct sockaddr_storage *address, int error)
 	return EXIT_FAILED;
 }
 
-int exposition_create(struct exposition **result, struct loop *loop, const struct sockaddr_storage *address,
+static int find_group(const struct exposition_options *options, gid_t *found)
+{
+	const struct group *group = options->group ? getgrnam(options->group) : NULL;
+
+	*found = group ? group->gr_gid : (gid_t)-1;
+	if (!options->group || (group && http_address_path(&options->address)))
+		return EXIT_OK;
+	if (group)
+		message_error("--prometheus-group: only a path has a group: give --prometheus unix:/PATH, or --prometheus-token for a port");
+	else
+		message_error("--prometheus-group: there is no group \"%s\"", options->group);
+	return EXIT_USAGE;
+}
+
+static void tell_where(const struct exposition *exposition, const struct exposition_options *options)
+{
+	const char *name = http_server_name(exposition->server);
+	bool has_token = options->token;
+
+	if (http_address_path(&options->address)) {
+		message_info("serving metrics at the socket %s, /metrics", name);
+		return;
+	}
+	message_info("serving metrics at http://%s/metrics%s", name, has_token ? ", for who has the token" : "");
+	if (!http_address_is_loopback(&options->address))
+		message_warning("whoever reaches %s can read them%s: they name this host's programs", name,
+				has_token ? " and the token, if he listens on the way" : ", without a password");
+}
+
+int exposition_create(struct exposition **result, struct loop *loop, const struct exposition_options *options,
 		      exposition_writer *writer, void *context)
 {
 	struct exposition *exposition = memory_zeroed(1, sizeof(*exposition));
-	int error;
+	gid_t group;
+	int error = 0, code = find_group(options, &group);
 
 	exposition->writer = writer;
 	exposition->context = context;
-	error = http_server_create(&exposition->server, loop, address, answer, exposition);
-	if (error) {
+	exposition->access.path = options->token;
+	if (code == EXIT_OK)
+		code = access_read(&exposition->access);
+	if (code == EXIT_OK)
+		error = http_server_create(&exposition->server, loop, &options->address, group, answer, exposition);
+	if (error)
+		code = failed(&options->address, error);
+	if (code != EXIT_OK) {
 		free(exposition);
-		return failed(address, error);
+		return code;
 	}
-	message_info("serving metrics at http://%s/metrics", http_server_name(exposition->server));
-	if (!http_address_is_loopback(address))
-		message_warning("whoever reaches %s can read them, without a password: they name this host's programs",
-				http_server_name(exposition->server));
+	tell_where(exposition, options);
 	*result = exposition;
 	return EXIT_OK;
+}
+
+void exposition_reload(struct exposition *exposition)
+{
+	if (exposition)
+		access_read(&exposition->access);
 }
 
 void exposition_destroy(struct exposition *exposition)
@@ -104,6 +164,7 @@ void exposition_destroy(struct exposition *exposition)
 	if (!exposition)
 		return;
 	http_server_destroy(exposition->server);
+	explicit_bzero(exposition->access.token, sizeof(exposition->access.token));
 	for (unsigned int format = 0; format < PROMETHEUS_FORMATS; format++) {
 		buffer_free(&exposition->pages[format].bodies[0].text);
 		buffer_free(&exposition->pages[format].bodies[1].text);

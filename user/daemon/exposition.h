@@ -17,9 +17,18 @@ struct exposition;
 /* Writes what was counted up to now. */
 typedef void exposition_writer(void *context, struct buffer *text, enum prometheus_format format);
 
+struct exposition_options {
+	struct sockaddr_storage address;
+	const char *group;		/* whose members may connect to a path, NULL: only who runs as the daemon does */
+	const char *token;		/* file of the token that is asked for, see access.h; NULL: none */
+};
+
 /* EXIT_OK, or an exit code after a message. */
-int exposition_create(struct exposition **exposition, struct loop *loop, const struct sockaddr_storage *address,
+int exposition_create(struct exposition **exposition, struct loop *loop, const struct exposition_options *options,
 		      exposition_writer *writer, void *context);
+
+/* Reads the token anew; with a message if it cannot be used, and then the former one goes on. */
+void exposition_reload(struct exposition *exposition);
 void exposition_destroy(struct exposition *exposition);
 
 #endif

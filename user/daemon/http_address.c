@@ -3,11 +3,13 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <string.h>
+#include <sys/un.h>
 
 #include "base/number.h"
 #include "daemon/http_server.h"
 
 #define ADDRESS_BYTES_MOST 64
+#define UNIX "unix:"
 
 static int take_address(const char *text, struct sockaddr_storage *address)
 {
@@ -21,6 +23,17 @@ static int take_address(const char *text, struct sockaddr_storage *address)
 	return inet_pton(AF_INET6, text, &in6->sin6_addr) == 1 ? 0 : -EINVAL;
 }
 
+static int take_path(const char *path, struct sockaddr_storage *address)
+{
+	struct sockaddr_un *un = (struct sockaddr_un *)address;
+
+	if (*path != '/' || strlen(path) >= sizeof(un->sun_path))
+		return -EINVAL;
+	*address = (struct sockaddr_storage){ .ss_family = AF_UNIX };
+	strcpy(un->sun_path, path);
+	return 0;
+}
+
 int http_address_parse(const char *text, struct sockaddr_storage *address)
 {
 	const char *colon = strrchr(text, ':'), *port = colon ? colon + 1 : text;
@@ -28,6 +41,8 @@ int http_address_parse(const char *text, struct sockaddr_storage *address)
 	bool bracketed = *text == '[';
 	uint64_t number;
 
+	if (!strncmp(text, UNIX, strlen(UNIX)))
+		return take_path(text + strlen(UNIX), address);
 	if (colon) {
 		size_t bytes = (size_t)(colon - text) - (bracketed ? 2 : 0);
 
@@ -57,10 +72,15 @@ bool http_address_is_loopback(const struct sockaddr_storage *address)
 
 	if (address->ss_family == AF_INET)
 		return ntohl(in->sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
-	return IN6_IS_ADDR_LOOPBACK(&in6->sin6_addr);
+	return address->ss_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&in6->sin6_addr);
 }
 
 unsigned int http_address_port(const struct sockaddr_storage *address)
 {
-	return ntohs(((const struct sockaddr_in *)address)->sin_port);
+	return http_address_path(address) ? 0 : ntohs(((const struct sockaddr_in *)address)->sin_port);
+}
+
+const char *http_address_path(const struct sockaddr_storage *address)
+{
+	return address->ss_family == AF_UNIX ? ((const struct sockaddr_un *)address)->sun_path : NULL;
 }

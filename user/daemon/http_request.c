@@ -153,6 +153,10 @@ static int take_header(struct http_request *request, struct headers *headers, st
 		headers->host = value;
 	} else if (http_text_is(name, "Accept")) {
 		request->accept = value;
+	} else if (http_text_is(name, "Authorization")) {
+		if (request->authorization.data)
+			return -HTTP_BAD_REQUEST;
+		request->authorization = value;
 	} else if (http_text_is(name, "Content-Length")) {
 		return take_length(headers, value);
 	} else if (http_text_is(name, "Transfer-Encoding")) {

@@ -13,6 +13,7 @@
 enum {
 	HTTP_OK = 200,
 	HTTP_BAD_REQUEST = 400,
+	HTTP_UNAUTHORIZED = 401,
 	HTTP_NOT_FOUND = 404,
 	HTTP_METHOD_NOT_ALLOWED = 405,
 	HTTP_CONTENT_TOO_LARGE = 413,
@@ -33,6 +34,7 @@ struct http_request {
 	struct http_text path;		/* without a query */
 	struct http_text host;		/* without a port; [::1] with its brackets */
 	struct http_text accept;	/* of several, the last */
+	struct http_text authorization;
 };
 
 /*

@@ -5,10 +5,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/message.h"
+#include "base/socket_file.h"
 #include "daemon/http_server.h"
 
 #define SECOND_MS 1000
@@ -45,7 +48,8 @@ struct http_server {
 	bool rests;			/* work is used up: no socket is looked at */
 	unsigned int work;
 	struct loop_timer pace;
-	char name[INET6_ADDRSTRLEN + 16];
+	char name[sizeof(struct sockaddr_un)];
+	struct stat file;		/* of a path */
 	struct connection connections[HTTP_CONNECTIONS_MOST];
 };
 
@@ -173,6 +177,7 @@ static const char *reason_of(int status)
 	} reasons[] = {
 		{ HTTP_OK, "OK" },
 		{ HTTP_BAD_REQUEST, "Bad Request" },
+		{ HTTP_UNAUTHORIZED, "Unauthorized" },
 		{ HTTP_NOT_FOUND, "Not Found" },
 		{ HTTP_METHOD_NOT_ALLOWED, "Method Not Allowed" },
 		{ HTTP_CONTENT_TOO_LARGE, "Content Too Large" },
@@ -186,6 +191,14 @@ static const char *reason_of(int status)
 			return reasons[i].reason;
 	}
 	return "Internal Server Error";
+}
+
+/* Headers that some answers have to have. */
+static const char *more_of(int status)
+{
+	if (status == HTTP_UNAUTHORIZED)
+		return "WWW-Authenticate: Bearer realm=\"ktally\"\r\n";
+	return status == HTTP_METHOD_NOT_ALLOWED ? "Allow: GET, HEAD\r\n" : "";
 }
 
 static void begin_answer(struct connection *connection, const struct http_answer *answer, bool is_head)
@@ -202,7 +215,7 @@ static void begin_answer(struct connection *connection, const struct http_answer
 			  "HTTP/1.1 %d %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\n%s"
 			  "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\nConnection: %s\r\n\r\n%s",
 			  answer->status, reason, answer->body ? answer->type : "text/plain; charset=utf-8", bytes,
-			  answer->status == HTTP_METHOD_NOT_ALLOWED ? "Allow: GET, HEAD\r\n" : "",
+			  more_of(answer->status),
 			  connection->keeps ? "keep-alive" : "close", answer->body || is_head ? "" : line);
 	connection->head_bytes = (size_t)length;
 	connection->sent = 0;
@@ -383,7 +396,18 @@ static void name_server(struct http_server *server)
 	snprintf(server->name, sizeof(server->name), is_v6 ? "[%s]:%u" : "%s:%u", host, ntohs(in->sin_port));
 }
 
-static int open_listener(struct http_server *server, const struct sockaddr_storage *address)
+static int open_path(struct http_server *server, const char *path, gid_t group)
+{
+	const mode_t mode = group == (gid_t)-1 ? 0600 : 0660;
+
+	server->fd = socket_file_listen(path, SOCK_STREAM | SOCK_NONBLOCK, mode, group, &server->file);
+	if (server->fd < 0)
+		return server->fd;
+	snprintf(server->name, sizeof(server->name), "%s", path);
+	return 0;
+}
+
+static int open_port(struct http_server *server, const struct sockaddr_storage *address)
 {
 	socklen_t bytes = address->ss_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
 	const int yes = 1;
@@ -395,13 +419,15 @@ static int open_listener(struct http_server *server, const struct sockaddr_stora
 	if (setsockopt(server->fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes)) ||
 	    bind(server->fd, (const struct sockaddr *)address, bytes) || listen(server->fd, HTTP_CONNECTIONS_MOST))
 		return -errno;
+	name_server(server);
 	return 0;
 }
 
-int http_server_create(struct http_server **result, struct loop *loop, const struct sockaddr_storage *address,
+int http_server_create(struct http_server **result, struct loop *loop, const struct sockaddr_storage *address, gid_t group,
 		       http_answerer *answerer, void *context)
 {
 	struct http_server *server = memory_zeroed(1, sizeof(*server));
+	const char *path = http_address_path(address);
 	int error;
 
 	server->loop = loop;
@@ -415,12 +441,11 @@ int http_server_create(struct http_server **result, struct loop *loop, const str
 		server->connections[i].watch = -1;
 		server->connections[i].timer = (struct loop_timer){ .expired = on_timeout, .context = &server->connections[i] };
 	}
-	error = open_listener(server, address);
+	error = path ? open_path(server, path, group) : open_port(server, address);
 	if (error) {
 		http_server_destroy(server);
 		return error;
 	}
-	name_server(server);
 	watch_listener(server);
 	*result = server;
 	return 0;
@@ -439,6 +464,8 @@ void http_server_destroy(struct http_server *server)
 	loop_timer_cancel(server->loop, &server->pace);
 	if (server->fd >= 0)
 		close(server->fd);
+	if (server->file.st_ino)
+		socket_file_remove(server->name, &server->file);
 	free(server);
 }
 

@@ -13,8 +13,8 @@
  * a time; a connection idles no longer than is usual between scrapes. Work: whatever clients do, it gets so much of it in a
  * second, and then sockets are not looked at until the next. So the worst that somebody can do to the daemon is to make others wait.
  *
- * There is no TLS and no password; on another address than loopback a proxy has to see to that. Answers are not compressed: on
- * loopback that would cost more than it saves.
+ * There is no TLS; on another address than loopback a proxy has to see to that. Answers are not compressed: on loopback that would cost
+ * more than it saves.
  */
 #ifndef KTALLY_HTTP_SERVER_H
 #define KTALLY_HTTP_SERVER_H
@@ -51,16 +51,20 @@ typedef void http_answerer(void *context, const struct http_request *request, st
 
 struct http_server;
 
-/* "PORT", "ADDRESS:PORT", "[ADDRESS]:PORT"; the address is numeric or "localhost", and 127.0.0.1 when there is none. 0 or -EINVAL. */
+/*
+ * "PORT", "ADDRESS:PORT", "[ADDRESS]:PORT"; the address is numeric or "localhost", and 127.0.0.1 when there is none; or "unix:/PATH". 0
+ * or -EINVAL.
+ */
 int http_address_parse(const char *text, struct sockaddr_storage *address);
 bool http_address_is_loopback(const struct sockaddr_storage *address);
-unsigned int http_address_port(const struct sockaddr_storage *address);
+unsigned int http_address_port(const struct sockaddr_storage *address);	/* 0: of a path */
+const char *http_address_path(const struct sockaddr_storage *address);		/* NULL: it is no path */
 
-/* 0 or -errno. */
-int http_server_create(struct http_server **server, struct loop *loop, const struct sockaddr_storage *address,
+/* group: whose members may connect to a path besides its owner, (gid_t)-1: nobody. 0 or -errno, as socket_file_listen() has them. */
+int http_server_create(struct http_server **server, struct loop *loop, const struct sockaddr_storage *address, gid_t group,
 		       http_answerer *answerer, void *context);
 void http_server_destroy(struct http_server *server);
 
-const char *http_server_name(const struct http_server *server);	/* "127.0.0.1:9464", with the port that it got */
+const char *http_server_name(const struct http_server *server);	/* "127.0.0.1:9464", with the port that it got; or the path */
 
 #endif

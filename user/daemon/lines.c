@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/message.h"
+#include "confine/opener.h"
 #include "daemon/lines.h"
 
 struct lines {
@@ -49,9 +50,9 @@ static int open_file(struct lines *lines)
 	struct stat status;
 	int error = 0;
 
-	lines->fd = open(lines->path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0600);
+	lines->fd = opener_open(lines->path, LINES_FLAGS, 0600);
 	if (lines->fd < 0)
-		return -errno;
+		return lines->fd;
 	if (fstat(lines->fd, &status))
 		error = -errno;
 	else if (!S_ISREG(status.st_mode))

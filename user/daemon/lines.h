@@ -17,6 +17,8 @@
 #define LINES_FILES_DEFAULT	4
 #define LINES_FILES_MOST	1000
 
+#define LINES_FLAGS	(O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)	/* that the file is opened with */
+
 struct lines;
 
 /*

@@ -9,6 +9,7 @@
 
 #include "base/message.h"
 #include "daemon/daemon.h"
+#include "daemon/taker.h"
 
 int main(int argc, char **argv)
 {
@@ -17,6 +18,8 @@ int main(int argc, char **argv)
 	int code;
 
 	message_program = "ktallyd";
+	if (argc == 2 && !strcmp(argv[1], TAKER_ARGUMENT))
+		taker_run();
 	code = daemon_options_parse(&options, argc, argv);
 	if (code >= 0)
 		return code;

@@ -36,6 +36,8 @@ enum {
 	OPTION_ENDPOINT,
 	OPTION_TEMPORALITY,
 	OPTION_PROMETHEUS,
+	OPTION_PROMETHEUS_GROUP,
+	OPTION_PROMETHEUS_TOKEN,
 	OPTION_ELASTICSEARCH,
 	OPTION_ELASTICSEARCH_NAMESPACE,
 	OPTION_METRICS_JSON,
@@ -75,7 +77,9 @@ static const char help[] =
 	"      --elasticsearch URL send the metrics to Elasticsearch too (KTALLY_ELASTICSEARCH_*)\n"
 	"      --elasticsearch-namespace NAME  of the data streams (default)\n"
 	"      --prometheus [ADDRESS:]PORT\n"
-	"                          serve the metrics to Prometheus, on 127.0.0.1 when no address is given\n"
+	"                          serve the metrics to Prometheus, on 127.0.0.1 when no address is given; or unix:/PATH\n"
+	"      --prometheus-token FILE  for who shows the token of that file\n"
+	"      --prometheus-group GROUP  whose members may connect to that path\n"
 	"      --spool DIR         keep what waits to be sent on disk, so that it survives\n"
 	"      --spool-bytes BYTES most of that for each destination (256M)\n"
 	"      --metrics-json FILE write the metrics to FILE as JSON too, at each export\n"
@@ -105,17 +109,20 @@ static const char help_config[] =
 static const char help_end[] =
 	"      --help, --version\n"
 	"\n"
-	"TIME is in seconds, or with a suffix: 500ms, 30s, 5m; BYTES may have a suffix\n"
+	"TIME is in seconds, or with a suffix: 1500ms, 30s, 5m; BYTES may have a suffix\n"
 	"K, M or G. See ktallyd(8).\n";
 
 static const struct option long_options[] = {
 	SESSION_LONG_HOW,
+	SESSION_LONG_RIGHTS,
 	{ "interval", required_argument, NULL, OPTION_INTERVAL },
 	{ "endpoint", required_argument, NULL, OPTION_ENDPOINT },
 	{ "temporality", required_argument, NULL, OPTION_TEMPORALITY },
 	{ "elasticsearch", required_argument, NULL, OPTION_ELASTICSEARCH },
 	{ "elasticsearch-namespace", required_argument, NULL, OPTION_ELASTICSEARCH_NAMESPACE },
 	{ "prometheus", required_argument, NULL, OPTION_PROMETHEUS },
+	{ "prometheus-group", required_argument, NULL, OPTION_PROMETHEUS_GROUP },
+	{ "prometheus-token", required_argument, NULL, OPTION_PROMETHEUS_TOKEN },
 	{ "metrics-json", required_argument, NULL, OPTION_METRICS_JSON },
 	{ "out", required_argument, NULL, OPTION_OUT },
 	{ "capture", required_argument, NULL, OPTION_CAPTURE },
@@ -216,6 +223,16 @@ static int take_temporality(struct daemon_options *options, const char *kind)
 	return EXIT_USAGE;
 }
 
+static int check_access(const struct daemon_options *options)
+{
+	const struct exposition_options *exposition = &options->exposition;
+
+	if (options->prometheus || (!exposition->token && !exposition->group))
+		return -1;
+	message_error("%s is about --prometheus: give that too", exposition->token ? "--prometheus-token" : "--prometheus-group");
+	return EXIT_USAGE;
+}
+
 /* What else may be wrong with it is told when it is used. */
 static int take_elasticsearch(struct daemon_options *options, const char *url)
 {
@@ -237,10 +254,10 @@ static int take_namespace(struct daemon_options *options, const char *name)
 
 static int take_prometheus(struct daemon_options *options, const char *text)
 {
-	options->prometheus = !http_address_parse(text, &options->prometheus_address);
+	options->prometheus = !http_address_parse(text, &options->exposition.address);
 	if (options->prometheus)
 		return -1;
-	message_error("--prometheus: \"%s\" is no port, and no numeric address with a port: give 9464, 192.0.2.1:9464 or [::1]:9464",
+	message_error("--prometheus: \"%s\" is no port, and no numeric address with a port: give 9464, 192.0.2.1:9464, [::1]:9464 or unix:/PATH",
 		      text);
 	return EXIT_USAGE;
 }
@@ -312,6 +329,12 @@ static int take(struct daemon_options *options, int option, const char *argument
 		return take_namespace(options, argument);
 	case OPTION_PROMETHEUS:
 		return take_prometheus(options, argument);
+	case OPTION_PROMETHEUS_GROUP:
+		options->exposition.group = argument;
+		return -1;
+	case OPTION_PROMETHEUS_TOKEN:
+		options->exposition.token = argument;
+		return -1;
 	case OPTION_SPOOL:
 		options->spool = argument;
 		return -1;
@@ -371,7 +394,7 @@ static int take(struct daemon_options *options, int option, const char *argument
 		options->check_only = true;
 		return -1;
 	case 'h':
-		printf("%s%s%s%s", help, session_help_how, help_config, help_end);
+		printf("%s%s%s%s%s", help, session_help_how, session_help_rights, help_config, help_end);
 		return EXIT_OK;
 	case 'V':
 		printf("ktallyd %s\n", ktally_version());
@@ -442,6 +465,8 @@ int daemon_options_parse(struct daemon_options *options, int argc, char **argv)
 	}
 	if (code < 0 && session_options_check(&options->session))
 		code = EXIT_USAGE;
+	if (code < 0)
+		code = check_access(options);
 	if (code < 0) {
 		options->categories = config_categories(options->file, options->category_sets);
 		code = options->categories ? -1 : EXIT_USAGE;

@@ -8,11 +8,11 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <sys/socket.h>
 
 #include "attribute/deployment.h"
 #include "attribute/owner.h"
 #include "config/document.h"
+#include "daemon/exposition.h"
 #include "loop/loop.h"
 #include "session/options.h"
 
@@ -33,8 +33,8 @@ struct daemon_options {
 	bool cumulative;		/* sums by OTLP are since the start, not since the last export */
 	const char *elasticsearch;	/* URL, NULL: none */
 	const char *elasticsearch_namespace;
-	bool prometheus;		/* metrics are served at the address below */
-	struct sockaddr_storage prometheus_address;
+	bool prometheus;		/* metrics are served, */
+	struct exposition_options exposition;	/* there and so */
 	enum owner_level level;		/* how fine time is attributed */
 	uint64_t series;		/* most of them, as in struct profile_options */
 	struct deployment deployment;

@@ -4,12 +4,16 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/message.h"
+#include "confine/opener.h"
+#include "daemon/order.h"
 #include "daemon/profiling.h"
 #include "daemon/taker.h"
+#include "session/session.h"
 
 static int open_files(struct profiling *profiling, const struct request *request)
 {
@@ -29,21 +33,97 @@ static int open_files(struct profiling *profiling, const struct request *request
 	return 0;
 }
 
-int profiling_start(struct profiling *profiling, const struct request *request, const struct daemon_options *options)
+static int write_order(const struct request *request, const struct daemon_options *options)
 {
-	int messages[2], error = open_files(profiling, request);
+	int fd = memfd_create("ktally-order", MFD_CLOEXEC), error = 0;
+	struct buffer text = { 0 };
 
+	if (fd < 0)
+		return -errno;
+	order_write(request, options, &text);
+	for (size_t done = 0; done < text.bytes && !error;) {
+		ssize_t wrote = write(fd, text.data + done, text.bytes - done);
+
+		if (wrote < 0)
+			error = -errno;
+		else
+			done += (size_t)wrote;
+	}
+	buffer_free(&text);
+	if (!error && lseek(fd, 0, SEEK_SET))
+		error = -errno;
+	if (error)
+		close(fd);
+	return error ? error : fd;
+}
+
+/* In the child, of a process with threads: what follows is system calls only. */
+__attribute__((noreturn)) static void execute(int *fds, size_t count, char **environment)
+{
+	static char *const arguments[] = { (char *)"ktallyd", (char *)TAKER_ARGUMENT, NULL };
+	static const char failed[] = "<3>the process that takes profiles cannot be started: is /proc mounted, and ktallyd allowed to execute "
+				     "itself?\n";
+
+	/* Out of the way first, since some are where others are to be. */
+	for (size_t i = 0; i < count; i++)
+		fds[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, TAKER_ORDER + (int)count);
+	for (size_t i = 0; i < count; i++)
+		if (fds[i] < 0 || dup2(fds[i], TAKER_ORDER + (int)i) < 0)
+			_exit(EXIT_FAILED);
+	syscall(SYS_close_range, TAKER_ORDER + (unsigned int)count, ~0U, 0);
+	execve("/proc/self/exe", arguments, environment);
+	if (write(TAKER_MESSAGES, failed, sizeof(failed) - 1) < 0)
+		_exit(EXIT_FAILED);
+	_exit(EXIT_FAILED);
+}
+
+static pid_t start(const struct profiling *profiling, const struct request *request, int order, int messages)
+{
+	int fds[2 + REQUEST_OUTPUTS_MOST + 1 + KTALLY_CGROUPS_MAX + 1];
+	char *environment[TAKER_VARIABLES_MOST + 1];
+	size_t count = 0;
+	pid_t child;
+
+	fds[count++] = order;
+	fds[count++] = messages;
+	for (size_t i = 0; i < profiling->output_count; i++)
+		fds[count++] = profiling->outputs[i];
+	if (profiling->batches >= 0)
+		fds[count++] = profiling->batches;
+	for (uint32_t i = 0; i < request->session.cgroup_count; i++)
+		fds[count++] = request->session.cgroup_fds[i];
+	if (request->session.device > 0)
+		fds[count++] = request->session.device;
+	taker_environment(environment);
+	child = fork();
+	if (!child)
+		execute(fds, count, environment);
+	return child;
+}
+
+int profiling_start(struct profiling *profiling, struct request *request, const struct daemon_options *options)
+{
+	int messages[2] = { -1, -1 }, order = -1, error = open_files(profiling, request);
+
+	/* Neither may the process that takes the profile open it, as it has the daemon's filter. */
+	request->session.device = error ? 0 : opener_open(KTALLY_DEVICE_PATH, SESSION_DEVICE_FLAGS, 0);
+	if (!error) {
+		order = write_order(request, options);
+		error = order < 0 ? order : 0;
+	}
 	if (!error && pipe2(messages, O_CLOEXEC))
 		error = -errno;
-	if (error) {
-		profiling_release(profiling);
-		return error;
+	if (!error) {
+		profiling->child = start(profiling, request, order, messages[1]);
+		error = profiling->child < 0 ? -errno : 0;
 	}
-	profiling->child = fork();
-	if (!profiling->child)
-		taker_run(request, options, profiling, messages[1]);
-	error = profiling->child < 0 ? -errno : 0;
-	close(messages[1]);
+	if (request->session.device > 0)
+		close(request->session.device);
+	request->session.device = 0;
+	if (order >= 0)
+		close(order);
+	if (messages[1] >= 0)
+		close(messages[1]);
 	profiling->messages = messages[0];
 	if (error) {
 		profiling->child = 0;
@@ -51,6 +131,9 @@ int profiling_start(struct profiling *profiling, const struct request *request, 
 		return error;
 	}
 	fcntl(messages[0], F_SETFL, O_NONBLOCK);
+	error = opener_sacrifice(profiling->child);
+	if (error)
+		message_info("the profile is not the first to go when memory runs out: %s", strerror(-error));
 	return 0;
 }
 

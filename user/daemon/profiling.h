@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A whole profile on demand, taken by a process of its own: it has its own session on the device, which ends with it, and whatever it
- * costs in time and memory to name, keep and write stacks, the daemon goes on as before. The kernel takes it first when memory runs out.
+ * A whole profile on demand, taken by a process of its own, which is executed and shares no memory with the daemon (taker.h): it has its
+ * own session on the device, which ends with it, and whatever it costs in time and memory to name, keep and write stacks, the daemon goes
+ * on as before. The kernel takes it first when memory runs out.
  */
 #ifndef KTALLY_PROFILING_H
 #define KTALLY_PROFILING_H
@@ -29,9 +30,10 @@ struct profiling_batch {
 
 /*
  * Starts the process. Owners, categories and what is said of everything are as the daemon's options have it, so that a profile tells of
- * the same as the metrics do. The descriptors in request->session stay the caller's. 0 or -errno: nothing was started.
+ * the same as the metrics do. The descriptors in request->session stay the caller's, but the one of
+ * the device, which is opened for the process here. 0 or -errno: nothing was started.
  */
-int profiling_start(struct profiling *profiling, const struct request *request, const struct daemon_options *options);
+int profiling_start(struct profiling *profiling, struct request *request, const struct daemon_options *options);
 
 void profiling_stop(struct profiling *profiling);	/* it ends early, and writes what it has */
 

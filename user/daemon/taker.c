@@ -2,25 +2,29 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/message.h"
+#include "daemon/order.h"
+#include "daemon/profiling.h"
 #include "daemon/taker.h"
 #include "loop/loop.h"
 #include "session/live.h"
 #include "session/session.h"
-#include "symbols/download.h"
 
 #define RECORDS_IN_A_TURN 65536
 
 /* Distinct stacks, and stacks in tasks, at which a profile ends early: some 200 MiB. */
 #define STACKS_MOST 100000
 #define CELLS_MOST 500000
+
+/* An order: a configuration file, whose categories may be longer when all is quoted, and a request. */
+#define ORDER_BYTES_MOST (16U << 20)
 
 /* A request to a collector: they take 20 MiB, queues hold less. */
 #define BATCH_BYTES (2U << 20)
@@ -88,51 +92,12 @@ static void on_signal(void *context, short events)
 		taker->stopping = true;
 }
 
-/* Nothing of the daemon's stays open: a connection that it closes is to be closed. */
-static void close_others(int *kept, size_t count)
+/* With the daemon goes who is to get the profile. It may have gone already. */
+static void stand_apart(void)
 {
-	unsigned int from = STDERR_FILENO + 1;
-
-	for (size_t i = 1; i < count; i++) {
-		for (size_t j = i; j > 0 && kept[j] < kept[j - 1]; j--) {
-			int other = kept[j];
-
-			kept[j] = kept[j - 1];
-			kept[j - 1] = other;
-		}
-	}
-	for (size_t i = 0; i < count; i++) {
-		unsigned int fd = (unsigned int)kept[i];
-
-		if (kept[i] < 0 || fd < from)
-			continue;
-		if (fd > from)
-			syscall(SYS_close_range, from, fd - 1, 0);
-		from = fd + 1;
-	}
-	syscall(SYS_close_range, from, ~0U, 0);
-}
-
-static void stand_apart(const struct request *request, const struct profiling *files, int messages)
-{
-	int kept[REQUEST_OUTPUTS_MOST + KTALLY_CGROUPS_MAX + 2];
-	size_t count = 0;
-	int fd;
-
-	prctl(PR_SET_PDEATHSIG, SIGKILL);	/* with the daemon goes who is to get the profile */
-	kept[count++] = messages;
-	kept[count++] = files->batches;
-	for (size_t i = 0; i < files->output_count; i++)
-		kept[count++] = files->outputs[i];
-	for (uint32_t i = 0; i < request->session.cgroup_count; i++)
-		kept[count++] = request->session.cgroup_fds[i];
-	close_others(kept, count);
-	fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
-	if (fd >= 0) {
-		if (write(fd, "1000", 4) != 4)
-			message_info("the profile is not the first to go when memory runs out: %m");
-		close(fd);
-	}
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (poll(&(struct pollfd){ .fd = TAKER_MESSAGES }, 1, 0) > 0)
+		_exit(EXIT_FAILED);
 }
 
 static int open_signals(struct taker *taker)
@@ -164,7 +129,6 @@ static int open_taker(struct taker *taker)
 		return EXIT_FAILED;
 	}
 	taker->live.has_waits = taker->options.off_cpu;
-	taker->live.has_files = taker->options.files;
 	taker->live.level = taker->daemon->level;
 	if (*taker->request->service && taker->live.level == OWNER_BY_HOST)
 		taker->live.level = OWNER_BY_SERVICE;
@@ -180,7 +144,7 @@ static int open_taker(struct taker *taker)
 	taker->more_timer = (struct loop_timer){ .expired = on_more, .context = taker };
 	loop_watch(taker->loop, ktally_fd(taker->live.session), POLLIN, LOOP_DRAINED, on_device, taker);
 	loop_watch(taker->loop, taker->signals, POLLIN, LOOP_DRAINED, on_signal, taker);
-	return session_enable(taker->live.session);
+	return live_enable(&taker->live);
 }
 
 /* ---- what becomes of it ---- */
@@ -277,6 +241,7 @@ static int take(struct taker *taker)
 	taker->live.profile->first_time = start;
 	taker->live.profile->last_time = loop_now();
 	export_host_fill(&taker->host);
+	export_host_leave_out(&taker->host, &taker->options.left_out);
 	taker->host.rate = taker->options.rate;
 	taker->host.deployment = &taker->daemon->deployment;
 	taker->host.clock = ktally_get_info(taker->live.session)->clock;
@@ -284,15 +249,73 @@ static int take(struct taker *taker)
 	return write_files(taker);
 }
 
-void taker_run(const struct request *request, const struct daemon_options *daemon, const struct profiling *files, int messages)
+/* Where caches are, where messages go, and what the C library and sanitizers go by. */
+void taker_environment(char **variables)
 {
-	struct taker taker = { .request = request, .daemon = daemon, .files = files, .options = request->session };
+	static const char *const names[] = {
+		"CACHE_DIRECTORY", "DEBUGINFOD_CACHE_PATH", "XDG_CACHE_HOME", "HOME", "JOURNAL_STREAM", "PATH", "TZ", "LANG", "LC_ALL",
+		"ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS",
+	};
+	size_t count = 0;
+
+	_Static_assert(sizeof(names) / sizeof(names[0]) <= TAKER_VARIABLES_MOST, "there is room for all");
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		for (char **variable = environ; *variable; variable++)
+			if (!strncmp(*variable, names[i], strlen(names[i])) && (*variable)[strlen(names[i])] == '=')
+				variables[count++] = *variable;
+	variables[count] = NULL;
+}
+
+/* In the order that profiling.c put them there. */
+static void find_files(struct request *request, struct profiling *files)
+{
+	int fd = TAKER_OUTPUTS;
+
+	*files = (struct profiling){ .batches = -1, .messages = -1 };
+	while (files->output_count < request->output_count)
+		files->outputs[files->output_count++] = fd++;
+	if (request->send)
+		files->batches = fd++;
+	for (uint32_t i = 0; i < request->session.cgroup_count; i++)
+		request->session.cgroup_fds[i] = fd++;
+	if (!request->session.device)
+		request->session.device = fd++;
+	request->session.all = !request->session.pid_count && !request->session.cgroup_count;
+	for (int used = TAKER_ORDER; used < fd; used++)
+		fcntl(used, F_SETFD, FD_CLOEXEC);
+}
+
+static int read_order(struct request *request, struct daemon_options *daemon)
+{
+	struct buffer text = { 0 };
+	int error = buffer_read_fd(&text, TAKER_ORDER, ORDER_BYTES_MOST), code = EXIT_FAILED;
+
+	if (error)
+		message_error("the profile cannot be taken: the order of the daemon cannot be read: %s", strerror(-error));
+	else
+		code = order_read(text.data ? text.data : "", text.bytes, request, daemon);
+	buffer_free(&text);
+	return code;
+}
+
+void taker_run(void)
+{
+	struct daemon_options daemon;
+	struct profiling files;
+	struct request request;
+	struct taker taker;
 	int code;
 
-	/* fork() may have caught the library with a lock held; what the daemon has downloaded is in the cache. */
-	download_allow(DOWNLOAD_NEVER);
-	stand_apart(request, files, messages);
-	message_copy_to(messages);
+	message_copy_to(TAKER_MESSAGES);
+	code = read_order(&request, &daemon);
+	if (code != EXIT_OK)
+		_exit(code);
+	find_files(&request, &files);
+	stand_apart();
+	taker = (struct taker){ .request = &request, .daemon = &daemon, .files = &files, .options = request.session };
+	/* What the daemon must not interrupt, it does not interrupt for anybody. */
+	taker.options.cpus_wanted = daemon.session.cpus_wanted;
+	taker.options.cpus = daemon.session.cpus;
 	code = open_taker(&taker);
 	if (code == EXIT_OK)
 		code = take(&taker);

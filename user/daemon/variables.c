@@ -26,7 +26,7 @@ static void read_prometheus(struct daemon_options *options)
 	if (!set("OTEL_EXPORTER_PROMETHEUS_PORT", &port))
 		port = "9464";
 	snprintf(address, sizeof(address), strchr(host, ':') ? "[%s]:%s" : "%s:%s", host, port);
-	options->prometheus = !http_address_parse(address, &options->prometheus_address);
+	options->prometheus = !http_address_parse(address, &options->exposition.address);
 	if (!options->prometheus)
 		message_warning("OTEL_METRICS_EXPORTER=prometheus is ignored: %s is no numeric address with a port "
 				"(OTEL_EXPORTER_PROMETHEUS_HOST, _PORT)", address);

@@ -135,7 +135,10 @@ def samples_taken(fd):
 def main():
     seconds = int(sys.argv[1]) if len(sys.argv) > 1 else 5
     pids = [int(argument) for argument in sys.argv[2:]]
-    fd = os.open("/dev/ktally", os.O_RDWR | os.O_CLOEXEC)
+    try:
+        fd = os.open("/dev/ktally", os.O_RDWR | os.O_CLOEXEC)
+    except OSError as error:
+        sys.exit(f"cannot open /dev/ktally: {error.strerror}: is the module loaded, and may you? `ktally check` says")
     tally = Tally()
 
     set_up(fd, get_info(fd), pids)

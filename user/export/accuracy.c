@@ -13,13 +13,18 @@ static double difference_percent(const struct account *account)
 	return account->charged ? 100.0 * ((double)account->sampled - (double)account->charged) / (double)account->charged : 0;
 }
 
-void accuracy_write_host(struct buffer *text, const struct profile *profile)
+static bool are_some_left_out(const struct export_host *host)
+{
+	return host->cpus_left_out && *host->cpus_left_out;
+}
+
+void accuracy_write_host(struct buffer *text, const struct profile *profile, const struct export_host *host)
 {
 	double percent = difference_percent(&profile->account);
 
 	if (profile->account.charged)
-		buffer_format(text, "  %-14s%10.2f s  by the kernel in the same time; samples stand for %.1f %% %s\n", "accounted",
-			      (double)profile->account.charged / 1e9, percent < 0 ? -percent : percent, percent < 0 ? "less" : "more");
+		buffer_format(text, "  %-14s%10.2f s  by the kernel in the same time%s; samples stand for %.1f %% %s\n", "accounted",
+			      (double)profile->account.charged / 1e9, are_some_left_out(host) ? " on the CPUs sampled" : "", percent < 0 ? -percent : percent, percent < 0 ? "less" : "more");
 }
 
 static int compare(const void *a_place, const void *b_place)

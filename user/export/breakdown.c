@@ -92,6 +92,20 @@ static void write_loss(struct buffer *text, const struct ktally_loss *loss, uint
 			      cause);
 }
 
+static void write_refusals(struct buffer *text, const struct profile *profile)
+{
+	struct symbols_statistics symbols = { 0 };
+
+	if (profile->symbols)
+		symbols_get_statistics(profile->symbols, &symbols);
+	if (symbols.names_refused)
+		write_count(text, "names refused", symbols.names_refused, "to processes past their share of the memory for names");
+	if (profile->stacks_hurried)
+		write_count(text, "unnamed stacks", profile->stacks_hurried, "of processes past their share of the time for naming them");
+	if (profile->stacks_refused)
+		write_count(text, "dropped stacks", profile->stacks_refused, "of processes past their share of the memory for frames");
+}
+
 /* Nothing may be missing without a word. Each line: what, how much, why or what to do about it. */
 static void write_losses(struct buffer *text, const struct profile *profile)
 {
@@ -108,6 +122,7 @@ static void write_losses(struct buffer *text, const struct profile *profile)
 		write_count(text, "lost", threads->count, "waits of more threads than can be followed");
 	if (notices->count)
 		write_count(text, "lost", notices->count, "announcements of exec and exit, not samples");
+	write_refusals(text, profile);
 	if (profile->orphans)
 		write_count(text, "orphans", profile->orphans,
 			    "samples of a task or stack that was not announced: below as \"unknown\"");
@@ -151,7 +166,9 @@ static void write_head(struct buffer *text, const struct profile *profile, const
 	if (seconds > 0)
 		buffer_format(text, "  %.2f of %u CPUs were busy", busy / seconds, host->cpus);
 	buffer_string(text, "\n");
-	accuracy_write_host(text, profile);
+	if (host->cpus_left_out && *host->cpus_left_out)
+		buffer_format(text, "  %-14s%12s  CPUs %s were not sampled: nothing below is of them\n", "left out", "", host->cpus_left_out);
+	accuracy_write_host(text, profile, host);
 	count_sampled(profile, &stacks, &processes);
 	buffer_format(text, "  %-14s%12" PRIu64 "  of %zu stacks in %zu processes\n", "samples", profile->oncpu.samples,
 		      stacks, processes);

@@ -7,6 +7,9 @@
 #include "base/message.h"
 #include "export/cumulative.h"
 
+#define AGE_MOST	(CUMULATIVE_AGE_SECONDS * 1000000000ULL)
+#define WINDOW_MOST	(AGE_MOST / 4)
+
 /* Attributes as text: each key and each value with its zero, one after the other. */
 struct attributes {
 	size_t bytes;
@@ -32,11 +35,13 @@ struct series {
 	int64_t value, pending;		/* ns if it is seconds; pending: not for good */
 	uint64_t start;
 	uint64_t grown;			/* the round when it last grew */
+	uint64_t grown_at;		/* and cumulative->age then */
 };
 
 struct cumulative {
 	size_t most, count;
 	uint64_t round;
+	uint64_t age;			/* ns: of all that was taken for good */
 	struct map resources, series;	/* by hash */
 	struct resource *first, **last;
 	struct buffer text;		/* kept for its memory */
@@ -127,7 +132,7 @@ static struct resource *find_resource(struct cumulative *cumulative, const Otlp_
 	uint64_t key;
 
 	write_attributes(&cumulative->text, of->attributes, of->n_attributes);
-	key = hash_bytes(cumulative->text.data, cumulative->text.bytes, 0);
+	key = hash_names(cumulative->text.data, cumulative->text.bytes, 0);
 	while ((resource = map_get(&cumulative->resources, key)) && !is(&resource->attributes, &cumulative->text))
 		key++;
 	if (resource)
@@ -149,7 +154,7 @@ static struct series *find_series(struct cumulative *cumulative, struct resource
 	uint64_t key;
 
 	write_attributes(&cumulative->text, point->attributes, point->n_attributes);
-	key = hash_words(hash_bytes(cumulative->text.data, cumulative->text.bytes, 0),
+	key = hash_words(hash_names(cumulative->text.data, cumulative->text.bytes, 0),
 			 hash_words((uintptr_t)name, (uintptr_t)resource));
 	first = map_get(&cumulative->series, key);
 	for (series = first; series; series = series->same) {
@@ -186,6 +191,38 @@ static void unlink_series(struct cumulative *cumulative, const struct series *se
 	}
 }
 
+static void drop_series(struct cumulative *cumulative, struct series *series)
+{
+	unlink_series(cumulative, series);
+	free_series(series);
+	cumulative->count--;
+}
+
+/* Of those of ktally itself, cgroups come and go. */
+static bool is_old(const struct cumulative *cumulative, const struct series *series)
+{
+	return cumulative->age - series->grown_at > AGE_MOST &&
+	       (!series->resource->is_self || !strcmp(series->attributes.text, "ktally.cgroup"));
+}
+
+/* True: some went. */
+static bool forget_old(struct cumulative *cumulative, struct resource *resource)
+{
+	struct series **link = &resource->series, *series;
+	size_t before = cumulative->count;
+
+	while ((series = *link)) {
+		if (is_old(cumulative, series)) {
+			*link = series->next;
+			drop_series(cumulative, series);
+		} else {
+			link = &series->next;
+		}
+	}
+	resource->last = link;
+	return cumulative->count < before;
+}
+
 /* Those that grew before that round, and as many of those that grew last in it. */
 static void forget_series(struct cumulative *cumulative, struct resource *resource, uint64_t since, size_t *equal)
 {
@@ -198,9 +235,7 @@ static void forget_series(struct cumulative *cumulative, struct resource *resour
 		}
 		*equal -= series->grown == since;
 		*link = series->next;
-		unlink_series(cumulative, series);
-		free_series(series);
-		cumulative->count--;
+		drop_series(cumulative, series);
 	}
 	resource->last = link;
 }
@@ -213,7 +248,7 @@ static void forget_resources(struct cumulative *cumulative)
 	map_free(&cumulative->resources);
 	cumulative->resources = (struct map){ .used = 0 };
 	while ((resource = *link)) {
-		uint64_t key = hash_bytes(resource->attributes.text, resource->attributes.bytes, 0);
+		uint64_t key = hash_names(resource->attributes.text, resource->attributes.bytes, 0);
 
 		if (!resource->series && !resource->is_self) {
 			*link = resource->next;
@@ -257,6 +292,24 @@ static void forget(struct cumulative *cumulative)
 	forget_resources(cumulative);
 }
 
+/* A clock that was set, or a host that slept, makes one window long: nothing is old for that. */
+static void grow_older(struct cumulative *cumulative, uint64_t window)
+{
+	cumulative->age += window < WINDOW_MOST ? window : WINDOW_MOST;
+}
+
+static void forget_ended(struct cumulative *cumulative)
+{
+	bool some = false;
+
+	for (struct resource *resource = cumulative->first; resource; resource = resource->next)
+		some |= forget_old(cumulative, resource);
+	if (!some)
+		return;
+	forget_resources(cumulative);
+	map_trim(&cumulative->series);
+}
+
 /* ---- taking and telling ---- */
 
 static int64_t value_of(const Otlp__NumberDataPoint *point)
@@ -279,6 +332,7 @@ static void take_resource(struct cumulative *cumulative, const Otlp__ResourceMet
 
 			series->pending += value_of(metric->sum->data_points[j]);
 			series->grown = cumulative->round;
+			series->grown_at = cumulative->age;
 		}
 	}
 }
@@ -337,10 +391,13 @@ void cumulative_take(struct cumulative *cumulative, const struct metrics *new, b
 	struct resource *self = find_resource(cumulative, new->self);
 
 	cumulative->round++;
+	if (counts)
+		grow_older(cumulative, new->end - new->start);
 	for (struct resource *resource = cumulative->first; resource; resource = resource->next)
 		resource->is_self = resource == self;
 	for (size_t i = 0; i < new->request.n_resource_metrics; i++)
 		take_resource(cumulative, new->request.resource_metrics[i]);
+	forget_ended(cumulative);
 	if (cumulative->count > cumulative->most)
 		forget(cumulative);
 	if (totals) {

@@ -7,13 +7,17 @@
  * fall by what they had. A reader takes what falls for a counter that began anew, and counts all of it once more. So each series is
  * kept here, and grows by what every export has new.
  *
- * A series begins with the window that it first had something in. There are at most so many; past that those go that did not grow for
- * the longest time, each as a whole: should it come back it begins anew, and says so by its start.
+ * A series begins with the window that it first had something in. It goes, as a whole, when it did not grow for an hour, as most programs that
+ * ever ran on a host will not run again under the same name: the pod, the build's directory, the library of that release; and whoever scrapes
+ * would carry them for as long as the daemon lives. Those of ktally itself stay, but for cgroups. There are at most so many; past that those go that did not grow
+ * for the longest time. Should one come back it begins anew, and says so by its start.
  */
 #ifndef KTALLY_CUMULATIVE_H
 #define KTALLY_CUMULATIVE_H
 
 #include "export/metrics.h"
+
+#define CUMULATIVE_AGE_SECONDS 3600
 
 struct cumulative;
 

@@ -23,11 +23,13 @@ struct export_host {
 	uint64_t realtime, monotonic;	/* one moment by both clocks, ns */
 	uint32_t rate;			/* nominal samples per second and CPU */
 	uint32_t clock;			/* KTALLY_CLOCK_* */
-	uint32_t cpus;
+	uint32_t cpus;			/* that are sampled */
+	const char *cpus_left_out;	/* "4-7": those that are not; NULL or "": there is none */
 	const struct deployment *deployment;	/* what it was told to say; NULL: nothing */
 };
 
-void export_host_fill(struct export_host *host);	/* of this host, now; not rate and clock */
+void export_host_fill(struct export_host *host);	/* of this host, now, all its CPUs; not rate and clock */
+void export_host_leave_out(struct export_host *host, const struct cpus *left_out);
 uint64_t export_realtime(const struct export_host *host, uint64_t monotonic);
 
 /*
@@ -46,6 +48,8 @@ export_writer export_breakdown;		/* text for people: by area, by library, by pro
 
 /* One sample as `perf script` prints it: what FlameScope, speedscope, stackcollapse-perf.pl read. */
 int export_perf_script(FILE *file, const struct profile_sample *sample);
+
+#define EXPORT_FILE_FLAGS	(O_WRONLY | O_CLOEXEC | O_NOCTTY)	/* that a pipe or a device is opened with */
 
 int export_file(const char *path, export_writer *writer, const struct profile *profile, uint32_t sources,
 		const struct export_host *host);

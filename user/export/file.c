@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/message.h"
+#include "confine/opener.h"
 #include "export/export.h"
 #include "export/metrics.h"
 
@@ -89,18 +90,21 @@ static int replace(const char *path, const struct content *content)
 
 static int write_to(int fd, const struct content *content)
 {
-	return fd < 0 ? -errno : write_all(fd, content, false);
+	return fd < 0 ? fd : write_all(fd, content, false);
 }
 
 static int put(const char *path, const struct content *content)
 {
 	struct stat status;
 
-	if (!strcmp(path, "-"))
-		return write_to(fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0), content);
+	if (!strcmp(path, "-")) {
+		int output = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0);
+
+		return write_to(output < 0 ? -errno : output, content);
+	}
 	if (stat(path, &status) || S_ISREG(status.st_mode))
 		return replace(path, content);
-	return write_to(open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY), content);
+	return write_to(opener_open(path, EXPORT_FILE_FLAGS, 0), content);
 }
 
 int export_file(const char *path, export_writer *writer, const struct profile *profile, uint32_t sources,

@@ -6,6 +6,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/cpus.h"
 #include "base/map.h"
 #include "export/export.h"
 #include "symbols/printable.h"
@@ -100,6 +101,22 @@ void export_host_fill(struct export_host *host)
 	buffer_free(&text);
 	host->cpus = cpus > 0 && cpus <= INT_MAX ? (uint32_t)cpus : 1;
 	read_clocks(host);
+}
+
+void export_host_leave_out(struct export_host *host, const struct cpus *left_out)
+{
+	struct buffer text = { 0 };
+	struct cpus online;
+	size_t away;
+
+	if (!cpus_end(left_out))
+		return;
+	cpus_format(&text, left_out);
+	host->cpus_left_out = intern_bytes(text.data, text.bytes);
+	buffer_free(&text);
+	away = cpus_read(&online, "/sys/devices/system/cpu/online") ? 0 : cpus_count(left_out, &online);
+	if (away < host->cpus)
+		host->cpus -= (uint32_t)away;
 }
 
 uint64_t export_realtime(const struct export_host *host, uint64_t monotonic)

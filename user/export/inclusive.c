@@ -123,6 +123,8 @@ void inclusive_write(struct buffer *text, const struct profile *profile, uint32_
 	for (size_t i = 0; i < topic_count; i++) {
 		const struct topic *topic = topics_get(profile->topics, (uint32_t)i);
 
+		if (!topic->name)
+			continue;
 		if (topic->kind == TOPIC_AREA)
 			line_of(&areas, topic->name)->inclusive += weights[i];
 		else if (topic->kind == TOPIC_SELF)

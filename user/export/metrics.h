@@ -53,7 +53,15 @@
  *	ktally.tables.loaded, .failed, .evicted	unwind tables that the module was given, that could not be made or were refused, and
  *					that it dropped to make room
  *	ktally.frames.named, .unknown	frames that got a name, and that did not
+ *	ktally.names.refused, .forgotten	names that were not kept because their process or its user has its share of what names may take
+ *					(base/pool.h), and those that went because nothing had them any more
+ *	ktally.stacks.unnamed		stacks of which user frames were not named, or which cells do not have, because their process or its user
+ *					has its share of it: ktally.cause (time, memory; see profile/turns.h)
  *	ktally.files.failed, .evicted	files whose symbols could not be read, and that were dropped to make room
+ *	ktally.files.hung		files that took more than ten seconds to be opened or read: their file system does not answer
+ *	ktally.module.refused		what the module refused, as it was more than one user, or one stack, may take of what all share: ktally.cause
+ *					(files, spaces, holds, new_files, numbers, lookups, mappings, other; see profile/refused.h). Of the whole host, whichever
+ *					session it was for
  *	ktally.export.requests, .retries	requests to all destinations, and those that have to be made again
  *	ktally.export.batches.added	batches to be sent, with those that an earlier run left in the spool
  *	ktally.export.batches.spooled	those that were written to the spool

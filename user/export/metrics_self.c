@@ -88,6 +88,22 @@ static void count_delivery(struct counters *counters, const struct profile_deliv
 						losses[i].cause, losses[i].points });
 }
 
+static void count_unnamed(struct counters *counters, const struct profile *profile)
+{
+	static const char name[] = "ktally.stacks.unnamed", description[] = "Stacks past the share of their process or user";
+
+	add(counters, (struct counter){ name, "1", description, CAUSE, "time", profile->stacks_hurried });
+	add(counters, (struct counter){ name, "1", description, CAUSE, "memory", profile->stacks_refused });
+}
+
+static void count_refused(struct counters *counters, const struct refused *refused)
+{
+	static const char name[] = "ktally.module.refused", description[] = "What the module refused: more than one user or one stack may take";
+
+	for (unsigned int cause = 0; cause < REFUSED_CAUSES; cause++)
+		add(counters, (struct counter){ name, "1", description, CAUSE, refused_names[cause], refused->counts[cause] });
+}
+
 static void count_all(struct counters *counters, const struct profile *profile)
 {
 	struct symbols_statistics symbols = { 0 };
@@ -112,8 +128,13 @@ static void count_all(struct counters *counters, const struct profile *profile)
 	count(counters, "ktally.tables.evicted", "Unwind tables dropped to make room", profile->tables.evicted);
 	count(counters, "ktally.frames.named", "Frames with a name", symbols.frames_named);
 	count(counters, "ktally.frames.unknown", "Frames without a name", symbols.frames_unknown);
+	count(counters, "ktally.names.refused", "Names past the share of their process or user", symbols.names_refused);
+	count(counters, "ktally.names.forgotten", "Names that nothing had any more", symbols.names_forgotten);
+	count_unnamed(counters, profile);
 	count(counters, "ktally.files.failed", "Files whose symbols could not be read", symbols.files_failed);
 	count(counters, "ktally.files.evicted", "Symbol tables dropped to make room", symbols.files_evicted);
+	count(counters, "ktally.files.hung", "Files whose file system does not answer", profile->tables.files_hung);
+	count_refused(counters, &profile->refused);
 	count_delivery(counters, &profile->delivery);
 }
 

@@ -25,6 +25,7 @@ size_t resource_attributes(const struct export_host *host, const struct owner *o
 		{ "host.id", host->id },
 		{ "host.arch", "amd64" },
 		{ "os.type", "linux" },
+		{ "ktally.cpus.left_out", host->cpus_left_out },
 		{ "os.name", host->os_name },
 		{ "os.version", host->os_version },
 	};

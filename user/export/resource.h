@@ -10,7 +10,7 @@
 #include "attribute/owner.h"
 #include "export/export.h"
 
-#define RESOURCE_ATTRIBUTES_MOST (OWNER_KEYS + DEPLOYMENT_MOST + 7)
+#define RESOURCE_ATTRIBUTES_MOST (OWNER_KEYS + DEPLOYMENT_MOST + 8)
 
 struct resource_attribute {
 	const char *key, *value;

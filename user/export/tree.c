@@ -25,7 +25,7 @@ static void *grown(void *array, size_t count, size_t *room, size_t bytes)
 static const struct tree_label *find_label(struct tree *tree, const char *text, enum tree_kind kind, const char *object)
 {
 	size_t bytes = strlen(text);
-	uint64_t key = hash_words(hash_bytes(text, bytes, kind), (uintptr_t)object);
+	uint64_t key = hash_words(hash_names(text, bytes, kind), (uintptr_t)object);
 	struct tree_label *label;
 
 	while ((label = map_get(&tree->labels, key)) &&

@@ -68,6 +68,22 @@ int ktally_set_keep(struct ktally_session *session, __u64 keep_ns, __u64 wait_mi
 int ktally_flush(struct ktally_session *session, unsigned int flags);
 
 /**
+ * ktally_restrict() - give rights up for good, before the descriptor is handed on; see "Sessions" in <linux/ktally.h>
+ * @rights: KTALLY_RIGHT_* that may remain; those that do are then in ktally_get_info()
+ * Return: 0, -EINVAL: one of them is not known to the module; -ENOTTY: it is older and has no such thing.
+ */
+int ktally_restrict(struct ktally_session *session, __u64 rights);
+
+/**
+ * ktally_get_cpus() - which CPUs the session samples, leaves out, or cannot sample now
+ * @which: KTALLY_CPUS_*
+ * @mask: where they go; bit c % 64 of word c / 64 is CPU c. NULL: the number is enough
+ * @words: room there: one for each 64 of setup.cpus
+ * Return: how many there are, or -errno as KTALLY_IOC_GET_CPUS has it.
+ */
+int ktally_get_cpus(const struct ktally_session *session, __u32 which, __u64 *mask, __u32 words);
+
+/**
  * ktally_open_file() - open a file that frames name, see "Files" in <linux/ktally.h>
  * @file: its number
  * @path: where its path goes, NULL: it is not wanted
@@ -132,6 +148,7 @@ struct ktally_totals {
 	__u64 clock_regressions;
 	__u32 offcpu_thin;			/* largest of any ring */
 	__u32 reserved;
+	struct ktally_loss unsampled;		/* times that a counter was found not to count, and for how long at most */
 };
 
 /** ktally_get_totals() - as the producer pages have them now; exact after ktally_disable() or ktally_flush() */

@@ -244,6 +244,26 @@ int ktally_flush(struct ktally_session *session, unsigned int flags)
 	return control(session, KTALLY_IOC_FLUSH, &argument);
 }
 
+int ktally_restrict(struct ktally_session *session, __u64 rights)
+{
+	struct ktally_restrict argument = { .size = sizeof(argument), .rights = rights };
+	int error = control(session, KTALLY_IOC_RESTRICT, &argument);
+
+	if (!error)
+		session->info.rights = argument.rights;
+	return error;
+}
+
+int ktally_get_cpus(const struct ktally_session *session, __u32 which, __u64 *mask, __u32 words)
+{
+	struct ktally_cpus argument = {
+		.size = sizeof(argument), .which = which, .mask = (uintptr_t)mask, .words = mask ? words : 0,
+	};
+	int error = control(session, KTALLY_IOC_GET_CPUS, &argument);
+
+	return error ? error : (int)argument.count;
+}
+
 int ktally_open_file(const struct ktally_session *session, __u32 file, char *path, __u32 path_bytes, __u32 *status)
 {
 	struct ktally_open_file argument = {
@@ -389,6 +409,8 @@ void ktally_get_totals(const struct ktally_session *session, struct ktally_total
 		totals->waits_short.count += producer->waits_short.count;
 		totals->waits_short.weight += producer->waits_short.weight;
 		totals->clock_regressions += producer->clock_regressions;
+		totals->unsampled.count += producer->unsampled.count;
+		totals->unsampled.weight += producer->unsampled.weight;
 		if (totals->offcpu_thin < producer->offcpu_thin)
 			totals->offcpu_thin = producer->offcpu_thin;
 	}

@@ -6,6 +6,8 @@
 #include <errno.h>
 #include <liburing.h>
 #include <stdlib.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "base/message.h"
 #include "loop/backend.h"
@@ -21,11 +23,36 @@ struct uring {
 	bool multishot;			/* Linux 5.13 and later */
 };
 
+/*
+ * What a ring opens or writes does not pass the process' filter of system calls. So this one is made for waiting alone, for good,
+ * before it takes its first request; and the filter lets nobody make another.
+ */
+static int restrict_to_waiting(struct io_uring *ring)
+{
+	static const uint8_t operations[] = { IORING_OP_POLL_ADD, IORING_OP_POLL_REMOVE, IORING_OP_TIMEOUT };
+	struct io_uring_restriction restrictions[sizeof(operations)] = { 0 };
+
+	for (size_t i = 0; i < sizeof(operations); i++) {
+		restrictions[i].opcode = IORING_RESTRICTION_SQE_OP;
+		restrictions[i].sqe_op = operations[i];
+	}
+	/* liburing declares functions for both, which its shared library lacks up to 2.4. */
+	if (syscall(SYS_io_uring_register, ring->ring_fd, IORING_REGISTER_RESTRICTIONS, restrictions, sizeof(operations)) ||
+	    syscall(SYS_io_uring_register, ring->ring_fd, IORING_REGISTER_ENABLE_RINGS, NULL, 0))
+		return -errno;
+	return 0;
+}
+
 static int uring_open(struct loop *loop)
 {
 	struct uring *uring = memory_zeroed(1, sizeof(*uring));
-	int error = io_uring_queue_init(ENTRIES, &uring->ring, 0);
+	int error = io_uring_queue_init(ENTRIES, &uring->ring, IORING_SETUP_R_DISABLED);
 
+	if (!error) {
+		error = restrict_to_waiting(&uring->ring);
+		if (error)
+			io_uring_queue_exit(&uring->ring);
+	}
 	if (error) {
 		free(uring);
 		return error;

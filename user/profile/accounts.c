@@ -17,7 +17,7 @@
 
 static uint64_t hash_path(const char *path, size_t bytes)
 {
-	return hash_bytes(path, bytes, 0);
+	return hash_names(path, bytes, 0);
 }
 
 /* What was sampled in each since the last reading, in `below` with all that is below it. */
@@ -100,8 +100,10 @@ void profile_read_accounts(struct profile *profile)
 {
 	if (!profile->options.accounts)
 		return;
-	profile->account.is_charged = !account_read_host(&profile->account.charge);
-	read_cgroups(profile);
+	profile->account.is_charged = !account_read_host(profile->options.left_out, &profile->account.charge);
+	/* What a cgroup was charged is not told by CPU. */
+	if (!profile->options.left_out)
+		read_cgroups(profile);
 }
 
 static void compare_account(struct account *account, uint64_t id, uint64_t sampled, struct buffer *lines)

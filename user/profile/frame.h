@@ -64,6 +64,8 @@ struct stack {
 	uint8_t user_end;
 	bool named;			/* names and class are filled in */
 	bool recent;			/* announced or sampled since the last profile_forget() */
+	bool hurried;			/* there was no time to name it: it is named when it is sampled again */
+	bool unkept;			/* there is no room for its frames in cells */
 	struct stack_memo memo;		/* here, as all that a sample of a known stack looks at is then in 64 bytes */
 	struct class class;
 	const struct topic_set *topics;	/* what its time counts for beside the class, see topics.h; NULL: it is not named yet */

@@ -38,8 +38,12 @@ void owners_attribute(struct profile_state *state, struct known_task *known)
 {
 	bool kernel = !known->task.mm_id || (known->task.flags & KTALLY_TASK_KERNEL);
 	char process[OWNER_VALUE_BYTES], unit[OWNER_VALUE_BYTES];
+	struct pool_holder holder = { .user = 0 };
 	struct owner owner = { 0 };
 
+	if (!kernel)
+		symbols_get_holder(state->profile.symbols, known->task.mm_id, &holder);
+	owner.user = holder.user;
 	process_name(known);
 	stpncpy(process, known->task.process_name, sizeof(process) - 1)[0] = '\0';
 	printable(process, strlen(process));
@@ -52,15 +56,21 @@ void owners_attribute(struct profile_state *state, struct known_task *known)
 	known->task.owner = owners_get(state->profile.owners, &owner);
 }
 
-struct owner *owners_read(struct profile_state *state, const struct task *task, bool *early)
+bool owners_ask_for_cgroup(const struct profile_state *state)
 {
 	const struct cgroups *cgroups = state->profile.cgroups;
+
+	return cgroups_are_old(cgroups) || !cgroups_mount(cgroups);
+}
+
+struct owner *owners_read(uint32_t pid, bool cgroup, bool *early)
+{
 	struct owner_draft draft = { 0 };
 	char path[16];
 
-	*early = environment_read_process(task->pid, &draft) == -EAGAIN;
-	if (cgroups_are_old(cgroups) || !cgroups_mount(cgroups))
-		cgroup_read_process(task->pid, &draft, path, sizeof(path));
+	*early = environment_read_process(pid, &draft) == -EAGAIN;
+	if (cgroup)
+		cgroup_read_process(pid, &draft, path, sizeof(path));
 	if (draft.owner.values[OWNER_POD] && draft.owner.values[OWNER_CONTAINER])
 		pod_find_names(POD_LOGS, draft.owner.values[OWNER_CONTAINER], &draft);
 	return owner_is_empty(&draft.owner) ? NULL : owner_copy(&draft.owner);
@@ -154,11 +164,6 @@ static void keep_owners_of_topics(const struct topic_tally *tally)
 		owners_keep(rows[i]->owner);
 }
 
-static bool has_many(const struct profile_source *source)
-{
-	return tally_has_many(source->tally) || topic_tally_has_many(source->topics);
-}
-
 static void forget_rows(const struct profile_source *source)
 {
 	tally_forget(source->tally);
@@ -172,7 +177,7 @@ static void forget_owners(struct profile_state *state)
 {
 	struct profile *profile = &state->profile;
 
-	if (profile->options.cells || (!owners_are_many(profile->owners) && !has_many(&profile->oncpu) && !has_many(&profile->offcpu)))
+	if (profile->options.cells)
 		return;
 	waits_hold_rows(state);
 	stacks_forget_rows(state);

@@ -40,8 +40,12 @@ struct profile *profile_create(const struct profile_options *options)
 	profile->oncpu = create_source(profile);
 	profile->offcpu = create_source(profile);
 	profile->thin = 1;
-	if (options->live)
+	state->frames = (struct pool){ .most = options->frame_bytes ? options->frame_bytes : SIZE_MAX, .undivided = !options->frame_bytes };
+	if (options->live) {
 		symbols_use_own_vdso(profile->symbols);
+		symbols_divide(profile->symbols);
+		owners_divide(profile->owners);
+	}
 	return profile;
 }
 
@@ -58,6 +62,7 @@ void profile_destroy(struct profile *profile)
 	map_free_values(&profile->offcpu.cells);
 	waits_free(state_of(profile));
 	map_free_values(&profile->stacks);
+	free(state_of(profile)->unkept);
 	spaces_free(state_of(profile));
 	tasks_free(state_of(profile));
 	cgroups_destroy(profile->cgroups);
@@ -70,6 +75,8 @@ void profile_destroy(struct profile *profile)
 	topics_destroy(profile->topics);
 	owners_destroy(profile->owners);
 	symbols_destroy(profile->symbols);
+	turns_free(&state_of(profile)->turns);
+	pool_free(&state_of(profile)->frames);
 	free(profile);
 }
 
@@ -118,7 +125,7 @@ struct place place_for(struct profile *profile, struct profile_source *source, c
 		place.topics = topic_tally_row(source->topics, task->owner, place.set, cause);
 	}
 	if (stack && task && keeps_cells(profile, task))
-		place.cell = cell_for(source, stack, task, cause, place.set);
+		place.cell = cell_for(source, stacks_kept(state_of(profile), stack), task, cause, place.set);
 	return place;
 }
 
@@ -130,7 +137,7 @@ static struct place oncpu_place(struct profile *profile, struct stack *stack, co
 
 	if (memo->row && memo->owner == task->owner && memo->syscall == syscall) {
 		if (keeps_cells(profile, task))
-			place.cell = cell_for(&profile->oncpu, stack, task, NULL, place.set);
+			place.cell = cell_for(&profile->oncpu, stacks_kept(state_of(profile), stack), task, NULL, place.set);
 		return place;
 	}
 	place = place_for(profile, &profile->oncpu, stack, task, syscall, NULL);
@@ -264,9 +271,31 @@ bool profile_feed(struct profile *profile, const struct ktally_record *record, s
 	return false;
 }
 
+void profile_take_mappings(struct profile *profile)
+{
+	spaces_take_late(state_of(profile));
+}
+
 void profile_name_late(struct profile *profile)
 {
+	profile_set_pressure(profile, PROFILE_AT_EASE);
+	spaces_take_late(state_of(profile));
 	stacks_name_late(state_of(profile));
+}
+
+void profile_read_mappings(struct profile *profile)
+{
+	struct map *spaces = &state_of(profile)->spaces;
+
+	for (struct map_slot *slot = map_next(spaces, NULL); slot; slot = map_next(spaces, slot)) {
+		struct space *space = slot->value;
+
+		for (struct known_task *known = space->tasks; known; known = known->next_in_space)
+			if (!known->ended) {
+				space_read(state_of(profile), space, &known->task);
+				break;
+			}
+	}
 }
 
 void profile_name_again(struct profile *profile, uint32_t file)
@@ -279,4 +308,15 @@ void profile_forget(struct profile *profile)
 	stacks_forget(state_of(profile));
 	tasks_forget(state_of(profile));
 	owners_forget_unused(state_of(profile));
+	names_forget_unused(state_of(profile));
+}
+
+void profile_forget_names(struct profile *profile)
+{
+	names_forget_unused(state_of(profile));
+}
+
+void profile_set_pressure(struct profile *profile, enum profile_pressure pressure)
+{
+	state_of(profile)->turns.pressure = pressure;
 }

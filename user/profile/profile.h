@@ -16,6 +16,7 @@
 #include "attribute/owner.h"
 #include "base/map.h"
 #include "profile/frame.h"
+#include "profile/refused.h"
 #include "symbols/symbols.h"
 #include "tally/series.h"
 #include "tally/tally.h"
@@ -59,8 +60,10 @@ struct profile_options {
 	bool mappings_only;	/* name and classify nothing: a recorder needs the mappings, and names can wait */
 	bool live;		/* the processes exist on this host now: read their mappings from /proc when needed */
 	size_t symbol_bytes;	/* for symbols_create() */
+	size_t frame_bytes;	/* with cells: what frames may take, shared out (pool.h); past it cells have none. 0: any amount */
 	enum owner_level level;	/* how fine owners are */
-	bool accounts;		/* every process is sampled: what the kernel charges can be compared */
+	bool accounts;		/* every process is sampled: what the kernel charges can be compared, */
+	const struct cpus *left_out;	/* but on these CPUs; stays the caller's; NULL: on none */
 	size_t series;		/* most of them, of owners' time: half by class, half by topic; a tenth as many owners; 0: 50 000 */
 	struct categories *categories;	/* that stacks are put into, must outlive the profile; NULL: none */
 	/*
@@ -90,9 +93,9 @@ struct profile_delivery {
 	uint64_t points_refused, points_evicted, points_dropped, points_rejected;
 };
 
-/* Unwind tables that the module was given. Whoever makes them keeps it here, to be told with the rest. */
+/* Unwind tables that the module was given, and files that hang. Whoever makes them keeps it here, to be told with the rest. */
 struct profile_tables {
-	uint64_t loaded, failed, evicted;
+	uint64_t loaded, failed, evicted, files_hung;
 };
 
 struct profile {
@@ -106,11 +109,16 @@ struct profile {
 	struct cgroups *cgroups;
 	struct map tasks;		/* task_id -> struct task */
 	struct map stacks;		/* stack_id -> struct stack */
+	uint64_t stacks_named;		/* how often one was */
+	uint64_t stacks_hurried;	/* how often there was no time to */
+	uint64_t stacks_refused;	/* whose frames were not kept, with cells, for want of room */
+	uint32_t hurried_user;		/* whose the last one of either was; POOL_NOBODY: not known */
 	struct ktally_loss lost[KTALLY_LOST_CAUSES];	/* from LOST records */
 	uint64_t throttles, bad_records, orphans;	/* orphans: samples whose task or stack was never announced */
 	uint64_t first_time, last_time;	/* of samples and waits, CLOCK_MONOTONIC ns */
 	uint64_t user_ends[STACK_ENDS];	/* samples, by how their user stack ended */
 	struct profile_tables tables;
+	struct refused refused;		/* by the module since the session began. Whoever reads it keeps it here, to be told with the rest */
 	uint32_t thin;			/* of the last THROTTLE record, 1 at first */
 	struct profile_delivery delivery;
 };
@@ -159,15 +167,37 @@ void profile_end_doubtful_waits(struct profile *profile);
 
 /*
  * Drops tasks and stacks that were neither announced nor sampled since the last call, to bound memory; the device must
- * then resend (KTALLY_FLUSH_RESEND). With cells, what a cell refers to stays.
+ * then resend (KTALLY_FLUSH_RESEND). So go rows that got nothing since, once all of them has gone out, and owners, areas and names that
+ * nothing refers to any more. With cells, what a cell refers to stays, and so do rows.
  */
 void profile_forget(struct profile *profile);
+
+/* The names alone, for which nothing has to be resent: when symbols_have_many_names(). */
+void profile_forget_names(struct profile *profile);
+
+/*
+ * How much those who feed records are behind. Naming a new stack takes a thousand times as long as counting a known one, and who has its stacks
+ * change all the time can ask for all the time there is: so when records wait for too long, stacks of those are counted without the names of
+ * their user frames.
+ */
+enum profile_pressure {
+	PROFILE_AT_EASE,
+	PROFILE_BEHIND,			/* those users and processes go without that had at least as much of the time as the others on average */
+	PROFILE_FULL,			/* all do */
+};
+void profile_set_pressure(struct profile *profile, enum profile_pressure pressure);
 
 /*
  * Stacks that were sampled before a file of theirs was read have names from the first sample after that. This names those that have none
  * yet and that cells refer to: to be called before cells are shown. What was tallied stays as it was.
  */
 void profile_name_late(struct profile *profile);
+
+/* What was read of processes meanwhile: some megabytes of text each, at worst, of which only a part is kept. */
+void profile_take_mappings(struct profile *profile);
+
+/* Calls on_mappings for all that live, for a recorder that comes later: of each that answers in time now, of others later. */
+void profile_read_mappings(struct profile *profile);
 
 /* There are more names for a file: stacks in it are named anew, when they are sampled next, or late. */
 void profile_name_again(struct profile *profile, uint32_t file);

@@ -6,12 +6,14 @@
  * that there was none; and a leader that has executed something else has another name. What does not fit is left
  * unread; no names are better than those of another program.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "base/message.h"
 #include "profile/state.h"
+#include "symbols/errand.h"
 #include "symbols/printable.h"
 #include "symbols/proc.h"
 
@@ -71,40 +73,132 @@ void space_learnt(struct profile_state *state, struct space *space)
 	}
 }
 
-/* Once: an environment is what a program was started with. In the middle of exec there is none yet. */
-static void read_owner(struct profile_state *state, struct space *space, const struct task *task)
-{
-	bool early;
-	struct owner *declared = owners_read(state, task, &early);
+/* ---- reading what /proc has of a process; by any thread, and it may never end ---- */
 
-	if (!is_still_there(task)) {
-		free(declared);
+struct space_reading {
+	struct errand errand;
+	struct task task;		/* whose process it is, as the records said: its comm is this: */
+	char comm[KTALLY_COMM_BYTES + 1];
+	bool owner, cgroup;		/* its environment is wanted; its cgroup, too */
+	bool is_there;			/* and was all the while: then these are its */
+	uint32_t user;
+	uint64_t started;		/* the process, in the kernel's ticks */
+	char *executable, *text;
+	size_t bytes;
+	bool early;			/* it has no environment yet */
+	struct owner *declared;
+};
+
+static void discard(struct errand *errand)
+{
+	struct space_reading *reading = (struct space_reading *)errand;
+
+	free(reading->executable);
+	free(reading->text);
+	free(reading->declared);
+	free(reading);
+}
+
+static void run(struct errand *errand)
+{
+	struct space_reading *reading = (struct space_reading *)errand;
+	uint32_t pid = reading->task.pid;
+	char comm[64];
+
+	if (symbols_read_mappings(pid, &reading->executable, &reading->text, &reading->bytes))
 		return;
-	}
-	space->asked = !early;
+	if (reading->owner)
+		reading->declared = owners_read(pid, reading->cgroup, &reading->early);
+	if (!proc_read_user(pid, &reading->user) && !proc_read_thread(pid, pid, &reading->started, comm, sizeof(comm)))
+		reading->is_there = is_still_there(&reading->task);
+}
+
+static struct space_reading *reading_of(const struct profile_state *state, const struct space *space, const struct task *task, uint32_t user)
+{
+	struct space_reading *reading = memory_zeroed(1, sizeof(*reading));
+
+	reading->errand = (struct errand){ .run = run, .discard = discard, .major = ERRAND_PROCESS, .minor = user, .pid = task->pid };
+	snprintf(reading->comm, sizeof(reading->comm), "%s", task->comm);
+	reading->task = (struct task){ .pid = task->pid, .tid = task->tid, .start_time = task->start_time, .comm = reading->comm };
+	reading->owner = !space->asked;
+	reading->cgroup = owners_ask_for_cgroup(state);
+	return reading;
+}
+
+/* ---- what is done with it ---- */
+
+/* Once: an environment is what a program was started with. In the middle of exec there is none yet. */
+static void take_owner(struct profile_state *state, struct space *space, struct space_reading *reading)
+{
+	space->asked = !reading->early;
 	free(space->declared);
-	space->declared = declared;
+	space->declared = reading->declared;
+	reading->declared = NULL;
 	owners_tell_space(state, space);
 }
 
-void space_read(struct profile_state *state, struct space *space, const struct task *task)
+static void take(struct profile_state *state, struct space *space, struct space_reading *reading)
 {
 	const struct profile_options *options = &state->profile.options;
-	char *executable, *text;
-	size_t bytes;
+	uint32_t pid = reading->task.pid;
 
-	if (!is_still_there(task) || symbols_read_mappings(task->pid, &executable, &text, &bytes))
-		return;
-	if (is_still_there(task)) {
-		if (!space->asked)
-			read_owner(state, space, task);
-		symbols_set_mappings(state->profile.symbols, space->mm_id, task->pid, executable, text, bytes);
+	if (reading->is_there) {
+		if (reading->owner)
+			take_owner(state, space, reading);
+		symbols_set_user(state->profile.symbols, space->mm_id, reading->user);
+		symbols_set_mappings(state->profile.symbols, space->mm_id, pid, reading->executable, reading->text, reading->bytes);
+		symbols_set_start(state->profile.symbols, space->mm_id, reading->started);
 		space_learnt(state, space);
 		if (options->on_mappings)
-			options->on_mappings(options->context, space->mm_id, task->pid, executable, text, bytes);
+			options->on_mappings(options->context, space->mm_id, pid, reading->executable, reading->text, reading->bytes);
 	}
-	free(executable);
-	free(text);
+	discard(&reading->errand);
+}
+
+bool space_take_late(struct profile_state *state, struct space *space)
+{
+	struct errand *errand = space->reading;
+
+	if (errand && !errand_is_done(errand))
+		return false;
+	if (errand) {
+		space->reading = NULL;
+		map_remove(&state->readings, space->mm_id);
+		take(state, space, (struct space_reading *)errand);
+	}
+	return true;
+}
+
+void spaces_take_late(struct profile_state *state)
+{
+	for (struct map_slot *slot = map_next(&state->readings, NULL); slot; slot = map_next(&state->readings, slot))
+		space_take_late(state, slot->value);
+}
+
+bool space_is_awaited(const struct space *space)
+{
+	return space && space->reading && !errand_is_late(space->reading);
+}
+
+/*
+ * Whose it is has to be known first: each user waits for their own. Whether it is the process that was sampled is for the errand to find out,
+ * which sets right whose it is.
+ */
+void space_read(struct profile_state *state, struct space *space, const struct task *task)
+{
+	struct space_reading *reading;
+	uint32_t user;
+
+	if (!space_take_late(state, space) || proc_read_user(task->pid, &user))
+		return;
+	symbols_set_user(state->profile.symbols, space->mm_id, user);
+	reading = reading_of(state, space, task, user);
+	if (errand_ask(symbols_errands(state->profile.symbols), &reading->errand)) {
+		take(state, space, reading);
+	} else {
+		space->reading = &reading->errand;
+		map_put(&state->readings, space->mm_id, space);
+	}
 }
 
 void space_first_sampled(struct profile_state *state, struct known_task *known)
@@ -181,6 +275,8 @@ void space_drop(struct profile_state *state, struct space *space)
 		known->space = NULL;
 	symbols_forget(state->profile.symbols, space->mm_id);
 	map_remove(&state->spaces, space->mm_id);
+	map_remove(&state->readings, space->mm_id);
+	errand_abandon(space->reading);
 	free(space->declared);
 	free(space);
 }
@@ -188,8 +284,10 @@ void space_drop(struct profile_state *state, struct space *space)
 void spaces_free(struct profile_state *state)
 {
 	for (struct map_slot *slot = map_next(&state->spaces, NULL); slot; slot = map_next(&state->spaces, slot)) {
+		errand_abandon(((struct space *)slot->value)->reading);
 		free(((struct space *)slot->value)->declared);
 		free(slot->value);
 	}
 	map_free(&state->spaces);
+	map_free(&state->readings);
 }

@@ -64,7 +64,7 @@ static void find_mappings(struct profile_state *state, const struct stack *stack
 	struct space *space = map_get(&state->spaces, stack->mm_id);
 	size_t count = (size_t)stack->kernel_frames + stack->user_frames;
 
-	if (!space || task->mm_id != stack->mm_id)
+	if (!space || task->mm_id != stack->mm_id || !space_take_late(state, space))
 		return;
 	for (size_t i = 0; i < count; i++) {
 		const struct frame *frame = &stack->frames[i];
@@ -86,36 +86,140 @@ static struct stack *without_frames(struct profile_state *state, struct stack *s
 	return stack;
 }
 
+/*
+ * Whoever looks at frames in the end can wait for names that take time. A daemon cannot: those who want them would have it name their
+ * stacks again and again.
+ */
+static bool can_come_late(const struct profile *profile)
+{
+	return !profile->options.classes_only && !profile->options.frame_bytes;
+}
+
+/* What its frames lack that may come. */
+struct lack {
+	bool awaited, incomplete;
+};
+
+static struct lack name_frames(struct profile_state *state, struct stack *stack)
+{
+	struct profile *profile = &state->profile;
+	size_t count = (size_t)stack->kernel_frames + stack->user_frames;
+	struct lack lack = { .awaited = space_is_awaited(map_get(&state->spaces, stack->mm_id)) };
+	bool unmapped = lack.awaited;
+
+	for (size_t i = 0; i < count; i++) {
+		struct frame *frame = &stack->frames[i];
+		bool native = frame->kind == FRAME_NATIVE;
+
+		if (frame->kind != FRAME_UNKNOWN)
+			symbols_name(profile->symbols, stack->mm_id, frame->kind == FRAME_KERNEL, frame);
+		/* It is unknown for good only by mappings that are known. */
+		if (native && unmapped && frame->kind == FRAME_UNKNOWN)
+			frame->kind = FRAME_NATIVE;
+		lack.awaited |= symbols_are_awaited(profile->symbols, frame->file) ||
+				(frame->kind == FRAME_ANONYMOUS && !frame->function && can_come_late(profile) &&
+				 symbols_are_unread(profile->symbols, stack->mm_id));
+		lack.incomplete |= symbols_are_downloading(profile->symbols, frame->file);
+	}
+	return lack;
+}
+
+/* Of a flood no stack comes twice; of those that do come again, so many keep their frames until there is time. */
+#define HURRIED_MOST	2000
+
+static void set_hurried(struct profile_state *state, struct stack *stack, bool hurried)
+{
+	state->hurried += hurried;
+	state->hurried -= stack->hurried;
+	stack->hurried = hurried;
+}
+
+/* There is no time for more than the kernel's. */
+static struct lack name_kernel_frames(struct profile_state *state, struct stack *stack, const struct pool_holder *holder)
+{
+	struct profile *profile = &state->profile;
+
+	for (size_t i = 0; i < stack->kernel_frames; i++)
+		symbols_name(profile->symbols, stack->mm_id, true, &stack->frames[i]);
+	profile->stacks_hurried++;
+	profile->hurried_user = holder->user;
+	set_hurried(state, stack, state->hurried < HURRIED_MOST || can_come_late(profile));
+	return (struct lack){ .awaited = stack->hurried };
+}
+
+static struct lack name_in_turn(struct profile_state *state, struct stack *stack)
+{
+	struct pool_holder holder;
+	struct lack lack;
+	uint64_t began;
+
+	symbols_get_holder(state->profile.symbols, stack->mm_id, &holder);
+	if (!turns_has(&state->turns, &holder))
+		return name_kernel_frames(state, stack, &holder);
+	set_hurried(state, stack, false);
+	began = turns_begin();
+	lack = name_frames(state, stack);
+	turns_end(&state->turns, &holder, began);
+	return lack;
+}
+
+/* Once, however often it is named. */
+static void keep_frames(struct profile_state *state, struct stack *stack)
+{
+	struct profile *profile = &state->profile;
+	size_t count = (size_t)stack->kernel_frames + stack->user_frames;
+	struct pool_holder holder;
+
+	if (!profile->options.cells || stack->topics)
+		return;
+	symbols_get_holder(profile->symbols, stack->mm_id, &holder);
+	stack->unkept = !pool_take(&state->frames, &holder, sizeof(*stack) + count * sizeof(stack->frames[0]));
+	if (!stack->unkept)
+		return;
+	profile->stacks_refused++;
+	profile->hurried_user = holder.user;
+}
+
+const struct stack *stacks_kept(struct profile_state *state, const struct stack *stack)
+{
+	if (!stack->unkept)
+		return stack;
+	if (!state->unkept) {
+		state->unkept = memory_zeroed(1, sizeof(*state->unkept));
+		state->unkept->named = true;
+		state->unkept->class.area = intern("unknown");
+	}
+	return state->unkept;
+}
+
 /* One that was sampled before a file of its own could be read is named once more when it is sampled again. */
 struct stack *stacks_name(struct profile_state *state, struct stack *stack, const struct task *task)
 {
 	struct profile *profile = &state->profile;
-	size_t count = (size_t)stack->kernel_frames + stack->user_frames;
-	bool awaited = false, incomplete = false;
+	struct lack lack;
 
+	profile->stacks_named++;
 	if (profile->options.live)
 		find_mappings(state, stack, task);
 	if (profile->options.mappings_only) {
 		stack->named = true;
 		return without_frames(state, stack);
 	}
-	for (size_t i = 0; i < count; i++) {
-		if (stack->frames[i].kind != FRAME_UNKNOWN)
-			symbols_name(profile->symbols, stack->mm_id, stack->frames[i].kind == FRAME_KERNEL, &stack->frames[i]);
-		awaited |= symbols_are_awaited(profile->symbols, stack->frames[i].file);
-		incomplete |= symbols_are_downloading(profile->symbols, stack->frames[i].file);
-	}
+	keep_frames(state, stack);
+	symbols_were_awaited(profile->symbols);
+	lack = name_in_turn(state, stack);
 	stack->memo = (struct stack_memo){ .row = NULL };
 	classify(stack, task->executable, symbols_runtime(profile->symbols, task->mm_id));
 	stack->topics = topics_of_stack(profile->topics, stack, task->executable, symbols_runtime(profile->symbols, task->mm_id));
 	stack->wait_cause = wait_cause_of_stack(stack);
-	stack->named = !awaited;
-	state->files_awaited |= awaited;
+	lack.awaited |= symbols_were_awaited(profile->symbols);
+	stack->named = !lack.awaited || stack->unkept;
+	state->files_awaited |= !stack->named && (!stack->hurried || can_come_late(profile));
 	if (profile->options.on_stack) {
 		stack = profile->options.on_stack(profile->options.context, profile->symbols, stack);
 		map_put(&profile->stacks, stack->id, stack);
 	}
-	if (!stack->named || incomplete || !profile->options.classes_only || profile->options.cells)
+	if (!stack->named || (!stack->unkept && (lack.incomplete || !profile->options.classes_only || profile->options.cells)))
 		return stack;
 	return without_frames(state, stack);
 }
@@ -141,7 +245,7 @@ static void name_cells(struct profile_state *state, const struct map *cells)
 	for (struct map_slot *slot = map_next(cells, NULL); slot; slot = map_next(cells, slot)) {
 		const struct profile_cell *cell = slot->value;
 
-		if (!cell->stack->named)
+		if (!cell->stack->named && (!cell->stack->hurried || can_come_late(&state->profile)))
 			stacks_name(state, map_get(&state->profile.stacks, cell->stack->id), cell->task);
 	}
 }
@@ -186,13 +290,15 @@ void stacks_forget(struct profile_state *state)
 	for (struct map_slot *slot = map_next(stacks, NULL); slot; slot = map_next(stacks, slot)) {
 		struct stack *stack = slot->value;
 
-		if (!stack->recent && !(stack->topics && state->profile.options.cells)) {
+		if (!stack->recent && (stack->unkept || !(stack->topics && state->profile.options.cells))) {
 			map_remove(stacks, slot->key);
+			state->hurried -= stack->hurried;
 			free(stack);
 		} else {
 			stack->recent = false;
 		}
 	}
+	map_trim(stacks);
 	if (!state->profile.options.cells)
 		symbols_forget_files(state->profile.symbols);
 }

@@ -7,6 +7,7 @@
 #define KTALLY_PROFILE_STATE_H
 
 #include "profile/profile.h"
+#include "profile/turns.h"
 
 struct profile_state {
 	struct profile profile;			/* first: what others see */
@@ -16,7 +17,12 @@ struct profile_state {
 	struct space *ended_first, *ended_last;	/* spaces without a living task, in the order of their ends */
 	uint64_t forgotten;			/* profile.last_time when owners were last forgotten */
 	bool files_awaited;			/* a stack was named without a file of its own */
+	struct map readings;			/* mm_id -> struct space, of those whose reading is under way, or done and not taken */
 	uint64_t exec_reads, exec_window;	/* mappings read because of an exec since exec_window, ns */
+	struct turns turns;			/* of processes to have their stacks named */
+	size_t hurried;				/* stacks that wait for theirs, with all their frames */
+	struct pool frames;			/* bytes of frames that are kept, with cells */
+	struct stack *unkept;			/* in the cells of stacks without room for their frames; NULL: there are none */
 };
 
 static inline struct profile_state *state_of(struct profile *profile)
@@ -47,6 +53,7 @@ struct space {
 	struct space *ended_next;
 	bool ended;				/* is among the ended ones */
 	bool asked;				/* its environment was read, or cannot be */
+	struct errand *reading;			/* of its mappings and environment, under way; NULL: none is */
 	struct owner *declared;			/* what that said of its owner; NULL: nothing */
 };
 
@@ -70,6 +77,7 @@ void place_add(const struct place *place, uint64_t samples, uint64_t weight);
 void waits_feed(struct profile_state *state, const struct ktally_offcpu *record);
 void waits_exit(struct profile_state *state, const struct ktally_exit *record);
 void waits_hold_rows(struct profile_state *state);	/* of the tallies, for tally_forget() and topic_tally_forget() */
+void waits_keep_topics(const struct profile_state *state);	/* for topics_forget() */
 void waits_free(struct profile_state *state);
 
 /* ---- tasks.c ---- */
@@ -92,8 +100,9 @@ void process_name(struct known_task *known);
 /* Fills in process name and owner of the task, by what is known now. */
 void owners_attribute(struct profile_state *state, struct known_task *known);
 
-/* What the process says of itself, to be freed; NULL: nothing. */
-struct owner *owners_read(struct profile_state *state, const struct task *task, bool *early);	/* early: there is no environment yet */
+/* What the process says of itself, to be freed; NULL: nothing. By any thread. cgroup: what its cgroup says is to be had from it alone. */
+struct owner *owners_read(uint32_t pid, bool cgroup, bool *early);	/* early: there is no environment yet */
+bool owners_ask_for_cgroup(const struct profile_state *state);
 
 /* Calls on_owner with what is known. */
 void owners_tell_space(struct profile_state *state, const struct space *space);
@@ -103,7 +112,7 @@ void owners_tell_cgroup(struct profile_state *state, struct cgroup *cgroup);
 struct capture_item;
 void owners_feed(struct profile_state *state, const struct capture_item *item);
 
-/* Drops what no task and no row refers to, when there is too much. */
+/* Drops rows that are old and have gone out, and owners that no task and no row refers to. */
 void owners_forget_unused(struct profile_state *state);
 
 /* ---- accounts.c ---- */
@@ -116,7 +125,10 @@ void accounts_feed(struct profile *profile, const struct capture_item *item);
 struct space *space_get(struct profile_state *state, uint64_t mm_id);	/* made if not there; NULL for 0 */
 void space_add(struct space *space, struct known_task *task);
 
-/* Reads the mappings from /proc, if the process is the one that the task says. */
+/*
+ * Reads the mappings from /proc, if the process is the one that the task says: or has them read (symbols/errand.h), and takes them when this
+ * is called again, or late.
+ */
 void space_read(struct profile_state *state, struct space *space, const struct task *task);
 
 /*
@@ -129,12 +141,19 @@ void space_first_sampled(struct profile_state *state, struct known_task *known);
 void space_read_exec(struct profile_state *state, struct space *space, const struct task *task);
 
 /* The mappings are new: all tasks of the space get its executable and their process name. */
+bool space_take_late(struct profile_state *state, struct space *space);	/* false: they are still being read */
+void spaces_take_late(struct profile_state *state);
+bool space_is_awaited(const struct space *space);	/* what is known of it may soon be more */
 void space_learnt(struct profile_state *state, struct space *space);
 
 void space_task_ended(struct profile_state *state, struct space *space, uint64_t time);
 void spaces_forget_ended(struct profile_state *state, uint64_t time);	/* those that ended a while before then */
 void space_drop(struct profile_state *state, struct space *space);
 void spaces_free(struct profile_state *state);
+
+/* ---- names.c ---- */
+
+void names_forget_unused(struct profile_state *state);	/* and the topics that are named by them */
 
 /* ---- stacks.c ---- */
 
@@ -147,6 +166,10 @@ bool stacks_resolve(struct profile_state *state, uint64_t stack_id, uint64_t tas
 
 /* Names and classifies a stack that was just sampled in a task for the first time. The stack, which may have moved. */
 struct stack *stacks_name(struct profile_state *state, struct stack *stack, const struct task *task);
+
+/* What a cell has of the stack: it, or one without frames. */
+const struct stack *stacks_kept(struct profile_state *state, const struct stack *stack);
+
 void stacks_name_late(struct profile_state *state);
 void stacks_name_again(struct profile_state *state, uint32_t number);
 void stacks_forget(struct profile_state *state);

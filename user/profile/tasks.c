@@ -26,21 +26,36 @@ static void end_earlier(struct profile_state *state, const struct known_task *la
 			end(state, known, latest->time);
 }
 
+/* A thread in its last moments says nothing of its address space: it is the one that it had, or that of who leads its process. */
+static const struct known_task *before(const struct profile_state *state, const struct ktally_task *record)
+{
+	const struct known_task *known = map_get(&state->threads, record->tid);
+
+	if (record->mm_id || record->task_flags & KTALLY_TASK_KERNEL)
+		return NULL;
+	if (known && known->task.start_time == record->start_time)
+		return known;
+	known = map_get(&state->threads, record->pid);
+	return known && known->task.pid == record->pid ? known : NULL;
+}
+
 static struct known_task *remember(struct profile_state *state, const struct ktally_task *record)
 {
 	struct known_task *known = memory_zeroed(1, sizeof(*known));
-	struct space *space = space_get(state, record->mm_id);
+	const struct known_task *earlier = before(state, record);
+	uint64_t mm_id = earlier ? earlier->task.mm_id : record->mm_id;
+	struct space *space = space_get(state, mm_id);
 
 	known->task = (struct task){
 		.id = record->task_id,
-		.mm_id = record->mm_id,
+		.mm_id = mm_id,
 		.cgroup_id = record->cgroup_id,
 		.start_time = record->start_time,
 		.pid = record->pid,
 		.tid = record->tid,
 		.parent = record->parent,
 		.flags = record->task_flags,
-		.executable = space ? symbols_executable(state->profile.symbols, record->mm_id) : NULL,
+		.executable = space ? symbols_executable(state->profile.symbols, mm_id) : NULL,
 	};
 	memcpy(known->comm, record->comm, sizeof(record->comm));
 	printable(known->comm, strlen(known->comm));
@@ -51,6 +66,8 @@ static struct known_task *remember(struct profile_state *state, const struct kta
 		end_earlier(state, known);
 	if (space)
 		space_add(space, known);
+	if (earlier && earlier->ended)
+		end(state, known, record->time);
 	known->cgroup = cgroups_get(state->profile.cgroups, record->cgroup_id, record->pid, record->time);
 	if (known->cgroup && !known->cgroup->told)
 		owners_tell_cgroup(state, known->cgroup);
@@ -68,7 +85,7 @@ void tasks_announce(struct profile_state *state, const struct ktally_task *recor
 		known = remember(state, record);
 	known->recent = true;
 	if (!state->profile.options.live || !known->space ||
-	    (known->space->asked && symbols_have_mappings(state->profile.symbols, record->mm_id)))
+	    (known->space->asked && symbols_have_mappings(state->profile.symbols, known->task.mm_id)))
 		return;
 	if (record->task_flags & KTALLY_TASK_EXEC)
 		space_read_exec(state, known->space, &known->task);

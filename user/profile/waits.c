@@ -11,6 +11,7 @@
 
 #include "base/message.h"
 #include "classify/classify.h"
+#include "classify/topics.h"
 #include "classify/wait.h"
 #include "profile/state.h"
 
@@ -203,6 +204,12 @@ void waits_hold_rows(struct profile_state *state)
 		if (wait->place.topics)
 			wait->place.topics->held = true;
 	}
+}
+
+void waits_keep_topics(const struct profile_state *state)
+{
+	for (struct map_slot *slot = map_next(&state->waits, NULL); slot; slot = map_next(&state->waits, slot))
+		topics_keep(((const struct thread_wait *)slot->value)->place.set);
 }
 
 void waits_free(struct profile_state *state)

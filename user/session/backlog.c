@@ -20,8 +20,7 @@ void backlog_take_first(struct backlog *backlog)
 
 	backlog->taken += backlog_first(backlog)->size;
 	if (backlog->taken == records->bytes) {
-		buffer_clear(records);
-		backlog->taken = 0;
+		backlog_free(backlog);
 	} else if (backlog->taken > records->bytes / 2) {
 		memmove(records->data, records->data + backlog->taken, records->bytes - backlog->taken);
 		records->bytes -= backlog->taken;

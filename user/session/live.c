@@ -9,6 +9,7 @@
 #include "session/files.h"
 #include "session/live.h"
 #include "session/session.h"
+#include "symbols/errand.h"
 #include "symbols/proc.h"
 
 /* How many records are taken between two looks at the state of the session. */
@@ -23,6 +24,11 @@
 
 #define MODULES_BYTES_MAX (4 << 20)
 
+#define MILLISECOND 1000000ULL
+
+/* How long records are named, before the rings are looked at again. */
+#define TURN_MS 10
+
 static void on_mappings(void *context, uint64_t mm_id, uint32_t pid, const char *executable, const char *text, size_t bytes)
 {
 	struct live *live = context;
@@ -31,18 +37,35 @@ static void on_mappings(void *context, uint64_t mm_id, uint32_t pid, const char 
 		recorder_write_mappings(live->recorder, mm_id, pid, executable, text, bytes);
 }
 
+static void ask_loader(void *context, struct errand *errand)
+{
+	struct live *live = context;
+
+	loader_ask(live->loader, errand);
+}
+
+/* Where there is nobody who may be kept, nothing is read. */
+static void ask_nobody(void *context, struct errand *errand)
+{
+	(void)context;
+	errand->undone = true;
+	errand_end(errand);
+}
+
 static void create_loader(struct live *live, enum live_purpose purpose)
 {
 	const struct loader_options options = {
 		.session = live->session, .names = purpose != LIVE_RECORD, .contents = purpose == LIVE_RECORD || live->recorder,
 	};
+	struct errands errands = { ask_loader, live };
 	int error = loader_create(&live->loader, &options);
 
-	if (error)
+	if (error) {
+		errands.give = ask_nobody;
 		message_warning("there is no thread to read symbols and unwind tables: %s: user frames have no names",
 				strerror(-error));
-	else
-		symbols_leave_reading(live->profile->symbols);
+	}
+	symbols_leave_reading(live->profile->symbols, &errands);
 }
 
 static void on_owner(void *context, uint64_t mm_id, uint64_t cgroup_id, const char *text, size_t bytes)
@@ -66,12 +89,12 @@ void live_create_profile(struct live *live, enum live_purpose purpose)
 	const struct profile_options options = {
 		.cells = purpose == LIVE_KEEP, .classes_only = purpose == LIVE_COUNT, .mappings_only = purpose == LIVE_RECORD,
 		.live = true, .level = live->level, .series = live->series, .on_mappings = on_mappings, .on_owner = on_owner,
-		.on_account = on_account, .accounts = live->whole_host, .categories = live->categories, .context = live,
+		.frame_bytes = live->frame_bytes, .on_account = on_account, .accounts = live->whole_host, .left_out = live->left_out,
+		.categories = live->categories, .context = live,
 	};
 
 	live->profile = profile_create(&options);
-	if (live->has_files)
-		create_loader(live, purpose);
+	create_loader(live, purpose);
 	if (cgroups_are_old(live->profile->cgroups))
 		message_info("controllers are on cgroup v1 on this host, all or some: the container of a process is looked for in "
 			     "/proc/PID/cgroup when it is first seen, and is not known of one that ended before");
@@ -90,6 +113,7 @@ void live_destroy_profile(struct live *live)
 /* What was charged before is nothing to compare with. */
 int live_enable(struct live *live)
 {
+	refused_read(&live->refused_before, ktally_fd(live->session));
 	profile_read_accounts(live->profile);
 	profile_compare_accounts(live->profile);
 	return session_enable(live->session);
@@ -165,43 +189,72 @@ static void take(struct live *live, const struct ktally_record *record, live_sam
 
 static bool must_wait(const struct live *live, const struct ktally_record *record)
 {
-	return live->loader && files_are_being_read(live, record) && !loader_is_stuck(live->loader) &&
-	       backlog_bytes(&live->backlog) < BACKLOG_BYTES_MOST;
+	return live->loader && files_are_being_read(live, record) && backlog_bytes(&live->backlog) < BACKLOG_BYTES_MOST;
 }
 
 /* What a task is must be read while it is there; that its record comes early does no harm. */
 static bool waits_in_turn(const struct live *live, const struct ktally_record *record)
 {
-	return record->type != KTALLY_RECORD_TASK && (backlog_bytes(&live->backlog) || must_wait(live, record));
+	return record->type != KTALLY_RECORD_TASK &&
+	       (live->turn_over || backlog_bytes(&live->backlog) || must_wait(live, record));
 }
 
+/* How far the records are behind that are taken now. */
+static enum profile_pressure pressure(const struct live *live)
+{
+	size_t waiting = backlog_bytes(&live->backlog);
+	uint64_t flushing = live->flushing ? loop_now() - live->flushing : 0;
+
+	if (waiting >= BACKLOG_BYTES_MOST || flushing > 2 * PATIENCE_MS * MILLISECOND)
+		return PROFILE_FULL;
+	if (waiting >= BACKLOG_BYTES_MOST / 2 || flushing > PATIENCE_MS * MILLISECOND)
+		return PROFILE_BEHIND;
+	return PROFILE_AT_EASE;
+}
+
+static void begin_turn(struct live *live)
+{
+	live->turn = loop_now();
+	live->turn_named = live->profile->stacks_named;
+	live->turn_over = false;
+	profile_set_pressure(live->profile, pressure(live));
+	profile_take_mappings(live->profile);
+}
+
+/* Only names take long, so only after some is the clock looked at. */
+static void look_at_clock(struct live *live)
+{
+	if (live->profile->stacks_named == live->turn_named)
+		return;
+	live->turn_named = live->profile->stacks_named;
+	live->turn_over = loop_now() - live->turn > TURN_MS * MILLISECOND;
+}
+
+/* wait: for files that are being read. */
 static void take_backlog(struct live *live, bool wait, live_sample *on_sample, void *context)
 {
 	const struct ktally_record *record;
 
-	while ((record = backlog_first(&live->backlog)) && !(wait && must_wait(live, record))) {
+	while (!live->turn_over && (record = backlog_first(&live->backlog)) && !(wait && must_wait(live, record))) {
 		take(live, record, on_sample, context);
 		backlog_take_first(&live->backlog);
+		look_at_clock(live);
 	}
 }
 
-int live_drain(struct live *live, size_t most, live_sample *on_sample, void *context)
+/* Up to `most` records of the rings: at once, or behind what waits. How many there were; -errno. */
+static ssize_t take_rings(struct live *live, size_t most, live_sample *on_sample, void *context)
 {
 	const struct ktally_record *records[PROFILE_AHEAD];
 	unsigned int count;
+	size_t taken;
 
-	files_take_late(live);
-	take_backlog(live, true, on_sample, context);
-	for (size_t taken = 0; taken < most; taken += count) {
+	for (taken = 0; taken < most && backlog_bytes(&live->backlog) < BACKLOG_BYTES_MOST; taken += count) {
 		size_t wanted = most - taken < PROFILE_AHEAD ? most - taken : PROFILE_AHEAD;
 
 		count = ktally_next_batch(live->session, records, (unsigned int)wanted);
-		if (!count) {
-			/* Errors of ktally_next_batch() come out here; no time passes. What cannot be read is not waited for. */
-			int ready = ktally_wait(live->session, 0);
-
-			return ready == -EINTR ? 1 : ready > 0 && !taken ? 0 : ready;
-		}
+		if (!count)
+			break;
 		profile_look_ahead(live->profile, records, count);
 		for (unsigned int i = 0; i < count; i++) {
 			const struct ktally_record *record = records[i];
@@ -212,8 +265,38 @@ int live_drain(struct live *live, size_t most, live_sample *on_sample, void *con
 			else
 				take(live, record, on_sample, context);
 		}
+		look_at_clock(live);
 	}
-	return 1;
+	return (ssize_t)taken;
+}
+
+/* Whether there is something that can be taken at once. */
+static bool has_more(const struct live *live, bool wait)
+{
+	const struct ktally_record *record = backlog_first(&live->backlog);
+
+	return record && !(wait && must_wait(live, record));
+}
+
+static int drain(struct live *live, size_t most, bool wait, live_sample *on_sample, void *context)
+{
+	ssize_t taken;
+	int ready;
+
+	files_take_late(live);
+	begin_turn(live);
+	taken = take_rings(live, most, on_sample, context);
+	take_backlog(live, wait, on_sample, context);
+	if (taken == (ssize_t)most || has_more(live, wait))
+		return 1;
+	/* Errors of ktally_next_batch() come out here; no time passes. What cannot be read is not waited for. */
+	ready = ktally_wait(live->session, 0);
+	return ready == -EINTR ? 1 : ready > 0 && !taken ? 0 : ready;
+}
+
+int live_drain(struct live *live, size_t most, live_sample *on_sample, void *context)
+{
+	return drain(live, most, true, on_sample, context);
 }
 
 /* Everything that is there, in so many milliseconds that files may take; then their frames go without names. */
@@ -221,13 +304,17 @@ static int drain_all(struct live *live, unsigned int patience, live_sample *on_s
 {
 	int more;
 
+	live->flushing = loop_now();
 	do
-		more = live_drain(live, RECORDS_IN_A_ROW, on_sample, context);
+		more = drain(live, RECORDS_IN_A_ROW, true, on_sample, context);
 	while (more > 0);
-	if (backlog_bytes(&live->backlog))
+	if (backlog_bytes(&live->backlog) && more >= 0)
 		loader_wait(live->loader, patience);
-	take_backlog(live, false, on_sample, context);
-	return more;
+	live->flushing = loop_now();
+	while (more >= 0 && backlog_bytes(&live->backlog))
+		more = drain(live, RECORDS_IN_A_ROW, false, on_sample, context);
+	live->flushing = 0;
+	return more < 0 ? more : 0;
 }
 
 /* Samples that were taken and neither read nor announced as lost. */
@@ -268,7 +355,19 @@ static void tell_tables(struct live *live)
 	if (!live->loader)
 		return;
 	loader_get_statistics(live->loader, &statistics);
-	live->profile->tables = (struct profile_tables){ statistics.tables, statistics.tables_failed, statistics.tables_evicted };
+	live->profile->tables = (struct profile_tables){ statistics.tables, statistics.tables_failed, statistics.tables_evicted,
+								statistics.files_hung };
+}
+
+/* Where it cannot be read, nothing has changed. */
+static void tell_refused(struct live *live)
+{
+	struct refused now;
+
+	if (refused_read(&now, ktally_fd(live->session)))
+		return;
+	refused_subtract(&now, &live->refused_before);
+	live->profile->refused = now;
 }
 
 int live_flush(struct live *live, live_sample *on_sample, void *context)
@@ -280,7 +379,7 @@ int live_flush(struct live *live, live_sample *on_sample, void *context)
 	if (resend)
 		profile_doubt_waits(live->profile);
 	profile_read_accounts(live->profile);
-	error = ktally_flush(live->session, resend ? KTALLY_FLUSH_RESEND : 0);
+	error = session_flush(live->session, resend ? KTALLY_FLUSH_RESEND : 0);
 	if (!error)
 		error = drain_all(live, PATIENCE_MS, on_sample, context);
 	if (resend && !error)
@@ -290,6 +389,7 @@ int live_flush(struct live *live, live_sample *on_sample, void *context)
 	profile_compare_accounts(live->profile);
 	name_late(live);
 	tell_tables(live);
+	tell_refused(live);
 	return error;
 }
 
@@ -297,7 +397,7 @@ int live_flush(struct live *live, live_sample *on_sample, void *context)
 static int tell_open_waits(struct live *live, live_sample *on_sample, void *context)
 {
 	uint64_t now = loop_now();
-	int error = ktally_flush(live->session, KTALLY_FLUSH_RESEND);
+	int error = session_flush(live->session, KTALLY_FLUSH_RESEND);
 
 	if (!error)
 		error = drain_all(live, PATIENCE_MS, on_sample, context);
@@ -315,7 +415,7 @@ int live_stop(struct live *live, live_sample *on_sample, void *context)
 		error = told;
 	/* A full ring has no room for the announcement of what it lost; once drained it has. */
 	for (int round = 0; round < 3; round++) {
-		int flushed = ktally_flush(live->session, 0);
+		int flushed = session_flush(live->session, 0);
 
 		if (!error)
 			error = flushed;
@@ -329,6 +429,7 @@ int live_stop(struct live *live, live_sample *on_sample, void *context)
 	if (live->late)
 		loader_wait(live->loader, LAST_PATIENCE_MS);
 	name_late(live);
+	tell_refused(live);
 	return error;
 }
 
@@ -342,7 +443,7 @@ int live_forget(struct live *live, live_sample *on_sample, void *context)
 	int error;
 
 	profile_doubt_waits(live->profile);
-	error = ktally_flush(live->session, KTALLY_FLUSH_RESEND);
+	error = session_flush(live->session, KTALLY_FLUSH_RESEND);
 	if (!error)
 		error = drain_all(live, PATIENCE_MS, on_sample, context);
 	if (!error)
@@ -351,15 +452,6 @@ int live_forget(struct live *live, live_sample *on_sample, void *context)
 	profile_extend_waits(live->profile, now);
 	profile_forget(live->profile);
 	return error;
-}
-
-/* Its number may be another process's by now. */
-static bool is_still_there(const struct task *task)
-{
-	uint64_t ticks;
-	char comm[64];
-
-	return !proc_read_thread(task->pid, task->tid, &ticks, comm, sizeof(comm)) && ticks == proc_ticks(task->start_time);
 }
 
 static void write_file(void *context, const struct symbols_file *file)
@@ -371,8 +463,6 @@ static void write_file(void *context, const struct symbols_file *file)
 
 int live_change_recorder(struct live *live, struct recorder *recorder)
 {
-	struct map written = { 0 };
-	struct map_slot *slot = NULL;
 	char *text = NULL;
 	size_t bytes = 0;
 
@@ -383,70 +473,8 @@ int live_change_recorder(struct live *live, struct recorder *recorder)
 		free(text);
 	}
 	symbols_each_file(live->profile->symbols, write_file, recorder);
-	/* The profile has the mappings of these and does not read them again; those that are gone run no more. */
-	while ((slot = map_next(&live->profile->tasks, slot))) {
-		const struct task *task = slot->value;
-		char *executable = NULL;
-
-		if (!task->mm_id || map_get(&written, task->mm_id) || !is_still_there(task) ||
-		    symbols_read_mappings(task->pid, &executable, &text, &bytes))
-			continue;
-		map_put(&written, task->mm_id, live);
-		recorder_write_mappings(recorder, task->mm_id, task->pid, executable, text, bytes);
-		free(executable);
-		free(text);
-	}
-	map_free(&written);
+	/* The profile has them, and would not read them again; those that are gone run no more. */
+	profile_read_mappings(live->profile);
 	profile_tell_owners(live->profile);
-	return ktally_flush(live->session, KTALLY_FLUSH_RESEND);
-}
-
-/* ---- what to say of it ---- */
-
-/* Of samples and kept waits. */
-static const char *const causes[] = {
-	[KTALLY_LOST_FULL] = "ring full",
-	[KTALLY_LOST_BUSY] = "interrupts off too long",
-};
-
-static void add_part(struct buffer *text, bool *first, uint64_t count, const char *what)
-{
-	if (!count)
-		return;
-	buffer_format(text, "%s%" PRIu64 " %s", *first ? "" : ", ", count, what);
-	*first = false;
-}
-
-void live_describe_losses(const struct live *live, struct buffer *text)
-{
-	const struct profile *profile = live->profile;
-	struct ktally_totals totals;
-	uint64_t lost = 0;
-	bool first = true;
-
-	ktally_get_totals(live->session, &totals);
-	for (size_t i = 0; i < sizeof(causes) / sizeof(causes[0]); i++)
-		lost += totals.lost[i].count;
-	if (lost) {
-		buffer_format(text, "lost %" PRIu64 " of %" PRIu64 " samples (%.2g %%): ", lost, (uint64_t)totals.samples,
-			      100.0 * (double)lost / (double)totals.samples);
-		for (size_t i = 0; i < sizeof(causes) / sizeof(causes[0]); i++)
-			add_part(text, &first, totals.lost[i].count, causes[i]);
-	} else {
-		buffer_string(text, "nothing lost");
-	}
-	if (totals.lost[KTALLY_LOST_NOTICE].count)
-		buffer_format(text, "; %" PRIu64 " announcements of tasks lost", (uint64_t)totals.lost[KTALLY_LOST_NOTICE].count);
-	if (totals.lost[KTALLY_LOST_THREADS].count)
-		buffer_format(text, "; %" PRIu64 " waits of more threads than can be followed",
-			      (uint64_t)totals.lost[KTALLY_LOST_THREADS].count);
-	if (profile->orphans)
-		buffer_format(text, "; %" PRIu64 " samples without their stack or task", profile->orphans);
-	if (profile->bad_records)
-		buffer_format(text, "; %" PRIu64 " bad records", profile->bad_records);
-	if (session_is_switched_off())
-		buffer_string(text, "; sampling is switched off on this host");
-	if (live->thin_worst > 1)
-		buffer_format(text, "; thinned to one sample in %u at worst to keep to the time budget (totals stay right)",
-			      live->thin_worst);
+	return session_flush(live->session, KTALLY_FLUSH_RESEND);
 }

@@ -6,6 +6,11 @@
  * A record that tells of a file waits, and with it all that follow but those of tasks, until the loader has found out what the
  * file is; then its frames have names at once, and a capture has the file before them. So does a stack in a file whose symbols
  * were dropped, until they are read again. The wait is bounded in time and memory.
+ *
+ * The rings go first. To name a new stack takes a thousand times as long as to copy its record, so naming is done in turns of some
+ * milliseconds: when one is over, what the rings have goes behind what waits, and only then the next one begins. Whose names take so long that
+ * records wait for too long nevertheless, or a flush does, goes without (profile_set_pressure()): names are lost by who has too many, samples
+ * by nobody.
  */
 #ifndef KTALLY_LIVE_H
 #define KTALLY_LIVE_H
@@ -29,6 +34,10 @@ enum live_purpose {
 	LIVE_KEEP,		/* cells, for pprof, folded stacks and flame graphs */
 };
 
+struct refusals {
+	uint64_t names, hurried, frames;
+};
+
 struct live {
 	struct ktally_session *session;
 	struct profile *profile;
@@ -36,12 +45,19 @@ struct live {
 	struct categories *categories;		/* for the profile; NULL: none */
 	uint32_t thin_worst;			/* one of so many samples was taken, at worst */
 	bool has_waits;				/* KTALLY_SOURCE_OFFCPU */
-	bool has_files;				/* KTALLY_CAPTURE_FILES */
-	struct loader *loader;			/* NULL: none is needed, or there is no thread to be had */
+	struct loader *loader;			/* NULL: there is no thread to be had */
 	struct backlog backlog;
+	uint64_t turn;				/* when this one began */
+	uint64_t turn_named;			/* stacks that had been named by then, or when the clock was last looked at */
+	bool turn_over;
+	uint64_t flushing;			/* since when; 0: not now */
+	struct refusals told;			/* what live_describe_refusals() said */
+	struct refused refused_before;		/* by the module, before this session was enabled */
+	size_t frame_bytes;			/* as in struct profile_options */
 	unsigned int again;			/* files whose dropped symbols are being read */
 	unsigned int late;			/* files whose record did not wait until they were */
-	bool whole_host;			/* every process is sampled */
+	bool whole_host;			/* every process is sampled, */
+	const struct cpus *left_out;		/* but for what runs on these CPUs; NULL: on none */
 	enum owner_level level;			/* of the profile, and */
 	size_t series;				/* as in struct profile_options; all these before live_create_profile() */
 	uint64_t lost;				/* as of the last flush */
@@ -82,6 +98,11 @@ int live_forget(struct live *live, live_sample *on_sample, void *context);
 
 /* Starts another capture file, complete in itself. The recorder is the caller's. 0 or -errno. */
 int live_change_recorder(struct live *live, struct recorder *recorder);
+
+/*
+ * Who had names refused since the last call: "names of 1204 frames ... of user 65534". Nothing is appended: nobody had.
+ */
+void live_describe_refusals(struct live *live, struct buffer *text);
 
 /* What is lost, by cause, and what was thinned: "nothing lost", or "lost 12 of 4512 samples (0.3 %): 12 ring full". */
 void live_describe_losses(const struct live *live, struct buffer *text);

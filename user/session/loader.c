@@ -1,201 +1,60 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <errno.h>
-#include <pthread.h>
-#include <signal.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "base/map.h"
 #include "base/message.h"
 #include "loop/loop.h"
 #include "session/loader.h"
-#include "session/reading.h"
-#include "symbols/download.h"
+#include "session/workers.h"
+#include "symbols/errand.h"
 #include "symbols/file.h"
 
 #define SECOND			1000000000ULL
-#define STUCK_AFTER		(5 * SECOND)
+#define HUNG_AFTER		(10 * SECOND)	/* from then on it is said */
 
-/*
- * To read a file takes a while, and the device holds those of processes that are gone for seconds only. So files are opened as soon
- * as they are told of, however many are to be read before them; but not more than these.
- */
-#define OPEN_MOST		256
-
-/* Downloads that wait; and how long when no server answers. */
+/* Downloads that wait, and how many files are kept open for them. */
 #define DOWNLOADS_MOST		1024
-#define DOWNLOAD_RETRY		(60 * SECOND)
-#define DOWNLOAD_KEY		(1ULL << 32)
+#define DOWNLOADS_OPEN_MOST	256
 
-struct job {
-	struct loaded loaded;
-	int fd;				/* open until it was read, and its debug file came; -1 */
-	bool done;
-	struct job *next;		/* to be done */
-};
-
-struct loader {
-	struct reading reading;		/* the thread's */
-	pthread_t thread;
-	pthread_mutex_t lock;		/* what follows, but the thread alone touches a job that is not done */
-	pthread_cond_t changed;
-	struct map jobs;		/* number, with DOWNLOAD_KEY for a download -> struct job, until it is taken */
-	struct job *first, *last;
-	struct job *unopened;		/* the first of them that was not opened yet */
-	unsigned int open;		/* how many were */
-	struct job *first_download, *last_download;
-	unsigned int downloads;		/* that wait */
-	struct job *current;		/* at which the thread is */
-	uint64_t since;			/* when it began */
-	bool stopping;
-	struct loader_statistics statistics;
-};
-
-/* ------------------------------------------------------------------------------------------------ the thread */
+/* How long who asks waits for an errand: a part of its time. */
+#define PATIENCE		(SECOND / 10)
+#define PATIENCE_SHARE		10
 
 static struct timespec time_of(uint64_t nanoseconds)
 {
 	return (struct timespec){ .tv_sec = (time_t)(nanoseconds / SECOND), .tv_nsec = (long)(nanoseconds % SECOND) };
 }
 
-static void close_file(struct job *job)
+/* The session as the workers have it is the loader's own: one that is late may come back when everybody else has closed theirs. */
+static int open_session(struct ktally_session **session, const struct ktally_session *of)
 {
-	if (job->fd >= 0)
-		close(job->fd);
-	job->fd = -1;
-}
+	int fd = fcntl(ktally_fd(of), F_DUPFD_CLOEXEC, 0), error;
 
-/* One that is to be downloaded for stays open: if it has no path here, that is the last chance to read it. */
-static void read_file(struct loader *loader, struct job *job)
-{
-	if (job->fd >= 0)
-		reading_read(&loader->reading, job->fd, &job->loaded);
-	if (!job->loaded.file.downloading)
-		close_file(job);
-}
-
-static void read_again(struct loader *loader, struct job *job)
-{
-	if (job->fd < 0)
-		job->fd = reading_open_again(&loader->reading, &job->loaded.file);
-	if (job->fd >= 0)
-		reading_read_names(job->fd, &job->loaded.file);
-	close_file(job);
-}
-
-static void finish(struct loader *loader, struct job *job)
-{
-	loader->statistics = loader->reading.statistics;
-	job->done = true;
-	loader->current = NULL;
-	pthread_cond_broadcast(&loader->changed);
-}
-
-/* With the lock held, which others have meanwhile. So do all that follow. */
-static void open_waiting(struct loader *loader)
-{
-	struct job *job;
-
-	while (!loader->stopping && (job = loader->unopened) && loader->open < OPEN_MOST) {
-		loader->unopened = job->next;
-		loader->open++;
-		loader->current = job;
-		loader->since = loop_now();
-		pthread_mutex_unlock(&loader->lock);
-		if (!job->loaded.again)
-			job->fd = reading_open(&loader->reading, &job->loaded.file);
-		pthread_mutex_lock(&loader->lock);
-	}
-	loader->current = NULL;
-}
-
-static void read_waiting(struct loader *loader)
-{
-	struct job *job;
-
-	for (open_waiting(loader); !loader->stopping && (job = loader->first); open_waiting(loader)) {
-		loader->first = job->next;
-		if (!loader->first)
-			loader->last = NULL;
-		loader->current = job;
-		loader->since = loop_now();
-		pthread_mutex_unlock(&loader->lock);
-		if (job->loaded.again)
-			read_again(loader, job);
-		else
-			read_file(loader, job);
-		pthread_mutex_lock(&loader->lock);
-		loader->open--;
-		finish(loader, job);
-	}
-}
-
-static bool while_downloading(void *context)
-{
-	struct loader *loader = context;
-	bool stopping;
-
-	pthread_mutex_lock(&loader->lock);
-	read_waiting(loader);
-	stopping = loader->stopping;
-	pthread_mutex_unlock(&loader->lock);
-	return stopping;
-}
-
-/* It goes by the cache, where debug.c finds it. False: no server answers. */
-static bool download(struct loader *loader, struct job *job)
-{
-	const struct symbols_file *file = &job->loaded.file;
-	int fd;
-
-	pthread_mutex_unlock(&loader->lock);
-	fd = download_debug_file(file->build_id, file->build_id_bytes, while_downloading, loader);
-	if (fd >= 0) {
+	if (fd < 0)
+		return -errno;
+	error = ktally_open_fd(session, fd);
+	if (error)
 		close(fd);
-		read_again(loader, job);
-	} else if (fd != -EAGAIN) {
-		close_file(job);
-	}
-	pthread_mutex_lock(&loader->lock);
-	if (fd == -EAGAIN)
-		return false;
-	loader->first_download = job->next;
-	if (!loader->first_download)
-		loader->last_download = NULL;
-	loader->downloads--;
-	finish(loader, job);
-	return true;
+	return error;
 }
 
-static void *work(void *context)
+static void release(struct loader *loader)
 {
-	struct loader *loader = context;
-	uint64_t retry = 0;
-
-	pthread_mutex_lock(&loader->lock);
-	while (read_waiting(loader), !loader->stopping) {
-		struct timespec deadline = time_of(retry);
-
-		if (!loader->first_download)
-			pthread_cond_wait(&loader->changed, &loader->lock);
-		else if (loop_now() < retry)
-			pthread_cond_timedwait(&loader->changed, &loader->lock, &deadline);
-		else if (!download(loader, loader->first_download))
-			retry = loop_now() + DOWNLOAD_RETRY;
-	}
-	pthread_mutex_unlock(&loader->lock);
-	return NULL;
+	jobs_free(&loader->to_do);
+	ktally_close(loader->reading.session);
+	reading_end(&loader->reading);
+	pthread_cond_destroy(&loader->changed);
+	pthread_mutex_destroy(&loader->lock);
+	free(loader);
 }
-
-/* ------------------------------------------------------------------------------------------------ everyone else */
 
 int loader_create(struct loader **result, const struct loader_options *options)
 {
 	struct loader *loader = memory_zeroed(1, sizeof(*loader));
 	pthread_condattr_t attributes;
-	sigset_t all, before;
 	int error;
 
 	reading_begin(&loader->reading, options);
@@ -204,18 +63,17 @@ int loader_create(struct loader **result, const struct loader_options *options)
 	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
 	pthread_cond_init(&loader->changed, &attributes);
 	pthread_condattr_destroy(&attributes);
-	/* Signals are for the others. */
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	error = -pthread_create(&loader->thread, NULL, work, loader);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	if (error) {
-		reading_end(&loader->reading);
-		free(loader);
-		return error;
+	error = open_session(&loader->reading.session, options->session);
+	if (!error) {
+		pthread_mutex_lock(&loader->lock);
+		error = workers_call(loader);
+		pthread_mutex_unlock(&loader->lock);
 	}
-	*result = loader;
-	return 0;
+	if (error)
+		release(loader);
+	else
+		*result = loader;
+	return error;
 }
 
 void loaded_free(struct loaded *loaded)
@@ -224,34 +82,26 @@ void loaded_free(struct loaded *loaded)
 	free(loaded->packed);
 }
 
-/* A thread that is stuck cannot be ended; then it keeps what it has, to the end of the process. */
+/* A worker that is late cannot be ended; it keeps what it has, to the end of the process. */
 void loader_destroy(struct loader *loader)
 {
-	struct timespec deadline;
-
-	if (!loader)
-		return;
-	pthread_mutex_lock(&loader->lock);
-	loader->stopping = true;
-	pthread_cond_broadcast(&loader->changed);
-	pthread_mutex_unlock(&loader->lock);
-	deadline = time_of(loop_now() + STUCK_AFTER);
-	if (pthread_clockjoin_np(loader->thread, NULL, CLOCK_MONOTONIC, &deadline))
+	if (!loader || !workers_end(loader))
 		return;
 	for (struct map_slot *slot = map_next(&loader->jobs, NULL); slot; slot = map_next(&loader->jobs, slot)) {
 		struct job *job = slot->value;
 
-		close_file(job);
+		if (job->errand) {
+			job->errand->undone = true;
+			errand_end(job->errand);
+		}
+		workers_close_file(job);
 		if (job->loaded.file.names)
 			file_free(job->loaded.file.names);
 		loaded_free(&job->loaded);
 		free(job);
 	}
 	map_free(&loader->jobs);
-	reading_end(&loader->reading);
-	pthread_cond_destroy(&loader->changed);
-	pthread_mutex_destroy(&loader->lock);
-	free(loader);
+	release(loader);
 }
 
 static void submit(struct loader *loader, const struct loaded *what)
@@ -262,14 +112,8 @@ static void submit(struct loader *loader, const struct loaded *what)
 	job->fd = -1;
 	pthread_mutex_lock(&loader->lock);
 	map_put(&loader->jobs, what->file.identity.file, job);
-	if (loader->last)
-		loader->last->next = job;
-	else
-		loader->first = job;
-	loader->last = job;
-	if (!loader->unopened)
-		loader->unopened = job;
-	pthread_cond_broadcast(&loader->changed);
+	jobs_add(&loader->to_do, job);
+	workers_call(loader);
 	pthread_mutex_unlock(&loader->lock);
 }
 
@@ -285,6 +129,49 @@ void loader_submit_again(struct loader *loader, const struct symbols_file *file)
 	what.file.path = memory_string(file->path);
 	what.file.names = NULL;
 	submit(loader, &what);
+}
+
+static struct job *submit_errand(struct loader *loader, struct errand *errand)
+{
+	struct job *job = memory_zeroed(1, sizeof(*job));
+
+	job->errand = errand;
+	job->fd = -1;
+	job->task = errand->major == ERRAND_PROCESS ? LOOK : ASK;
+	job->loaded.file.identity.device_major = errand->major;
+	job->loaded.file.identity.device_minor = errand->minor;
+	jobs_add(&loader->to_do, job);
+	map_put(&loader->jobs, ERRAND_KEY | job->number, job);
+	workers_call(loader);
+	return job;
+}
+
+/* Time that was spent in vain is made up for by not waiting. A job is there as long as its errand is not done. */
+static void wait_for_errand(struct loader *loader, const struct errand *errand, const struct job *job)
+{
+	uint64_t began = loop_now(), now = began;
+	struct timespec deadline = time_of(began + PATIENCE);
+
+	if (began < loader->no_patience_before)
+		return;
+	while (!errand_is_done(errand) && now - began < PATIENCE && !jobs_is_late(&loader->to_do, job, now)) {
+		pthread_cond_timedwait(&loader->changed, &loader->lock, &deadline);
+		now = loop_now();
+	}
+	if (!errand_is_done(errand))
+		loader->no_patience_before = now + (now - began) * PATIENCE_SHARE;
+}
+
+void loader_ask(struct loader *loader, struct errand *errand)
+{
+	pthread_mutex_lock(&loader->lock);
+	if (jobs_have_room(&loader->to_do, errand->major, errand->minor)) {
+		wait_for_errand(loader, errand, submit_errand(loader, errand));
+	} else {
+		errand->undone = true;
+		errand_end(errand);
+	}
+	pthread_mutex_unlock(&loader->lock);
 }
 
 bool loader_has(struct loader *loader, uint32_t number)
@@ -304,7 +191,7 @@ bool loader_is_busy_with(struct loader *loader, uint32_t number)
 
 	pthread_mutex_lock(&loader->lock);
 	job = map_get(&loader->jobs, number);
-	busy = job && !job->done;
+	busy = job && !job->done && !jobs_is_late(&loader->to_do, job, loop_now());
 	pthread_mutex_unlock(&loader->lock);
 	return busy;
 }
@@ -318,17 +205,12 @@ static void begin_download(struct loader *loader, struct job *job)
 	file->path = memory_string(file->path);
 	file->names = NULL;
 	job->done = false;
-	job->next = NULL;
-	if (loader->downloads >= OPEN_MOST)
-		close_file(job);
+	job->task = DOWNLOAD;
+	if (loader->to_do.downloads >= DOWNLOADS_OPEN_MOST)
+		workers_close_file(job);
 	map_put(&loader->jobs, DOWNLOAD_KEY | file->identity.file, job);
-	if (loader->last_download)
-		loader->last_download->next = job;
-	else
-		loader->first_download = job;
-	loader->last_download = job;
-	loader->downloads++;
-	pthread_cond_broadcast(&loader->changed);
+	jobs_add(&loader->to_do, job);
+	workers_call(loader);
 }
 
 static bool take(struct loader *loader, uint64_t key, struct loaded *loaded)
@@ -343,11 +225,11 @@ static bool take(struct loader *loader, uint64_t key, struct loaded *loaded)
 	}
 	map_remove(&loader->jobs, key);
 	*loaded = job->loaded;
-	loaded->file.downloading &= !loaded->downloaded && loader->downloads < DOWNLOADS_MOST;
+	loaded->file.downloading &= !loaded->downloaded && loader->to_do.downloads < DOWNLOADS_MOST;
 	if (loaded->file.downloading) {
 		begin_download(loader, job);
 	} else {
-		close_file(job);
+		workers_close_file(job);
 		free(job);
 	}
 	pthread_mutex_unlock(&loader->lock);
@@ -371,38 +253,69 @@ bool loader_take_any(struct loader *loader, struct loaded *loaded)
 	return key && take(loader, key, loaded);
 }
 
-static bool is_stuck(const struct loader *loader)
+/* Until when there is something to wait for; 0: nothing. */
+static uint64_t wait_until(const struct loader *loader, uint64_t now, uint64_t end)
 {
-	return loader->current && loop_now() - loader->since > STUCK_AFTER;
-}
+	uint64_t until = 0;
 
-bool loader_is_stuck(struct loader *loader)
-{
-	bool stuck;
+	for (struct map_slot *slot = map_next(&loader->jobs, NULL); slot; slot = map_next(&loader->jobs, slot)) {
+		const struct job *job = slot->value;
 
-	pthread_mutex_lock(&loader->lock);
-	stuck = is_stuck(loader);
-	pthread_mutex_unlock(&loader->lock);
-	return stuck;
+		if (job->done || job->errand || job->task == DOWNLOAD || jobs_is_late(&loader->to_do, job, now))
+			continue;
+		if (!until)
+			until = end;
+		if (job->since && job->since + LATE_AFTER + 1 < until)
+			until = job->since + LATE_AFTER + 1;
+	}
+	return until;
 }
 
 void loader_wait(struct loader *loader, unsigned int milliseconds)
 {
-	uint64_t end = loop_now() + milliseconds * 1000000ULL;
+	uint64_t now = loop_now(), end = now + milliseconds * 1000000ULL, until;
 
 	pthread_mutex_lock(&loader->lock);
-	while ((loader->first || loader->current) && !is_stuck(loader) && loop_now() < end) {
-		uint64_t until = loader->current ? loader->since + STUCK_AFTER + 1 : end;
-		struct timespec deadline = time_of(until < end ? until : end);
+	while (now < end && (until = wait_until(loader, now, end))) {
+		struct timespec deadline = time_of(until);
 
 		pthread_cond_timedwait(&loader->changed, &loader->lock, &deadline);
+		now = loop_now();
 	}
 	pthread_mutex_unlock(&loader->lock);
 }
 
+/* What is said of a job is its device and inode: a path comes with opening it, and no worker's is read here. */
+static void look_at(struct loader *loader, struct job *job, uint64_t now)
+{
+	const struct ktally_file *identity = &job->loaded.file.identity;
+
+	if (job->hung || !job->since || job->task == DOWNLOAD || now - job->since < HUNG_AFTER)
+		return;
+	job->hung = true;
+	loader->hung++;
+	if (job->task == LOOK)
+		message_warning("the mappings of process %u are being read for %u s: it holds their lock, or its file system does not answer",
+				job->errand->pid, (unsigned int)((now - job->since) / SECOND));
+	else if (job->errand)
+		message_warning("a file that process %u maps, or tells of its code in, is being read for %u s: its file system does not answer, or "
+				"not soon", job->errand->pid, (unsigned int)((now - job->since) / SECOND));
+	else
+		message_warning("inode %llu of device %u:%u is being %s for %u s: its file system does not answer, or not soon; %u of %u threads are "
+			"left for other files", (unsigned long long)identity->inode, identity->device_major, identity->device_minor,
+			job->task == OPEN ? "opened" : "read", (unsigned int)((now - job->since) / SECOND),
+			FILE_WORKERS_MOST - loader->to_do.at_work[OPEN] - loader->to_do.at_work[ASK] - loader->to_do.at_work[READ],
+			FILE_WORKERS_MOST);
+}
+
 void loader_get_statistics(struct loader *loader, struct loader_statistics *statistics)
 {
+	uint64_t now = loop_now();
+
 	pthread_mutex_lock(&loader->lock);
-	*statistics = loader->statistics;
+	for (struct map_slot *slot = map_next(&loader->jobs, NULL); slot; slot = map_next(&loader->jobs, slot))
+		look_at(loader, slot->value, now);
+	reading_get_statistics(&loader->reading, statistics);
+	statistics->files_hung = loader->hung;
 	pthread_mutex_unlock(&loader->lock);
 }

@@ -20,7 +20,11 @@ const char session_help_how[] =
 	"      --budget-ppm N      most CPU time the module may take, in millionths, before it thins (10000: 1 %)\n"
 	"      --ring-bytes N      ring of each CPU, a power of two, 16K to 16M (256K)\n"
 	"      --off-cpu[=TIME]    what threads wait for, too; of waits shorter than TIME a share (1ms), 0: all\n"
-	"      --wait-min TIME     only count waits shorter than TIME: 500ns, 20us, 5ms, 1s\n";
+	"      --wait-min TIME     only count waits shorter than TIME: 500ns, 20us, 5ms, 1s\n"
+	"      --cpus LIST         only these CPUs: 0-3,8; all: isolated ones, too, which are left out otherwise\n";
+
+const char session_help_rights[] =
+	"      --no-confine        keep all capabilities and system calls, for debuggers and sanitizers\n";
 
 const char session_help_whom[] =
 	"  -a, --all               every process of the host\n"
@@ -29,7 +33,7 @@ const char session_help_whom[] =
 
 void session_options_init(struct session_options *options)
 {
-	*options = (struct session_options){ .kernel = true, .keep_ns = KEEP_DEFAULT };
+	*options = (struct session_options){ .kernel = true, .confine = true, .keep_ns = KEEP_DEFAULT };
 }
 
 static int refuse_number(const char *name, const char *text, int error, uint64_t least, uint64_t most)
@@ -73,6 +77,21 @@ static int take_wait(const char *name, const char *text, uint64_t *nanoseconds)
 		return 1;
 	message_error("%s: \"%s\" is not a time of 0 to %llu seconds: give 500ns, 20us, 5ms or 1s", name, text,
 		      KTALLY_KEEP_NS_MAX / 1000000000ULL);
+	return -EINVAL;
+}
+
+static int take_cpus(struct session_options *options, const char *text)
+{
+	int error;
+
+	options->cpus_wanted = strcmp(text, "all") ? SESSION_CPUS_GIVEN : SESSION_CPUS_ALL;
+	if (options->cpus_wanted == SESSION_CPUS_ALL)
+		return 1;
+	error = cpus_parse(&options->cpus, text);
+	if (!error && cpus_end(&options->cpus))
+		return 1;
+	message_error("--cpus: \"%s\" is not a list of CPUs%s: give numbers and ranges such as 0-3,8, or all", text,
+		      error == -ERANGE ? " that there can be" : "");
 	return -EINVAL;
 }
 
@@ -134,6 +153,11 @@ int session_options_take(struct session_options *options, int option, const char
 		return argument ? take_wait("--off-cpu", argument, &options->keep_ns) : 1;
 	case SESSION_OPTION_WAIT_MIN:
 		return take_wait("--wait-min", argument, &options->wait_min_ns);
+	case SESSION_OPTION_CPUS:
+		return take_cpus(options, argument);
+	case SESSION_OPTION_NO_CONFINE:
+		options->confine = false;
+		return 1;
 	case 'a':
 		options->all = true;
 		return 1;
@@ -156,6 +180,11 @@ int session_options_check(const struct session_options *options)
 		return 0;
 	message_error("-a (every process) contradicts %s: leave one of them out", options->pid_count ? "-p" : "-G");
 	return -EINVAL;
+}
+
+const struct cpus *session_options_left_out(const struct session_options *options)
+{
+	return cpus_end(&options->left_out) ? &options->left_out : NULL;
 }
 
 void session_options_release(struct session_options *options)

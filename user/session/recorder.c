@@ -45,24 +45,29 @@ static void add(struct buffer *lines, const char *key, const char *value)
 	buffer_string(lines, "\n");
 }
 
-static void write_host(struct recorder *recorder, const struct ktally_info *info, uint32_t rate, const char *command)
+static void write_host(struct recorder *recorder, const struct ktally_info *info, const struct session_options *options,
+		       const char *command)
 {
 	struct buffer lines = { 0 };
 	struct export_host host = { 0 };
 
 	export_host_fill(&host);
+	export_host_leave_out(&host, &options->left_out);
 	add(&lines, "hostname", host.name);
 	add(&lines, "release", host.release);
 	add(&lines, "machine", host.id);
-	buffer_format(&lines, "clock=%u\nrate=%u\ncpus=%u\n", info->clock, rate, host.cpus);
+	buffer_format(&lines, "clock=%u\nrate=%u\ncpus=%u\n", info->clock, options->rate, host.cpus);
 	buffer_format(&lines, "realtime=%" PRIu64 "\nmonotonic=%" PRIu64 "\n", host.realtime, host.monotonic);
+	if (host.cpus_left_out)
+		add(&lines, "cpus-left-out", host.cpus_left_out);
 	if (command)
 		add(&lines, "command", command);
 	note(recorder, capture_write(recorder->writer, CAPTURE_HOST, lines.data, lines.bytes));
 	buffer_free(&lines);
 }
 
-int recorder_create(struct recorder **result, const char *path, const struct ktally_info *info, uint32_t rate, const char *command)
+int recorder_create(struct recorder **result, const char *path, const struct ktally_info *info, const struct session_options *options,
+		    const char *command)
 {
 	struct recorder *recorder = memory_zeroed(1, sizeof(*recorder));
 	int error = capture_create(&recorder->writer, path);
@@ -75,7 +80,7 @@ int recorder_create(struct recorder **result, const char *path, const struct kta
 	recorder->path = memory_string(path);
 	if (!is_output(recorder) && stat(path, &recorder->file))
 		recorder->file.st_ino = 0;
-	write_host(recorder, info, rate, command);
+	write_host(recorder, info, options, command);
 	*result = recorder;
 	return 0;
 }

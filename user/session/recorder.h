@@ -17,11 +17,13 @@
 #include "base/buffer.h"
 #include "lib/libktally.h"
 #include "session/loader.h"
+#include "session/options.h"
 
 struct recorder;
 
-/* `command` is what was run, NULL if nothing was; it goes into the file. `rate` is nominal, per second and CPU. 0 or -errno, said. */
-int recorder_create(struct recorder **recorder, const char *path, const struct ktally_info *info, uint32_t rate, const char *command);
+/* `command` is what was run, NULL if nothing was; it goes into the file. Options as session_open() left them. 0 or -errno, said. */
+int recorder_create(struct recorder **recorder, const char *path, const struct ktally_info *info, const struct session_options *options,
+		    const char *command);
 
 /* Names of the kernel, as read from /proc/kallsyms. */
 void recorder_write_kallsyms(struct recorder *recorder, const char *text, size_t bytes);

@@ -1,16 +1,27 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <errno.h>
+#include <fcntl.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 #include <linux/capability.h>
 #include <sys/syscall.h>
 
 #include "base/buffer.h"
+#include "base/cpus.h"
 #include "base/message.h"
+#include "confine/opener.h"
 #include "session/session.h"
 
 #define LATENCY_MS 100
+
+/* A second has room for KTALLY_CALLS_PER_SECOND. */
+#define FLUSH_PAUSE_NS	20000000
+#define FLUSH_PATIENCE	100
+
+#define CPUS_POSSIBLE	"/sys/devices/system/cpu/possible"
 
 #define SWITCH "/sys/module/ktally/parameters/disabled"
 
@@ -36,7 +47,7 @@ static int explain_open(int error)
 		return EXIT_UNAVAILABLE;
 	case -EBUSY:
 		message_error(KTALLY_DEVICE_PATH " is busy: close other sessions (`fuser -v " KTALLY_DEVICE_PATH "` lists them)");
-		return EXIT_UNAVAILABLE;
+		return EXIT_BUSY;
 	default:
 		message_error("cannot open " KTALLY_DEVICE_PATH ": %s", strerror(-error));
 		return EXIT_UNAVAILABLE;
@@ -47,9 +58,22 @@ static int explain_set_up(int error, const struct session_options *options)
 {
 	switch (error) {
 	case -EBUSY:
-		message_error("too many sessions of ktally are open: close others (`fuser -v " KTALLY_DEVICE_PATH "` lists them)");
-		return EXIT_UNAVAILABLE;
+		message_error("too many sessions of ktally are open, of all or of yours without CAP_PERFMON: close others "
+			      "(`fuser -v " KTALLY_DEVICE_PATH "` lists them)");
+		return EXIT_BUSY;
+	case -EAGAIN:
+		message_error("you have set up %u sessions of ktally in the last second, which is all you may without CAP_PERFMON: "
+			      "try again in a second", KTALLY_CALLS_PER_SECOND);
+		return EXIT_BUSY;
+	case -ENXIO:
+		message_error("none of the CPUs to be sampled is online: /sys/devices/system/cpu/online says which are, and "
+			      "isolated ones must be asked for with --cpus");
+		return EXIT_USAGE;
 	case -EPERM:
+		if (options->cpus_wanted != SESSION_CPUS_DEFAULT) {
+			message_error("--cpus: not allowed to sample isolated CPUs: that needs CAP_PERFMON");
+			return EXIT_PERMISSION;
+		}
 		message_error("not allowed: sampling needs CAP_PERFMON (run as root, or give the program that capability)");
 		return EXIT_PERMISSION;
 	case -ESRCH:
@@ -65,7 +89,7 @@ static int explain_set_up(int error, const struct session_options *options)
 	case -ENOMEM:
 		message_error("no memory for the rings: ask for less with --ring-bytes, close other sessions, or raise "
 			      "/sys/module/ktally/parameters/memory_limit_mb");
-		return EXIT_UNAVAILABLE;
+		return EXIT_BUSY;
 	case -E2BIG:
 		message_error("the loaded kernel module is older than this program and lacks something it asks for: "
 			      "load the module of the same release");
@@ -140,12 +164,84 @@ static void choose_files(const struct ktally_info *info, struct session_options 
 				(info->features & features) == features ? "CAP_SYS_PTRACE" : "a newer kernel module");
 }
 
+/*
+ * The module's times are the host's, and those that this process is told have the offsets of its time namespace: three columns, "boottime
+ * 1000 0", one line for each clock.
+ */
+static bool has_own_time(void)
+{
+	struct buffer text = { 0 };
+	bool has = false;
+
+	if (!buffer_read_file(&text, "/proc/self/timens_offsets", 4096) && text.bytes) {
+		for (const char *line = text.data; line && *line; line = strchr(line, '\n') ? strchr(line, '\n') + 1 : NULL) {
+			long seconds, nanoseconds;
+
+			has |= sscanf(line, "%*s %ld %ld", &seconds, &nanoseconds) == 2 && (seconds || nanoseconds);
+		}
+	}
+	buffer_free(&text);
+	return has;
+}
+
+static int open_device(struct ktally_session **session, const struct session_options *options)
+{
+	int fd = options->device ? options->device : opener_open(KTALLY_DEVICE_PATH, SESSION_DEVICE_FLAGS, 0);
+	int error = fd < 0 ? fd : ktally_open_fd(session, fd);
+
+	if (error && fd > 0)
+		close(fd);
+	return error;
+}
+
+/* Those that there can be are a list of its own, for their numbers may have gaps. */
+static int choose_cpus(const struct ktally_info *info, struct session_options *options, struct ktally_setup *setup)
+{
+	struct cpus possible;
+	int error;
+
+	if (options->cpus_wanted == SESSION_CPUS_DEFAULT)
+		return EXIT_OK;
+	if (!(info->features & KTALLY_FEATURE_CPUS)) {
+		message_error("--cpus: this kernel module samples all CPUs: load the one of this release");
+		return EXIT_UNAVAILABLE;
+	}
+	error = cpus_read(&possible, CPUS_POSSIBLE);
+	if (error) {
+		message_error("--cpus: cannot read " CPUS_POSSIBLE ": %s", strerror(-error));
+		return EXIT_UNAVAILABLE;
+	}
+	if (options->cpus_wanted == SESSION_CPUS_ALL)
+		options->cpus = possible;
+	if (cpus_count(&options->cpus, &possible) != cpus_count(&options->cpus, NULL)) {
+		message_error("--cpus: this host does not have all of these CPUs: " CPUS_POSSIBLE " says which it can have");
+		return EXIT_USAGE;
+	}
+	setup->cpu_mask = (uintptr_t)options->cpus.words;
+	setup->cpu_words = (uint32_t)(cpus_end(&options->cpus) + 63) / 64;
+	return EXIT_OK;
+}
+
+/* What is not seen must be said, here and in all that is made of the samples. */
+static void tell_left_out(const struct ktally_session *session, struct session_options *options)
+{
+	struct buffer text = { 0 };
+
+	memset(&options->left_out, 0, sizeof(options->left_out));
+	if (ktally_get_cpus(session, KTALLY_CPUS_LEFT_OUT, (__u64 *)options->left_out.words, CPUS_WORDS) <= 0)
+		return;
+	cpus_format(&text, &options->left_out);
+	message_info("not sampled: CPUs %s%s", text.data, options->cpus_wanted == SESSION_CPUS_DEFAULT ?
+		     ", which are isolated (isolcpus, nohz_full, cpusets); --cpus all samples them, too" : "");
+	buffer_free(&text);
+}
+
 int session_open(struct ktally_session **session, struct session_options *options)
 {
 	struct ktally_setup setup = { .size = sizeof(setup), .sources = KTALLY_SOURCE_ONCPU };
 	struct ktally_session *opened;
 	const struct ktally_info *info;
-	int error = ktally_open(&opened), code;
+	int error = open_device(&opened, options), code;
 
 	if (error)
 		return explain_open(error);
@@ -156,6 +252,9 @@ int session_open(struct ktally_session **session, struct session_options *option
 	if (code != EXIT_OK)
 		goto close;
 
+	if (has_own_time())
+		message_warning("this process is in a time namespace of its own: times are off by its offsets, and processes that end early "
+				"may have no names: run it outside of that (`nsenter --time -t 1`)");
 	if (!options->rate)
 		options->rate = info->rate_default;
 	choose_files(info, options);
@@ -177,17 +276,33 @@ int session_open(struct ktally_session **session, struct session_options *option
 	setup.pid_count = options->pid_count;
 	setup.cgroup_fds = (uintptr_t)options->cgroup_fds;
 	setup.cgroup_count = options->cgroup_count;
+	code = choose_cpus(info, options, &setup);
+	if (code != EXIT_OK)
+		goto close;
 	error = ktally_set_up(opened, &setup);
 	if (error) {
 		code = explain_set_up(error, options);
 		goto close;
 	}
+	tell_left_out(opened, options);
 	*session = opened;
 	return EXIT_OK;
 
 close:
 	ktally_close(opened);
 	return code;
+}
+
+int session_flush(struct ktally_session *session, unsigned int flags)
+{
+	const struct timespec pause = { .tv_nsec = FLUSH_PAUSE_NS };
+	int error = ktally_flush(session, flags);
+
+	for (int patience = FLUSH_PATIENCE; error == -EAGAIN && patience; patience--) {
+		nanosleep(&pause, NULL);
+		error = ktally_flush(session, flags);
+	}
+	return error;
 }
 
 int session_enable(struct ktally_session *session)
@@ -199,7 +314,7 @@ int session_enable(struct ktally_session *session)
 		return EXIT_OK;
 	case -ESHUTDOWN:
 		message_error("ktally is switched off on this host: `echo N >" SWITCH "` switches it on");
-		return EXIT_UNAVAILABLE;
+		return EXIT_BUSY;
 	case -EPERM:
 		message_error("the kernel was locked down a moment ago: start again, without kernel frames");
 		return EXIT_PERMISSION;

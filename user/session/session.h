@@ -9,11 +9,16 @@
 #include "lib/libktally.h"
 #include "session/options.h"
 
+#define SESSION_DEVICE_FLAGS	(O_RDWR | O_CLOEXEC)	/* that KTALLY_DEVICE_PATH is opened with */
+
 /*
  * Opens and sets up, not yet enabled. EXIT_OK, or the exit code after a message. options->kernel is turned off, with a warning,
- * where kernel frames are not allowed; options->rate is filled in.
+ * where kernel frames are not allowed; options->rate and options->left_out are filled in.
  */
 int session_open(struct ktally_session **session, struct session_options *options);
+
+/* ktally_flush(), which the module admits only so often: waits until it does. 0 or -errno. */
+int session_flush(struct ktally_session *session, unsigned int flags);
 
 /* ktally_enable() with a message. EXIT_OK or an exit code. */
 int session_enable(struct ktally_session *session);

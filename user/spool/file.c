@@ -159,9 +159,11 @@ static int write_all(int fd, struct iovec *parts, int count)
 static int write_part(int directory, const char *name, struct head *head, const void *data)
 {
 	struct iovec parts[] = { { head, sizeof(*head) }, { (void *)data, head->bytes } };
-	int fd = openat(directory, name, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
-	int error;
+	int fd, error;
 
+	/* What a crash left there is not opened again: confined, the daemon writes only to files that are its own from their first moment. */
+	unlinkat(directory, name, 0);
+	fd = openat(directory, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return -errno;
 	error = write_all(fd, parts, 2);

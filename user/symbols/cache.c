@@ -1,5 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include "base/pool.h"
 #include "symbols/file.h"
+
+/* What nobody has asked for yet is its own user's. */
+static uint32_t user_of(const struct file *file)
+{
+	return file->claimed ? file->user : POOL_NOBODY;
+}
+
+static void account(struct cache *cache, const struct file *file, int sign)
+{
+	uintptr_t bytes = (uintptr_t)map_get(&cache->users, user_of(file));
+
+	bytes = sign > 0 ? bytes + file->bytes : bytes - file->bytes;
+	map_put(&cache->users, user_of(file), (void *)bytes);
+	cache->bytes = sign > 0 ? cache->bytes + file->bytes : cache->bytes - file->bytes;
+}
 
 static void unlink_file(struct cache *cache, struct file *file)
 {
@@ -28,7 +44,7 @@ static void take(struct cache *cache, struct file *file)
 {
 	unlink_file(cache, file);
 	map_remove(&cache->files, file->key);
-	cache->bytes -= file->bytes;
+	account(cache, file, -1);
 }
 
 static void drop(struct cache *cache, struct file *file)
@@ -45,7 +61,31 @@ struct file *cache_get(struct cache *cache, uint64_t key)
 		unlink_file(cache, file);
 		link_newest(cache, file);
 	}
+	if (file && !file->claimed) {
+		account(cache, file, -1);
+		file->claimed = true;
+		file->user = cache->user;
+		account(cache, file, 1);
+	}
 	return file;
+}
+
+/* Of the user who has most, what was used longest ago: but not this one. */
+static struct file *expendable(const struct cache *cache, const struct file *but)
+{
+	uint64_t user = POOL_NOBODY;
+	uintptr_t most = 0;
+	struct file *file;
+
+	for (struct map_slot *slot = map_next(&cache->users, NULL); slot; slot = map_next(&cache->users, slot)) {
+		if ((uintptr_t)slot->value > most) {
+			most = (uintptr_t)slot->value;
+			user = slot->key;
+		}
+	}
+	for (file = cache->oldest; file && (file == but || user_of(file) != user); file = file->newer)
+		;
+	return file ? file : cache->oldest;
 }
 
 void cache_put(struct cache *cache, uint64_t key, struct file *file)
@@ -57,9 +97,9 @@ void cache_put(struct cache *cache, uint64_t key, struct file *file)
 	file->key = key;
 	map_put(&cache->files, key, file);
 	link_newest(cache, file);
-	cache->bytes += file->bytes;
+	account(cache, file, 1);
 	while (cache->bytes > cache->most_bytes && cache->oldest != file) {
-		drop(cache, cache->oldest);
+		drop(cache, expendable(cache, file));
 		cache->evicted++;
 	}
 }
@@ -78,4 +118,5 @@ void cache_free(struct cache *cache)
 	while (cache->oldest)
 		drop(cache, cache->oldest);
 	map_free(&cache->files);
+	map_free(&cache->users);
 }

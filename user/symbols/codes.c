@@ -113,17 +113,31 @@ static void collect_names(struct codes *codes)
 	codes->name_bytes = codes->name_capacity = bytes;
 }
 
+/* Only what is new is sorted: a map that grows by a line a second has a hundred thousand. */
+static struct code *merge(struct codes *codes)
+{
+	struct code *sorted = memory_zeroed(codes->count, sizeof(*sorted));
+	const struct code *old = codes->list, *new = codes->list + codes->settled;
+	const struct code *old_end = new, *new_end = codes->list + codes->count;
+
+	qsort(codes->list + codes->settled, codes->count - codes->settled, sizeof(*codes->list), by_start);
+	for (size_t i = 0; i < codes->count; i++)
+		sorted[i] = new == new_end || (old < old_end && old->start <= new->start) ? *old++ : *new++;
+	return sorted;
+}
+
 void codes_settle(struct codes *codes)
 {
-	struct code *flat;
+	struct code *sorted, *flat;
 
 	if (codes->settled == codes->count)
 		return;
-	qsort(codes->list, codes->count, sizeof(*codes->list), by_start);
-	flat = memory_zeroed(2 * codes->count, sizeof(*flat));
-	codes->count = flatten(codes->list, codes->count, flat);
-	codes->settled = codes->capacity = codes->count;
+	sorted = merge(codes);
 	free(codes->list);
+	flat = memory_zeroed(2 * codes->count, sizeof(*flat));
+	codes->count = flatten(sorted, codes->count, flat);
+	codes->settled = codes->capacity = codes->count;
+	free(sorted);
 	codes->list = memory_resized(flat, codes->count, sizeof(*flat));
 }
 

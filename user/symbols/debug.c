@@ -73,6 +73,18 @@ static bool try_path(const struct elf *elf, int root, const char *path, const ui
 	return try_file(elf, proc_open_in_root(root, path), checksum, debug);
 }
 
+/* A cache that somebody else may write is his to fill. */
+static bool try_cached(const struct elf *elf, int fd, struct elf *debug)
+{
+	struct stat status;
+
+	if (fd >= 0 && (fstat(fd, &status) || (status.st_uid && status.st_uid != geteuid()) || (status.st_mode & (S_IWGRP | S_IWOTH)))) {
+		close(fd);
+		fd = -1;
+	}
+	return try_file(elf, fd, NULL, debug);
+}
+
 static bool try_build_id(const struct elf *elf, int root, struct elf *debug)
 {
 	char path[64 + 2 * ELF_BUILD_ID_MOST];
@@ -116,7 +128,7 @@ static bool try_debuginfod(const struct elf *elf, struct elf *debug)
 		int bytes = base ? snprintf(path, sizeof(path), "%s%s/%s/debuginfo", base, places[i].below, id) : 0;
 
 		found = bytes > 0 && (size_t)bytes < sizeof(path) && path[0] == '/' &&
-			try_path(elf, root, path, NULL, debug);
+			try_cached(elf, proc_open_in_root(root, path), debug);
 	}
 	if (root >= 0)
 		close(root);
@@ -139,37 +151,62 @@ static bool read_link(const struct elf *elf, char *name, uint32_t *checksum)
 	return true;
 }
 
-static bool try_link(const struct elf *elf, int root, const char *directory, const char *name, uint32_t checksum,
+/*
+ * Beside the file only if that is where the path leads to: a path is one of where the file was run, and in another container, or on the
+ * host, somebody else may have that directory. What is in memory comes from nowhere, and its path is the caller's.
+ */
+static bool is_at_path(const struct elf *elf, int root, const char *path)
+{
+	struct stat own, status;
+	bool same = false;
+	int fd;
+
+	if (elf->source.memory || fstat(elf->source.fd, &own))
+		return elf->source.memory;
+	fd = proc_open_chosen(root, path, own.st_dev);
+	if (fd < 0)
+		return false;
+	if (!fstat(fd, &status) && own.st_ino == status.st_ino && own.st_size == status.st_size &&
+	    own.st_mtim.tv_sec == status.st_mtim.tv_sec && own.st_mtim.tv_nsec == status.st_mtim.tv_nsec)
+		same = own.st_dev == status.st_dev || proc_makes_up_devices(fd);
+	close(fd);
+	return same;
+}
+
+static bool try_link(const struct elf *elf, int root, const char *directory, const char *name, uint32_t checksum, bool beside,
 		     struct elf *debug)
 {
-	static const char *const forms[][2] = { { "", "/" }, { "", "/.debug/" }, { "/usr/lib/debug", "/" } };
+	static const struct {
+		const char *before, *behind;
+		bool beside;
+	} forms[] = { { "", "/", true }, { "", "/.debug/", true }, { "/usr/lib/debug", "/", false } };
 	char path[PATH_BYTES_MOST];
 
 	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
-		int bytes = snprintf(path, sizeof(path), "%s%s%s%s", forms[i][0], directory, forms[i][1], name);
+		int bytes = snprintf(path, sizeof(path), "%s%s%s%s", forms[i].before, directory, forms[i].behind, name);
 
-		if (bytes > 0 && (size_t)bytes < sizeof(path) && try_path(elf, root, path, &checksum, debug))
+		if (bytes > 0 && (size_t)bytes < sizeof(path) && (beside || !forms[i].beside) && try_path(elf, root, path, &checksum, debug))
 			return true;
 	}
 	return false;
 }
 
-int debug_open(const struct elf *elf, const char *path, const int *roots, size_t root_count, struct elf *debug)
+int debug_open(const struct elf *elf, const char *path, int root, struct elf *debug)
 {
 	const char *slash = path ? strrchr(path, '/') : NULL;
 	char directory[PATH_BYTES_MOST], name[LINK_BYTES_MOST];
 	uint32_t checksum;
 	bool linked = slash && (size_t)(slash - path) < sizeof(directory) && read_link(elf, name, &checksum);
 
+	if (root < 0)
+		return -ENOENT;
 	if (linked) {
 		memcpy(directory, path, (size_t)(slash - path));
 		directory[slash - path] = '\0';
 	}
-	for (size_t i = 0; i < root_count; i++)
-		if (try_build_id(elf, roots[i], debug) ||
-		    (linked && try_link(elf, roots[i], directory, name, checksum, debug)) ||
-		    (!i && try_debuginfod(elf, debug)))
-			return 0;
+	if (try_build_id(elf, root, debug) ||
+	    (linked && try_link(elf, root, directory, name, checksum, is_at_path(elf, root, path), debug)) || try_debuginfod(elf, debug))
+		return 0;
 	return -ENOENT;
 }
 

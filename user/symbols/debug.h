@@ -9,12 +9,14 @@
 #include "symbols/elf.h"
 
 /*
- * Opens the debug file that belongs to the ELF file at a path, looking below each root in turn: by build id, then by
- * .gnu_debuglink; after the first root, which is ours, also in the cache of debuginfod's clients. It belongs to it if the
- * build ids are equal, or, where there are none, the checksum in the link. 0 with *debug and its descriptor
- * debug->source.fd open, or -ENOENT.
+ * Opens the debug file that belongs to the ELF file at a path below a root (-1: there is none): by build id, then by .gnu_debuglink, then
+ * in the cache of debuginfod's clients. It belongs to it if the build ids are equal, or, where there are none, the checksum in the link.
+ * 0 with *debug and its descriptor debug->source.fd open, or -ENOENT.
+ *
+ * Both can be forged, so it counts who may put a file there. The root is our own: what a container has in its /usr/lib/debug would
+ * give names to a library that others run from the same layer of an image, or have been given as a volume.
  */
-int debug_open(const struct elf *elf, const char *path, const int *roots, size_t root_count, struct elf *debug);
+int debug_open(const struct elf *elf, const char *path, int root, struct elf *debug);
 
 /*
  * The same from a server, if that is to be done at once (download.h): after all that is here has failed, as others are told of it and

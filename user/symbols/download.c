@@ -5,10 +5,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/message.h"
 #include "symbols/download.h"
+#include "symbols/downloader.h"
 
 #define LIBRARY		"libdebuginfod.so.1"
 #define BYTES_MOST	(1L << 30)	/* unless DEBUGINFOD_MAXSIZE says another */
@@ -141,18 +144,11 @@ static int pause_downloads(int error)
 	return -EAGAIN;
 }
 
-int download_debug_file(const uint8_t *build_id, size_t build_id_bytes, download_progress *progress, void *context)
+static int find(const uint8_t *build_id, size_t build_id_bytes, download_progress *progress, void *context)
 {
-	struct debuginfod_client *client;
+	struct debuginfod_client *client = library.begin();
 	int found;
 
-	if (allowed == DOWNLOAD_NEVER)
-		return -EPERM;
-	if (build_id_bytes < 2)
-		return -ENOENT;
-	if (now() < paused_until)
-		return -EAGAIN;
-	client = library.begin();
 	if (!client)
 		return -ENOMEM;
 	waiting.progress = progress;
@@ -162,6 +158,64 @@ int download_debug_file(const uint8_t *build_id, size_t build_id_bytes, download
 		library.set_progress(client, on_progress);
 	found = library.find(client, build_id, (int)build_id_bytes, NULL);
 	library.end(client);
+	return found;
+}
+
+/* As the library chooses it: $DEBUGINFOD_CACHE_PATH, an old place, if it is there, and then the usual ones. */
+static bool name_cache(char *path, size_t most)
+{
+	const char *chosen = getenv("DEBUGINFOD_CACHE_PATH"), *caches = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+	int bytes = 0;
+
+	if (!chosen && home && snprintf(path, most, "%s/.debuginfod_client_cache", home) < (int)most && !access(path, F_OK))
+		return true;
+	if (chosen)
+		bytes = snprintf(path, most, "%s", chosen);
+	else if (caches)
+		bytes = snprintf(path, most, "%s/debuginfod_client", caches);
+	else if (home)
+		bytes = snprintf(path, most, "%s/.cache/debuginfod_client", home);
+	return bytes > 0 && (size_t)bytes < most;
+}
+
+/* With what is above it, as the library would do. */
+static int make_cache(char *path)
+{
+	for (char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+		*slash = '\0';
+		mkdir(path, 0700);
+		*slash = '/';
+	}
+	return mkdir(path, 0700) && errno != EEXIST ? -errno : 0;
+}
+
+int download_apart(void)
+{
+	char path[PATH_BYTES_MOST];
+	int error = -ENOENT;
+
+	if (allowed != DOWNLOAD_LATER)
+		return 0;
+	if (name_cache(path, sizeof(path)))
+		error = make_cache(path);
+	if (!error)
+		error = downloader_start(find, path);
+	if (error)
+		message_error("--download: the process that downloads cannot be started: %s", strerror(-error));
+	return error;
+}
+
+int download_debug_file(const uint8_t *build_id, size_t build_id_bytes, download_progress *progress, void *context)
+{
+	int found;
+
+	if (allowed == DOWNLOAD_NEVER)
+		return -EPERM;
+	if (build_id_bytes < 2)
+		return -ENOENT;
+	if (now() < paused_until)
+		return -EAGAIN;
+	found = (downloader_is_there() ? downloader_ask : find)(build_id, build_id_bytes, progress, context);
 	if (found < 0 && found != -ENOENT && found != -EFBIG)
 		return pause_downloads(found);
 	if (failing)

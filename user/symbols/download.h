@@ -28,6 +28,12 @@ enum download_when {
 int download_allow(enum download_when when);
 enum download_when download_is_allowed(void);
 
+/*
+ * Where DOWNLOAD_LATER is allowed, another process asks the servers from here on, see downloader.h; for one that will be confined. Before
+ * there are threads. -errno, after a message.
+ */
+int download_apart(void);
+
 /* Called every second. True: give up. */
 typedef bool download_progress(void *context);
 

@@ -10,6 +10,7 @@
 
 #include "base/message.h"
 #include "symbols/elf.h"
+#include "symbols/reads.h"
 
 #define SECTIONS_MOST		4096
 #define SECTION_NAMES_MOST	(256U << 10)
@@ -20,19 +21,10 @@
 #define PT_GNU_SFRAME		0x6474e554	/* newer than glibc 2.36 */
 #endif
 
-int elf_read(const struct elf *elf, uint64_t offset, void *into, size_t bytes)
+static int read_file(int fd, uint64_t offset, char *to, size_t bytes)
 {
-	const struct elf_source *source = &elf->source;
-	char *to = into;
-
-	if (offset > source->bytes || bytes > source->bytes - offset)
-		return -EBADMSG;
-	if (source->memory) {
-		memcpy(into, (const char *)source->memory + offset, bytes);
-		return 0;
-	}
 	while (bytes) {
-		ssize_t got = pread(source->fd, to, bytes, (off_t)offset);
+		ssize_t got = pread(fd, to, bytes, (off_t)offset);
 
 		if (got < 0 && errno == EINTR)
 			continue;
@@ -45,6 +37,25 @@ int elf_read(const struct elf *elf, uint64_t offset, void *into, size_t bytes)
 		bytes -= (size_t)got;
 	}
 	return 0;
+}
+
+int elf_read(const struct elf *elf, uint64_t offset, void *into, size_t bytes)
+{
+	const struct elf_source *source = &elf->source;
+	int error;
+
+	if (offset > source->bytes || bytes > source->bytes - offset)
+		return -EBADMSG;
+	if (source->memory) {
+		memcpy(into, (const char *)source->memory + offset, bytes);
+		return 0;
+	}
+	error = read_file(source->fd, offset, into, bytes);
+	if (source->reads && !error)
+		reads_note(source->reads, offset, into, bytes);
+	else if (source->reads)
+		source->reads->broken = true;
+	return error;
 }
 
 /* Both classes have the same fields in another order and width. */

@@ -12,11 +12,14 @@
 #include <stdint.h>
 #include <elf.h>
 
+struct elf_reads;
+
 /* A file, or memory that holds one. */
 struct elf_source {
 	int fd;				/* used if memory is NULL */
 	const void *memory;
 	uint64_t bytes;
+	struct elf_reads *reads;	/* where what is read of a file is noted (reads.h); NULL: nowhere */
 	bool any_type;			/* also of a type that does not run */
 };
 

@@ -63,8 +63,7 @@ static int read_table(const struct elf *elf, const struct elf *full, size_t most
 	return -EFBIG;
 }
 
-int file_read(struct file **result, const struct elf_source *source, const char *path, const int *roots,
-	      size_t root_count, size_t most_bytes)
+int file_read(struct file **result, const struct elf_source *source, const char *path, int root, size_t most_bytes)
 {
 	struct elf elf, debug;
 	const struct elf *full = NULL;
@@ -77,7 +76,7 @@ int file_read(struct file **result, const struct elf_source *source, const char 
 	debug.source = (struct elf_source){ .fd = -1 };
 	if (elf_find_section_type(&elf, SHT_SYMTAB))
 		full = &elf;
-	else if (!debug_open(&elf, path, roots, root_count, &debug) || !debug_unpack(&elf, &debug) || !debug_download(&elf, &debug))
+	else if (!debug_open(&elf, path, root, &debug) || !debug_unpack(&elf, &debug) || !debug_download(&elf, &debug))
 		full = &debug;
 
 	file = memory_zeroed(1, sizeof(*file));

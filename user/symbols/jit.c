@@ -15,6 +15,7 @@
 #include "base/message.h"
 #include "symbols/jit.h"
 #include "symbols/proc.h"
+#include "symbols/state.h"
 
 #define SECOND			1000000000ULL
 #define UNKNOWN_INTERVAL	(SECOND / 10)	/* a new address: the file may have grown */
@@ -22,6 +23,7 @@
 #define RETRY_MOST		(64 * SECOND)
 #define READ_SHARE		50		/* reading takes at most one part in so many of a CPU */
 #define STATUS_BYTES_MOST	16384
+#define LINE_BYTES_MOST		65536		/* less may be one that is being written */
 #define CEILING_SHARE		4		/* one process has at most one part in so many of the cache */
 
 static uint64_t now(void)
@@ -48,24 +50,51 @@ void jit_free(struct jit *jit)
 
 /* ------------------------------------------------------------------------------------------------ which file */
 
-/* Numbers are used again: the process is the one we know if it has one of its files where we know it to be. */
-static bool is_same_process(const struct mappings *mappings)
+/* What tells a process from another one that has its number later. */
+struct process {
+	uint32_t pid;
+	uint64_t started;		/* in the kernel's ticks; 0: not known */
+	const char *executable;		/* NULL: not known */
+	uint64_t start, end;		/* of a mapping of a file; 0: it has none */
+};
+
+/* That takes the lock of its mappings, which it may hold as long as it likes. */
+static bool has_mapping(const struct process *process)
 {
 	char path[128];
 	struct stat status;
 
-	if (!mappings->pid)
-		return false;
-	for (size_t i = 0; i < mappings->count; i++) {
-		const struct mapping *mapping = &mappings->list[i];
+	snprintf(path, sizeof(path), "/proc/%u/map_files/%lx-%lx", process->pid, (unsigned long)process->start,
+		 (unsigned long)process->end);
+	return process->end && !lstat(path, &status);
+}
 
-		if (!mapping->object || !object_is_file(mapping->object))
-			continue;
-		snprintf(path, sizeof(path), "/proc/%u/map_files/%lx-%lx", mappings->pid,
-			 (unsigned long)mapping->start, (unsigned long)mapping->end);
-		return !lstat(path, &status);
+static uint64_t start_time(uint32_t pid)
+{
+	char comm[64];
+	uint64_t ticks;
+
+	return proc_read_thread(pid, pid, &ticks, comm, sizeof(comm)) ? 0 : ticks;
+}
+
+/* Numbers are used again: where it is not known when it began, the process is the one we know if it has a file where we know it to be. */
+static bool is_same_process(const struct process *process)
+{
+	if (!process->pid)
+		return false;
+	if (!process->started)
+		return has_mapping(process);
+	return start_time(process->pid) == process->started && proc_runs(process->pid, process->executable);
+}
+
+void jit_move(struct mappings *from, struct mappings *to)
+{
+	for (unsigned int sort = 0; sort < sizeof(to->jit) / sizeof(to->jit[0]); sort++) {
+		to->jit[sort] = (struct jit_source){
+			.key = from->jit[sort].key, .theirs = from->jit[sort].theirs, .reading = from->jit[sort].reading,
+		};
+		from->jit[sort].reading = NULL;
 	}
-	return false;
 }
 
 struct identity {
@@ -103,18 +132,21 @@ static bool may_speak(const struct identity *identity, uint32_t owner)
 	return may;
 }
 
-static int open_perf_map(const struct mappings *mappings, struct stat *status)
+static int open_perf_map(const struct process *process, bool theirs, struct stat *status)
 {
 	uint32_t user = geteuid();
-	struct identity identity = { mappings->pid, { user, user, user, user } };
-	bool lives = is_same_process(mappings) && read_identity(mappings->pid, &identity);
-	int root = proc_open_root(lives ? mappings->pid : 0), fd;
+	struct identity identity = { process->pid, { user, user, user, user } };
+	bool lives = is_same_process(process) && read_identity(process->pid, &identity);
 	char path[64];
+	int root, fd;
 
+	if (!theirs && lives && !proc_has_our_paths(process->pid))
+		return -EXDEV;
+	root = proc_open_root(lives && theirs ? process->pid : 0);
 	if (root < 0)
 		return root;
 	snprintf(path, sizeof(path), "/tmp/perf-%u.map", identity.pid);
-	fd = proc_open_in_root(root, path);
+	fd = theirs ? proc_open_in_root(root, path) : proc_open_chosen(root, path, 0);
 	close(root);
 	if (fd >= 0 && (fstat(fd, status) || !may_speak(&identity, status->st_uid))) {
 		close(fd);
@@ -134,17 +166,6 @@ static bool is_jitdump(const struct object *object)
 	name += 4;
 	name += strspn(name, "0123456789");
 	return end - name == 5 && !strncmp(name, ".dump", 5);
-}
-
-static int open_jitdump(const struct mappings *mappings, struct stat *status)
-{
-	const struct mapping *mapping = mappings->jitdump;
-	struct proc_mapped mapped = {
-		.start = mapping->start, .end = mapping->end, .path = mapping->object->path,
-		.major = mapping->object->major, .minor = mapping->object->minor, .inode = mapping->object->inode,
-	};
-
-	return proc_open_mapped(mappings->pid, &mapped, status);
 }
 
 static void find_jitdump(struct mappings *mappings)
@@ -168,78 +189,260 @@ static uint64_t key_of(enum sort sort, uint64_t mm_id, const struct stat *status
 	return hash_words(hash_words(status->st_dev, status->st_ino), hash_words(mm_id, sort + 1U));
 }
 
-static struct file *new_file(const struct cache *cache)
+struct jit_reading {
+	struct errand errand;
+	enum sort sort;
+	bool theirs;			/* as the process sees it */
+	uint64_t mm_id;
+	struct process process;
+	struct proc_mapped mapped;	/* the jitdump file; */
+	char *path, *executable;	/* of these */
+	size_t most_bytes, piece;	/* for a new file */
+	uint32_t user;
+	struct file *file;		/* what was read before, and then now; NULL: nothing */
+	uint64_t key;			/* of that */
+	int error;			/* -errno of opening it */
+	bool unread;
+	uint64_t took;
+};
+
+static void discard(struct errand *errand)
+{
+	struct jit_reading *reading = (struct jit_reading *)errand;
+
+	if (reading->file)
+		file_free(reading->file);
+	free(reading->path);
+	free(reading->executable);
+	free(reading);
+}
+
+static struct file *new_file(const struct jit_reading *reading)
 {
 	struct file *file = memory_zeroed(1, sizeof(*file));
 
 	file->jit = memory_zeroed(1, sizeof(*file->jit));
-	file->jit->codes.most_bytes = cache->most_bytes / CEILING_SHARE;
+	file->jit->codes.most_bytes = reading->most_bytes / CEILING_SHARE;
+	file->jit->piece = reading->piece;
+	file->claimed = true;
+	file->user = reading->user;
 	return file;
 }
 
-static struct file *read_on(struct cache *cache, uint64_t mm_id, struct mappings *mappings, enum sort sort)
+static int open_source(struct jit_reading *reading, struct stat *status)
 {
-	struct jit_source *from = &mappings->jit[sort];
-	struct elf_source source = { .fd = -1 };
-	struct file *file;
-	struct stat status;
-	uint64_t before = now(), after;
+	if (reading->sort == PERF_MAP)
+		return open_perf_map(&reading->process, reading->theirs, status);
+	if (reading->theirs)
+		return proc_open_mapped(reading->process.pid, &reading->mapped, status);
+	return proc_open_mapped_here(&reading->mapped, status);
+}
+
+/* One that is another, or shorter than what was read of it, was begun anew. */
+static void read_on(struct jit_reading *reading, const struct elf_source *source, uint64_t key)
+{
+	struct file *file = reading->file;
 	struct jit *jit;
 
-	source.fd = sort == JITDUMP ? open_jitdump(mappings, &status) : open_perf_map(mappings, &status);
-	if (source.fd < 0) {
-		from->interval = from->interval ? from->interval * 2 : UNKNOWN_INTERVAL;
-		if (from->interval > RETRY_MOST)
-			from->interval = RETRY_MOST;
-		from->next_time = before + from->interval;
-		return from->key ? cache_get(cache, from->key) : NULL;
-	}
-	source.bytes = (uint64_t)status.st_size;
-	from->key = key_of(sort, mm_id, &status);
-	file = cache_take(cache, from->key);
-	if (file && file->jit->read_until > source.bytes) {
-		file_free(file);	/* it was begun anew */
+	if (file && (reading->key != key || file->jit->read_until > source->bytes)) {
+		file_free(file);
 		file = NULL;
 	}
 	if (!file)
-		file = new_file(cache);
+		file = new_file(reading);
+	reading->file = file;
+	reading->key = key;
 	jit = file->jit;
-	if (sort == JITDUMP)
-		jitdump_read(jit, &source);
+	if (reading->sort == JITDUMP)
+		jitdump_read(jit, source);
 	else
-		perf_map_read(jit, &source);
-	close(source.fd);
+		perf_map_read(jit, source);
 	codes_settle(&jit->codes);
 	file->bytes = sizeof(*file) + jit_bytes(jit);
-	cache_put(cache, from->key, file);
-	after = now();
-	jit->read_time = after;
-	from->interval = UNKNOWN_INTERVAL;
-	from->next_time = after + UNKNOWN_INTERVAL + (after - before) * READ_SHARE;
-	return file;
+	jit->read_time = now();
+	reading->unread = !jit->codes.refused && jit->read_until + LINE_BYTES_MOST < source->bytes;
 }
 
-static const char *find(struct cache *cache, uint64_t mm_id, struct mappings *mappings, enum sort sort, uint64_t address,
-			uint64_t *start)
+static void run(struct errand *errand)
+{
+	struct jit_reading *reading = (struct jit_reading *)errand;
+	struct elf_source source = { .fd = -1 };
+	uint64_t before = now();
+	struct stat status;
+
+	source.fd = open_source(reading, &status);
+	reading->error = source.fd < 0 ? source.fd : 0;
+	if (reading->error)
+		return;
+	source.bytes = (uint64_t)status.st_size;
+	read_on(reading, &source, key_of(reading->sort, reading->mm_id, &status));
+	close(source.fd);
+	reading->took = now() - before;
+}
+
+/* ------------------------------------------------------------------------------------------------ asking for it */
+
+static struct process process_of(const struct mappings *mappings, const char *executable)
+{
+	struct process process = { .pid = mappings->pid, .started = mappings->started, .executable = executable };
+
+	for (size_t i = 0; i < mappings->count && !process.end; i++) {
+		const struct mapping *mapping = &mappings->list[i];
+
+		if (!mapping->object || !object_is_file(mapping->object))
+			continue;
+		process.start = mapping->start;
+		process.end = mapping->end;
+	}
+	return process;
+}
+
+static void set_mapped(struct jit_reading *reading, const struct mapping *mapping)
+{
+	const struct object *object = mapping->object;
+
+	reading->path = memory_string(object->path);
+	reading->mapped = (struct proc_mapped){
+		.start = mapping->start, .end = mapping->end, .path = reading->path,
+		.major = object->major, .minor = object->minor, .inode = object->inode,
+	};
+	reading->errand.major = object->major;
+	reading->errand.minor = object->minor;
+}
+
+/* What was read before goes with it, and comes back. */
+static struct jit_reading *begin(struct symbols *symbols, uint64_t mm_id, struct mappings *mappings, enum sort sort)
 {
 	struct jit_source *from = &mappings->jit[sort];
-	struct file *file = from->key ? cache_get(cache, from->key) : NULL;
-	const char *name = file ? codes_find(&file->jit->codes, address, start) : NULL;
-	uint64_t time = now();
+	struct jit_reading *reading = memory_zeroed(1, sizeof(*reading));
+	bool theirs = from->theirs || !symbols->errands.give;
 
-	if (time < from->next_time || (name && time - file->jit->read_time < KNOWN_INTERVAL))
-		return name;
-	file = read_on(cache, mm_id, mappings, sort);
+	reading->errand = (struct errand){ .run = run, .discard = discard, .major = ERRAND_OURS, .pid = mappings->pid };
+	if (sort == JITDUMP)
+		set_mapped(reading, mappings->jitdump);
+	if (theirs) {
+		reading->errand.major = ERRAND_USER;
+		reading->errand.minor = symbols->cache.user;
+	}
+	if (mappings->executable)
+		reading->executable = memory_string(mappings->executable);
+	reading->sort = sort;
+	reading->theirs = theirs;
+	reading->mm_id = mm_id;
+	reading->process = process_of(mappings, reading->executable);
+	reading->most_bytes = symbols->cache.most_bytes;
+	reading->piece = symbols->cache.piece;
+	reading->user = symbols->cache.user;
+	reading->key = from->key;
+	reading->file = from->key ? cache_take(&symbols->cache, from->key) : NULL;
+	from->reading = &reading->errand;
+	return reading;
+}
+
+static void wait_for_retry(struct jit_source *from)
+{
+	from->interval = from->interval ? from->interval * 2 : UNKNOWN_INTERVAL;
+	if (from->interval > RETRY_MOST)
+		from->interval = RETRY_MOST;
+	from->next_time = now() + from->interval;
+}
+
+/*
+ * Not found at our place, it may be at the process's: then it is looked for there at once. But a map is at our place wherever that is the
+ * process's, too.
+ */
+static bool looks_further(struct jit_source *from, const struct jit_reading *reading)
+{
+	bool further = reading->error && !reading->theirs && !reading->errand.undone &&
+		       (reading->sort == JITDUMP || reading->error == -EXDEV || reading->error == -ELOOP);
+
+	from->theirs |= further;
+	return further;
+}
+
+static void take(struct symbols *symbols, struct jit_source *from, struct jit_reading *reading)
+{
+	from->reading = NULL;
+	if (reading->file) {
+		from->key = reading->key;
+		cache_put(&symbols->cache, reading->key, reading->file);
+	}
+	if (looks_further(from, reading)) {
+		from->next_time = 0;
+	} else if (reading->error || reading->errand.undone) {
+		wait_for_retry(from);
+	} else {
+		from->interval = UNKNOWN_INTERVAL;
+		from->unread = reading->unread;
+		from->next_time = now() + (from->unread ? 0 : UNKNOWN_INTERVAL) + reading->took * READ_SHARE;
+		/* There is no room for what else it may say. */
+		if (reading->file->jit->codes.refused)
+			from->next_time = now() + RETRY_MOST;
+	}
+	reading->file = NULL;
+	discard(&reading->errand);
+}
+
+void jit_forget(struct cache *cache, struct mappings *mappings)
+{
+	for (unsigned int sort = JITDUMP; sort <= PERF_MAP; sort++) {
+		struct file *file = mappings->jit[sort].key ? cache_take(cache, mappings->jit[sort].key) : NULL;
+
+		if (file)
+			file_free(file);
+	}
+}
+
+static const char *look_up(struct symbols *symbols, const struct jit_source *from, uint64_t address, uint64_t *start, uint64_t *read_time)
+{
+	struct file *file = from->key ? cache_get(&symbols->cache, from->key) : NULL;
+
+	*read_time = file ? file->jit->read_time : 0;
 	return file ? codes_find(&file->jit->codes, address, start) : NULL;
 }
 
-const char *jit_find(struct cache *cache, uint64_t mm_id, struct mappings *mappings, uint64_t address, uint64_t *start)
+/* False: it is under way. */
+static bool read_more(struct symbols *symbols, uint64_t mm_id, struct mappings *mappings, enum sort sort)
+{
+	struct jit_source *from = &mappings->jit[sort];
+	struct jit_reading *reading;
+
+	do {
+		reading = begin(symbols, mm_id, mappings, sort);
+		if (!errand_ask(&symbols->errands, &reading->errand))
+			return false;
+		take(symbols, from, reading);
+	} while (!from->next_time);
+	return true;
+}
+
+static const char *find(struct symbols *symbols, uint64_t mm_id, struct mappings *mappings, enum sort sort, uint64_t address,
+			uint64_t *start)
+{
+	struct jit_source *from = &mappings->jit[sort];
+	uint64_t time = now(), read_time;
+	const char *name;
+
+	if (from->reading && errand_is_done(from->reading))
+		take(symbols, from, (struct jit_reading *)from->reading);
+	if (!from->reading) {
+		name = look_up(symbols, from, address, start, &read_time);
+		if (time < from->next_time || (name && time - read_time < KNOWN_INTERVAL))
+			return name;
+		if (read_more(symbols, mm_id, mappings, sort))
+			return look_up(symbols, from, address, start, &read_time);
+	}
+	symbols_await(symbols, from->reading);
+	return NULL;
+}
+
+const char *jit_find(struct symbols *symbols, uint64_t mm_id, struct mappings *mappings, uint64_t address, uint64_t *start)
 {
 	const char *name = NULL;
 
 	if (!mappings->jitdump_known)
 		find_jitdump(mappings);
 	if (mappings->jitdump)
-		name = find(cache, mm_id, mappings, JITDUMP, address, start);
-	return name ? name : find(cache, mm_id, mappings, PERF_MAP, address, start);
+		name = find(symbols, mm_id, mappings, JITDUMP, address, start);
+	return name ? name : find(symbols, mm_id, mappings, PERF_MAP, address, start);
 }

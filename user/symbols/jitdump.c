@@ -13,6 +13,7 @@
 #define MAGIC			0x4a695444	/* "JiTD" */
 #define NAME_BYTES_MOST		1024
 #define RECORDS_MOST		(256U << 10)	/* at once; the rest later */
+#define RECORD_BYTES		128		/* as many as that of a piece: each is read for itself */
 #define LOADS_MOST		(256U << 10)	/* that can be moved */
 
 enum { RECORD_LOAD, RECORD_MOVE };
@@ -91,10 +92,11 @@ static void take_move(struct jit *jit, const struct elf *reader, uint64_t at, ui
 void jitdump_read(struct jit *jit, const struct elf_source *source)
 {
 	const struct elf reader = { .source = *source };
+	size_t most = jit->piece ? jit->piece / RECORD_BYTES : RECORDS_MOST;
 
 	if (jit->useless || (!jit->read_until && !read_header(jit, &reader)))
 		return;
-	for (unsigned int i = 0; i < RECORDS_MOST && jit->read_until < source->bytes; i++) {
+	for (size_t i = 0; i < most && !jit->codes.refused && jit->read_until < source->bytes; i++) {
 		struct record record;
 
 		if (source->bytes - jit->read_until < sizeof(record) ||

@@ -211,8 +211,7 @@ static int open_elf(struct lines *lines, const struct elf *elf)
 	return 0;
 }
 
-int lines_open(struct lines **result, const struct elf_source *source, const char *path, const int *roots,
-	       size_t root_count)
+int lines_open(struct lines **result, const struct elf_source *source, const char *path, int root)
 {
 	struct lines *lines;
 	struct elf elf, debug;
@@ -223,7 +222,7 @@ int lines_open(struct lines **result, const struct elf_source *source, const cha
 	lines = memory_zeroed(1, sizeof(*lines));
 	lines->main.fd = lines->common.fd = -1;
 	error = open_elf(lines, &elf);
-	if (error == -ENOENT && !debug_open(&elf, path, roots, root_count, &debug)) {
+	if (error == -ENOENT && !debug_open(&elf, path, root, &debug)) {
 		int fd = debug.source.fd;
 
 		error = open_elf(lines, &debug);

@@ -25,8 +25,7 @@ struct lines;
  * Takes the file's own DWARF, else that of its debug file. 0; -ENOENT: there is none; -EFBIG: more than 512 MiB of it;
  * -EBADMSG.
  */
-int lines_open(struct lines **lines, const struct elf_source *source, const char *path, const int *roots,
-	       size_t root_count);
+int lines_open(struct lines **lines, const struct elf_source *source, const char *path, int root);
 void lines_close(struct lines *lines);
 
 /* How many, 0: nothing is known of that address. Strings are valid until lines_close(). */

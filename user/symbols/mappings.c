@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/message.h"
+#include "symbols/errand.h"
 #include "symbols/mappings.h"
 
 #define MAPPINGS_MOST	16384		/* executable ones of one address space; a just-in-time compiler has hundreds */
@@ -83,17 +84,26 @@ static bool is_object(const struct object *object, const struct mapping_line *li
 	       !strncmp(object->path, line->path, line->path_bytes) && !object->path[line->path_bytes];
 }
 
-static struct object *object_get(struct map *objects, const struct mapping_line *line)
+static size_t object_bytes(size_t path_bytes)
 {
-	uint64_t key = hash_bytes(line->path, line->path_bytes,
+	return sizeof(struct object) + path_bytes;
+}
+
+/* NULL: it is refused. */
+static struct object *object_get(struct objects *objects, const struct pool_holder *holder, const struct mapping_line *line)
+{
+	uint64_t key = hash_names(line->path, line->path_bytes,
 				  hash_words((uint64_t)line->major << 32 | line->minor, line->inode));
 	struct object *object;
 
 	/* Two files whose keys are equal by chance get neighbouring ones. */
-	while ((object = map_get(objects, key)) && !is_object(object, line))
+	while ((object = map_get(&objects->map, key)) && !is_object(object, line))
 		key++;
+	if (!object && !pool_take(&objects->pool, holder, object_bytes(line->path_bytes)))
+		return NULL;
 	if (!object) {
 		object = memory_zeroed(1, sizeof(*object));
+		object->holder = *holder;
 		object->key = key;
 		object->inode = line->inode;
 		object->major = line->major;
@@ -101,19 +111,27 @@ static struct object *object_get(struct map *objects, const struct mapping_line 
 		object->path = memory_zeroed(line->path_bytes + 1, 1);
 		memcpy(object->path, line->path, line->path_bytes);
 		object->name_bytes = without_deleted(object->path, line->path_bytes);
-		map_put(objects, key, object);
+		map_put(&objects->map, key, object);
 	}
 	object->references++;
 	return object;
 }
 
-static void object_put(struct map *objects, struct object *object)
+static void object_put(struct objects *objects, struct object *object)
 {
 	if (!object || --object->references)
 		return;
-	map_remove(objects, object->key);
+	pool_give(&objects->pool, &object->holder, object_bytes(strlen(object->path)));
+	map_remove(&objects->map, object->key);
+	errand_abandon(object->reading);
 	free(object->path);
 	free(object);
+}
+
+void objects_free(struct objects *objects)
+{
+	map_free(&objects->map);
+	pool_free(&objects->pool);
 }
 
 /*
@@ -142,7 +160,7 @@ static int by_start(const void *a, const void *b)
 }
 
 /* Real ones never overlap; of those that do, the first is believed. */
-static void sort(struct mappings *mappings, struct map *objects)
+static void sort(struct mappings *mappings, struct objects *objects)
 {
 	size_t kept = 0;
 
@@ -159,7 +177,21 @@ static void sort(struct mappings *mappings, struct map *objects)
 	mappings->count = kept;
 }
 
-struct mappings *mappings_parse(struct map *objects, struct names *names, uint32_t pid, const char *executable, const char *text,
+static size_t list_bytes(const struct mappings *mappings)
+{
+	return mappings->count * sizeof(*mappings->list);
+}
+
+static void free_list(struct mappings *mappings, struct objects *objects)
+{
+	for (size_t i = 0; i < mappings->count; i++)
+		object_put(objects, mappings->list[i].object);
+	free(mappings->list);
+	mappings->list = NULL;
+	mappings->count = 0;
+}
+
+struct mappings *mappings_parse(struct objects *objects, struct names *names, uint32_t pid, const char *executable, const char *text,
 				size_t bytes)
 {
 	struct mappings *mappings = memory_zeroed(1, sizeof(*mappings));
@@ -167,14 +199,18 @@ struct mappings *mappings_parse(struct map *objects, struct names *names, uint32
 	size_t capacity = 0;
 
 	mappings->pid = pid;
+	if (names)
+		mappings->holder = names->holder;
 	if (executable && executable[0])
 		mappings->executable = names_object(names, executable, without_deleted(executable, strlen(executable)));
 	while (text < end && mappings->count < MAPPINGS_MOST) {
 		const char *newline = memchr(text, '\n', (size_t)(end - text));
 		const char *line_end = newline ? newline : end;
+		struct object *object = NULL;
 		struct mapping_line line;
 
-		if (mappings_parse_line(text, (size_t)(line_end - text), &line) && line.executable) {
+		if (mappings_parse_line(text, (size_t)(line_end - text), &line) && line.executable &&
+		    (is_anonymous(&line) || (object = object_get(objects, &mappings->holder, &line)))) {
 			if (mappings->count == capacity) {
 				capacity = capacity ? capacity * 2 : 16;
 				mappings->list = memory_resized(mappings->list, capacity, sizeof(*mappings->list));
@@ -183,26 +219,24 @@ struct mappings *mappings_parse(struct map *objects, struct names *names, uint32
 				.start = line.start,
 				.end = line.end,
 				.offset = line.offset,
-				.object = is_anonymous(&line) ? NULL : object_get(objects, &line),
+				.object = object,
 			};
 		}
 		text = newline ? newline + 1 : end;
 	}
 	sort(mappings, objects);
+	if (!pool_take(&objects->pool, &mappings->holder, list_bytes(mappings)))
+		free_list(mappings, objects);
 	return mappings;
 }
 
-void mappings_free(struct mappings *mappings, struct map *objects)
+void mappings_free(struct mappings *mappings, struct objects *objects)
 {
-	for (size_t i = 0; i < mappings->count; i++)
-		object_put(objects, mappings->list[i].object);
-	free(mappings->list);
+	pool_give(&objects->pool, &mappings->holder, list_bytes(mappings));
+	free_list(mappings, objects);
+	for (size_t i = 0; i < sizeof(mappings->jit) / sizeof(mappings->jit[0]); i++)
+		errand_abandon(mappings->jit[i].reading);
 	free(mappings);
-}
-
-size_t mappings_bytes(const struct mappings *mappings)
-{
-	return sizeof(*mappings) + mappings->count * sizeof(*mappings->list);
 }
 
 const struct mapping *mappings_find(const struct mappings *mappings, uint64_t address)

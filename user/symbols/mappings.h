@@ -34,6 +34,8 @@ struct object {
 	bool useless;			/* it was read, and is not a file that symbols can be had from */
 	bool known;			/* it was read, and what came of it goes by this key: */
 	uint64_t file_key;
+	struct errand *reading;		/* under way; NULL: none is */
+	struct pool_holder holder;	/* whose mapping of it was the first */
 	char *path;			/* as mapped, with " (deleted)" */
 	size_t name_bytes;		/* of the path without that */
 };
@@ -49,10 +51,14 @@ struct mapping {
 struct jit_source {
 	uint64_t key;			/* in the cache, 0: nothing was found yet */
 	uint64_t next_time, interval;	/* of looking again, CLOCK_MONOTONIC in nanoseconds */
+	bool unread;			/* there is more in the file than was read by now */
+	bool theirs;			/* it is to be found only as the process sees it (errand.h) */
+	struct errand *reading;		/* under way; NULL: none is */
 };
 
 struct mappings {
 	uint32_t pid;
+	uint64_t started;		/* start time of the process, in the kernel's ticks; 0: not known */
 	const char *executable;		/* interned, without " (deleted)"; NULL: not known, or refused (names.h) */
 	const char *runtime;		/* see symbols_runtime() */
 	bool runtime_known;
@@ -61,16 +67,27 @@ struct mappings {
 	struct jit_source jit[2];
 	struct mapping *list;		/* sorted, without overlaps */
 	size_t count;
+	struct pool_holder holder;	/* of the list */
 };
 
 /*
- * The executable lines of the text. Objects that are new are put into the map. The executable's name is one of `names`, as whoever may
- * run programs may give them new names without end; it may be NULL with them.
+ * Of all address spaces, and what they and their mappings may take: any process can have some ten thousand, each of another file, and as
+ * many children that have them too. What is past a share is left out, as if it were not mapped.
  */
-struct mappings *mappings_parse(struct map *objects, struct names *names, uint32_t pid, const char *executable, const char *text,
+struct objects {
+	struct map map;			/* key -> struct object */
+	struct pool pool;		/* in bytes */
+};
+
+void objects_free(struct objects *objects);	/* that no mappings have any more */
+
+/*
+ * The executable lines of the text, for whom names are asked. The executable's name is one of `names`, as whoever may run programs may give
+ * them new names without end; it may be NULL with them.
+ */
+struct mappings *mappings_parse(struct objects *objects, struct names *names, uint32_t pid, const char *executable, const char *text,
 				size_t bytes);
-void mappings_free(struct mappings *mappings, struct map *objects);
-size_t mappings_bytes(const struct mappings *mappings);
+void mappings_free(struct mappings *mappings, struct objects *objects);
 
 const struct mapping *mappings_find(const struct mappings *mappings, uint64_t address);
 

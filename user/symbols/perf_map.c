@@ -45,12 +45,12 @@ static void take_line(struct codes *codes, const char *line, const char *end)
 void perf_map_read(struct jit *jit, const struct elf_source *source)
 {
 	const struct elf reader = { .source = *source };
-	uint64_t most = source->bytes;
+	uint64_t most = source->bytes, at_once = jit->piece ? jit->piece : READ_BYTES_MOST;
 	char *chunk = memory_zeroed(CHUNK_BYTES, 1);
 
-	if (most - jit->read_until > READ_BYTES_MOST)
-		most = jit->read_until + READ_BYTES_MOST;
-	while (jit->read_until < most) {
+	if (most - jit->read_until > at_once)
+		most = jit->read_until + at_once;
+	while (jit->read_until < most && !jit->codes.refused) {
 		size_t bytes = most - jit->read_until < CHUNK_BYTES ? (size_t)(most - jit->read_until) : CHUNK_BYTES;
 		const char *line = chunk, *end = chunk + bytes, *newline;
 

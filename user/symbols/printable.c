@@ -41,12 +41,26 @@ void printable(char *string, size_t bytes)
 	}
 }
 
-const char *intern_printable(const char *string, size_t bytes)
-{
-	char copy[4096];
+#define INTERNED_BYTES_MOST	4096
 
-	bytes = strnlen(string, bytes < sizeof(copy) ? bytes : sizeof(copy));
+static size_t copy_printable(char *copy, const char *string, size_t bytes)
+{
+	bytes = strnlen(string, bytes < INTERNED_BYTES_MOST ? bytes : INTERNED_BYTES_MOST);
 	memcpy(copy, string, bytes);
 	printable(copy, bytes);
-	return intern_bytes(copy, bytes);
+	return bytes;
+}
+
+const char *intern_printable(const char *string, size_t bytes)
+{
+	char copy[INTERNED_BYTES_MOST];
+
+	return intern_bytes(copy, copy_printable(copy, string, bytes));
+}
+
+const char *intern_passing_printable(const char *string, size_t bytes)
+{
+	char copy[INTERNED_BYTES_MOST];
+
+	return intern_passing(copy, copy_printable(copy, string, bytes));
 }

@@ -10,5 +10,6 @@
 
 void printable(char *string, size_t bytes);		/* in place */
 const char *intern_printable(const char *string, size_t bytes);	/* up to the first zero */
+const char *intern_passing_printable(const char *string, size_t bytes);	/* as passing (base/intern.h) */
 
 #endif

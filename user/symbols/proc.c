@@ -6,21 +6,22 @@
 #include <string.h>
 #include <unistd.h>
 #include <linux/magic.h>
-#include <linux/openat2.h>
 #include <sys/statfs.h>
-#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 
 #include "base/buffer.h"
 #include "base/message.h"
 #include "symbols/mappings.h"
+#include "symbols/mounts.h"
 #include "symbols/proc.h"
+#include "symbols/rooted.h"
 #include "symbols/symbols.h"
 
 #define BCACHEFS_SUPER_MAGIC	0xca451a4e	/* not in the headers of older kernels */
 
 #define PATH_BYTES_MOST		4096
 #define STAT_BYTES_MOST		4096
+#define STATUS_BYTES_MOST	16384
 #define KALLSYMS_BYTES_MOST	(256U << 20)
 #define MAPS_BYTES_READ_MOST	(64U << 20)	/* 65 530 mappings, of which few can have the longest path */
 #define MAPS_BYTES_KEPT_MOST	(4U << 20)
@@ -36,14 +37,16 @@ int proc_open_root(uint32_t pid)
 	return fd < 0 ? -errno : fd;
 }
 
-/* From a descriptor that merely names a file to one that reads it: nothing happens to a device or a pipe on the way. */
+/*
+ * From a descriptor that merely names a file, or -errno, to one that reads it: nothing happens to a device or a pipe on the way.
+ */
 static int open_named(int named, struct stat *status)
 {
 	char path[64];
 	int fd, error = 0;
 
 	if (named < 0)
-		return -errno;
+		return named;
 	if (fstat(named, status))
 		error = -errno;
 	else if (!S_ISREG(status->st_mode))
@@ -57,32 +60,36 @@ static int open_named(int named, struct stat *status)
 	return error;
 }
 
-/*
- * openat2() since Linux 5.6; it may be forbidden by a filter of system calls, and then only paths from our own root are
- * right.
- */
-static int name_in_root(int root, const char *path)
-{
-	struct open_how how = { .flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT };
-	struct stat given, own;
-	int fd = (int)syscall(SYS_openat2, root, path, &how, sizeof(how));
-
-	if (fd >= 0 || (errno != ENOSYS && errno != EPERM))
-		return fd;
-	if (fstat(root, &given) || stat("/", &own))
-		return -1;
-	if (given.st_dev != own.st_dev || given.st_ino != own.st_ino) {
-		errno = ENOSYS;
-		return -1;
-	}
-	return open(path, O_PATH | O_CLOEXEC);
-}
-
 int proc_open_in_root(int root, const char *path)
 {
 	struct stat status;
 
-	return open_named(name_in_root(root, path), &status);
+	return open_named(rooted_open(root, path), &status);
+}
+
+struct chosen {
+	struct buffer mounts;		/* as they were before it was looked for */
+	dev_t device;
+};
+
+static bool may_enter(void *context, uint64_t mount)
+{
+	const struct chosen *chosen = context;
+
+	return mounts_may_enter(chosen->mounts.data, chosen->mounts.bytes, mount, major(chosen->device), minor(chosen->device));
+}
+
+int proc_open_chosen(int root, const char *path, dev_t device)
+{
+	struct chosen chosen = { .device = device };
+	const struct rooted_border border = { may_enter, &chosen };
+	int fd = mounts_read(&chosen.mounts);
+	struct stat status;
+
+	if (!fd)
+		fd = open_named(rooted_open_within(root, path, &border), &status);
+	buffer_free(&chosen.mounts);
+	return fd;
 }
 
 bool proc_makes_up_devices(int fd)
@@ -126,6 +133,7 @@ static int open_link(uint32_t pid, const struct proc_mapped *mapped, struct stat
 {
 	char path[128], target[PATH_BYTES_MOST + 1];
 	ssize_t bytes;
+	int fd;
 
 	snprintf(path, sizeof(path), "/proc/%u/map_files/%lx-%lx", pid, (unsigned long)mapped->start,
 		 (unsigned long)mapped->end);
@@ -133,8 +141,8 @@ static int open_link(uint32_t pid, const struct proc_mapped *mapped, struct stat
 	if (bytes < 0)
 		return -errno;
 	target[bytes] = '\0';
-	return check_same(open_named(open(path, O_PATH | O_CLOEXEC), status), mapped, status,
-			  is_path(target, mapped->path));
+	fd = open(path, O_PATH | O_CLOEXEC);
+	return check_same(open_named(fd < 0 ? -errno : fd, status), mapped, status, is_path(target, mapped->path));
 }
 
 static int open_path(uint32_t pid, const struct proc_mapped *mapped, struct stat *status)
@@ -144,7 +152,7 @@ static int open_path(uint32_t pid, const struct proc_mapped *mapped, struct stat
 
 	if (root < 0)
 		return root;
-	fd = open_named(name_in_root(root, mapped->path), status);
+	fd = open_named(rooted_open(root, mapped->path), status);
 	close(root);
 	return check_same(fd, mapped, status, false);
 }
@@ -162,6 +170,53 @@ int proc_open_mapped(uint32_t pid, const struct proc_mapped *mapped, struct stat
 	if (fd < 0)
 		fd = open_path(0, mapped, status);
 	return fd;
+}
+
+int proc_open_mapped_here(const struct proc_mapped *mapped, struct stat *status)
+{
+	int root = proc_open_root(0), fd;
+
+	if (root < 0)
+		return root;
+	fd = proc_open_chosen(root, mapped->path, makedev(mapped->major, mapped->minor));
+	close(root);
+	if (fd >= 0 && fstat(fd, status)) {
+		close(fd);
+		fd = -ESTALE;
+	}
+	return check_same(fd, mapped, status, false);
+}
+
+static bool read_link(uint32_t pid, const char *name, char *target, size_t most)
+{
+	char path[64];
+	ssize_t bytes;
+
+	if (pid)
+		snprintf(path, sizeof(path), "/proc/%u/%s", pid, name);
+	else
+		snprintf(path, sizeof(path), "/proc/self/%s", name);
+	bytes = readlink(path, target, most - 1);
+	if (bytes > 0)
+		target[bytes] = '\0';
+	return bytes > 0;
+}
+
+bool proc_runs(uint32_t pid, const char *executable)
+{
+	char target[PATH_BYTES_MOST + 1];
+
+	return !executable || (read_link(pid, "exe", target, sizeof(target)) && is_path(target, executable));
+}
+
+/* Links are read, not followed: so no file system is asked. */
+bool proc_has_our_paths(uint32_t pid)
+{
+	char ours[PATH_BYTES_MOST + 1], its[PATH_BYTES_MOST + 1];
+
+	return read_link(0, "ns/mnt", ours, sizeof(ours)) && read_link(pid, "ns/mnt", its, sizeof(its)) && !strcmp(ours, its) &&
+	       read_link(0, "root", ours, sizeof(ours)) && !strcmp(ours, "/") &&
+	       read_link(pid, "root", its, sizeof(its)) && !strcmp(its, "/");
 }
 
 /* ------------------------------------------------------------------------------------------------ /proc text */
@@ -263,6 +318,18 @@ int proc_read_thread(uint32_t pid, uint32_t tid, uint64_t *ticks, char *comm, si
 		error = parse_thread(text.data, ticks, comm, most);
 	buffer_free(&text);
 	return error == -ENOENT ? -ESRCH : error;
+}
+
+int proc_read_user(uint32_t pid, uint32_t *user)
+{
+	struct stat status;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%u", pid);
+	if (stat(path, &status))
+		return -ESRCH;
+	*user = status.st_uid;
+	return 0;
 }
 
 bool proc_lacks_environment(uint32_t pid)

@@ -10,10 +10,10 @@
 #include <string.h>
 #include <unistd.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 #include "base/message.h"
 #include "symbols/proc.h"
-#include "symbols/roots.h"
 #include "symbols/state.h"
 
 #define OPEN_ATTEMPTS_MOST	3
@@ -185,6 +185,35 @@ int symbols_open_path(const struct symbols_file *file)
 	return fd;
 }
 
+/*
+ * The numbers of the file, too, are those that the device told, where stat() tells the same. Where it does not, size and times are all
+ * there is, which any user can give to his own files, and so only those of root are the same.
+ */
+static bool is_same(int fd, const struct stat *status, const struct ktally_file *identity)
+{
+	if (!is_unchanged(status, identity))
+		return false;
+	if (status->st_ino == identity->inode && status->st_dev == makedev(identity->device_major, identity->device_minor))
+		return true;
+	return (!status->st_uid || status->st_uid == geteuid()) && proc_makes_up_devices(fd);
+}
+
+int symbols_open_path_here(const struct symbols_file *file)
+{
+	int root = file->path[0] == '/' ? proc_open_root(0) : -ENOENT, fd;
+	struct stat status;
+
+	if (root < 0)
+		return root;
+	fd = proc_open_chosen(root, file->path, makedev(file->identity.device_major, file->identity.device_minor));
+	close(root);
+	if (fd >= 0 && (fstat(fd, &status) || !is_same(fd, &status, &file->identity))) {
+		close(fd);
+		fd = -ESTALE;
+	}
+	return fd;
+}
+
 static int open_file(const struct symbols_file *file)
 {
 	int fd;
@@ -198,11 +227,10 @@ static int open_file(const struct symbols_file *file)
 int sampled_open(const struct sampled *sampled, struct symbols_opened *opened)
 {
 	struct stat status;
-	struct roots roots;
 
 	if (sampled->failures >= OPEN_ATTEMPTS_MOST)
 		return sampled->file.error;
-	*opened = (struct symbols_opened){ .fd = open_file(&sampled->file) };
+	*opened = (struct symbols_opened){ .fd = open_file(&sampled->file), .root = -1 };
 	if (opened->fd < 0)
 		return opened->fd;
 	if (fstat(opened->fd, &status)) {
@@ -214,9 +242,7 @@ int sampled_open(const struct sampled *sampled, struct symbols_opened *opened)
 	opened->bytes = (uint64_t)status.st_size;
 	opened->key = sampled->key;
 	opened->path = memory_string(sampled->file.path);
-	roots_open(&roots, &sampled->file);
-	opened->root_count = roots.count;
-	memcpy(opened->roots, roots.fds, sizeof(roots.fds));
+	opened->root = proc_open_root(0);
 	return 0;
 }
 

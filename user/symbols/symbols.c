@@ -12,6 +12,8 @@
 #include "symbols/state.h"
 
 #define BYTES_DEFAULT		(32U << 20)
+#define MAPPINGS_BYTES_MOST	(64U << 20)	/* of all processes; one of the ordinary ones has some kilobytes */
+#define PIECE_BYTES		(256U << 10)	/* a millisecond or two */
 
 struct symbols *symbols_create(size_t most_bytes)
 {
@@ -19,7 +21,8 @@ struct symbols *symbols_create(size_t most_bytes)
 
 	symbols->most_bytes = most_bytes ? most_bytes : BYTES_DEFAULT;
 	symbols->cache.most_bytes = symbols->most_bytes;
-	symbols->names.most_bytes = symbols->most_bytes / 2;
+	symbols->objects.pool = (struct pool){ .most = SIZE_MAX, .undivided = true };
+	symbols->names.pool = (struct pool){ .most = symbols->most_bytes / 2, .undivided = true };
 	return symbols;
 }
 
@@ -30,7 +33,8 @@ void symbols_destroy(struct symbols *symbols)
 	for (struct map_slot *slot = map_next(&symbols->spaces, NULL); slot; slot = map_next(&symbols->spaces, slot))
 		mappings_free(slot->value, &symbols->objects);
 	map_free(&symbols->spaces);
-	map_free(&symbols->objects);
+	objects_free(&symbols->objects);
+	map_free_values(&symbols->users);
 	sampled_free_all(symbols);
 	cache_free(&symbols->cache);
 	names_free(&symbols->names);
@@ -72,14 +76,66 @@ static void name_kernel(struct symbols *symbols, struct frame *frame)
 
 /* ------------------------------------------------------------------------------------------------ address spaces */
 
+void symbols_divide(struct symbols *symbols)
+{
+	symbols->names.pool.undivided = false;
+	symbols->objects.pool.undivided = false;
+	symbols->objects.pool.most = MAPPINGS_BYTES_MOST;
+	symbols->cache.piece = PIECE_BYTES;
+}
+
+void symbols_set_user(struct symbols *symbols, uint64_t mm_id, uint32_t user)
+{
+	struct space_user *space = map_get(&symbols->users, mm_id);
+
+	if (!space) {
+		space = memory_zeroed(1, sizeof(*space));
+		map_put(&symbols->users, mm_id, space);
+	}
+	space->user = user;
+	symbols->names.holder.process = 0;	/* is looked up anew */
+}
+
+void symbols_get_holder(const struct symbols *symbols, uint64_t mm_id, struct pool_holder *holder)
+{
+	const struct space_user *space = map_get(&symbols->users, mm_id);
+
+	*holder = (struct pool_holder){ .user = space ? space->user : POOL_NOBODY, .process = mm_id };
+}
+
+/* All that is kept from now on is kept for that address space. */
+static void work_for(struct symbols *symbols, uint64_t mm_id)
+{
+	symbols_get_holder(symbols, mm_id, &symbols->names.holder);
+	symbols->cache.user = symbols->names.holder.user;
+}
+
 void symbols_set_mappings(struct symbols *symbols, uint64_t mm_id, uint32_t pid, const char *executable,
 			  const char *text, size_t bytes)
 {
-	struct mappings *mappings = mappings_parse(&symbols->objects, &symbols->names, pid, executable, text, bytes);
-	struct mappings *before = map_put(&symbols->spaces, mm_id, mappings);
+	uint64_t refused = symbols->objects.pool.refused;
+	struct mappings *mappings, *before;
 
-	if (before)
+	work_for(symbols, mm_id);
+	mappings = mappings_parse(&symbols->objects, &symbols->names, pid, executable, text, bytes);
+	/* Frames there have no names. */
+	if (symbols->objects.pool.refused != refused) {
+		symbols->names.pool.refused += symbols->objects.pool.refused - refused;
+		symbols->names.pool.last_refused = symbols->names.holder;
+	}
+	before = map_put(&symbols->spaces, mm_id, mappings);
+	if (before) {
+		jit_move(before, mappings);
 		mappings_free(before, &symbols->objects);
+	}
+}
+
+void symbols_set_start(struct symbols *symbols, uint64_t mm_id, uint64_t ticks)
+{
+	struct mappings *mappings = map_get(&symbols->spaces, mm_id);
+
+	if (mappings)
+		mappings->started = ticks;
 }
 
 bool symbols_have_mappings(const struct symbols *symbols, uint64_t mm_id)
@@ -105,33 +161,67 @@ void symbols_forget(struct symbols *symbols, uint64_t mm_id)
 {
 	struct mappings *mappings = map_remove(&symbols->spaces, mm_id);
 
-	if (mappings)
-		mappings_free(mappings, &symbols->objects);
+	free(map_remove(&symbols->users, mm_id));
+	if (!mappings)
+		return;
+	jit_forget(&symbols->cache, mappings);
+	mappings_free(mappings, &symbols->objects);
+}
+
+void symbols_forget_names(struct symbols *symbols)
+{
+	for (struct map_slot *slot = map_next(&symbols->spaces, NULL); slot; slot = map_next(&symbols->spaces, slot))
+		intern_keep(((const struct mappings *)slot->value)->executable);
+	names_forget(&symbols->names);
+}
+
+bool symbols_are_unread(const struct symbols *symbols, uint64_t mm_id)
+{
+	const struct mappings *mappings = map_get(&symbols->spaces, mm_id);
+
+	return mappings && (mappings->jit[0].unread || mappings->jit[1].unread);
+}
+
+bool symbols_have_many_names(const struct symbols *symbols)
+{
+	return names_are_many(&symbols->names);
 }
 
 /* ------------------------------------------------------------------------------------------------ files */
 
-void symbols_leave_reading(struct symbols *symbols)
+void symbols_leave_reading(struct symbols *symbols, const struct errands *errands)
 {
 	symbols->leave_reading = true;
+	symbols->errands = *errands;
 }
 
-void symbols_open_roots(uint32_t pid, struct symbols_opened *opened)
+void symbols_await(struct symbols *symbols, const struct errand *errand)
 {
-	opened->roots[0] = proc_open_root(0);
-	opened->root_count = opened->roots[0] >= 0;
-	opened->roots[opened->root_count] = pid ? proc_open_root(pid) : -ESRCH;
-	opened->root_count += opened->roots[opened->root_count] >= 0;
+	symbols->pending = true;
+	symbols->awaited |= !errand_is_late(errand);
+}
+
+const struct errands *symbols_errands(const struct symbols *symbols)
+{
+	return &symbols->errands;
+}
+
+bool symbols_were_awaited(struct symbols *symbols)
+{
+	bool awaited = symbols->awaited;
+
+	symbols->awaited = false;
+	return awaited;
 }
 
 void symbols_close(struct symbols_opened *opened)
 {
-	while (opened->root_count)
-		close(opened->roots[--opened->root_count]);
+	if (opened->root >= 0)
+		close(opened->root);
 	if (opened->fd >= 0)
 		close(opened->fd);
 	free(opened->path);
-	*opened = (struct symbols_opened){ .fd = -1 };
+	*opened = (struct symbols_opened){ .fd = -1, .root = -1 };
 }
 
 int symbols_open(struct symbols *symbols, uint64_t mm_id, const struct frame *frame, struct symbols_opened *opened)
@@ -146,7 +236,7 @@ int symbols_open(struct symbols *symbols, uint64_t mm_id, const struct frame *fr
 int symbols_read_opened(struct symbols *symbols, const struct symbols_opened *opened, uint64_t key, struct file **file)
 {
 	const struct elf_source source = { .fd = opened->fd, .bytes = opened->bytes };
-	int error = file_read(file, &source, opened->path, opened->roots, opened->root_count, symbols->most_bytes);
+	int error = file_read(file, &source, opened->path, opened->root, symbols->most_bytes);
 
 	if (error)
 		symbols->files_failed++;
@@ -166,7 +256,7 @@ static bool is_code_without_file(const struct object *object)
 static void name_compiled(struct symbols *symbols, uint64_t mm_id, struct mappings *mappings, struct frame *frame)
 {
 	uint64_t start;
-	const char *function = jit_find(&symbols->cache, mm_id, mappings, frame->address, &start);
+	const char *function = jit_find(symbols, mm_id, mappings, frame->address, &start);
 
 	if (function) {
 		frame->function = names_function(&symbols->names, function, false);
@@ -200,7 +290,7 @@ static void set_build_id(struct symbols *symbols, struct frame *frame, const uin
 		text[2 * i + 1] = digits[build_id[i] & 15];
 	}
 	if (bytes)
-		frame->build_id = names_object(&symbols->names, text, 2 * bytes);
+		frame->build_id = names_build_id(&symbols->names, text, 2 * bytes);
 }
 
 /* offset: in the file. */
@@ -269,6 +359,8 @@ void symbols_name(struct symbols *symbols, uint64_t mm_id, bool kernel, struct f
 	frame->object = NULL;
 	frame->build_id = NULL;
 	frame->function_offset = 0;
+	if (!kernel && symbols->names.holder.process != mm_id)
+		work_for(symbols, mm_id);
 	if (kernel)
 		name_kernel(symbols, frame);
 	else if (frame->file)
@@ -375,8 +467,9 @@ const char *symbols_runtime(struct symbols *symbols, uint64_t mm_id)
 	if (!mappings)
 		return NULL;
 	if (!mappings->runtime_known) {
+		symbols->pending = false;
 		mappings->runtime = find_runtime(symbols, mappings);
-		mappings->runtime_known = true;
+		mappings->runtime_known = !symbols->pending;
 	}
 	return mappings->runtime;
 }
@@ -385,11 +478,13 @@ void symbols_get_statistics(const struct symbols *symbols, struct symbols_statis
 {
 	*statistics = (struct symbols_statistics){
 		.files = symbols->cache.files.used,
-		.bytes = symbols->cache.bytes + table_bytes(&symbols->kernel.table) + symbols->names.bytes,
+		.bytes = symbols->cache.bytes + table_bytes(&symbols->kernel.table) + symbols->names.pool.used,
 		.frames_named = symbols->frames_named,
 		.frames_unknown = symbols->frames_unknown,
 		.files_failed = symbols->files_failed,
 		.files_evicted = symbols->cache.evicted,
-		.names_refused = symbols->names.refused,
+		.names_refused = symbols->names.pool.refused,
+		.names_forgotten = symbols->names.forgotten,
+		.refused_user = symbols->names.pool.last_refused.user,
 	};
 }

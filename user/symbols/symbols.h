@@ -13,10 +13,12 @@
 
 #include <linux/ktally.h>
 
+#include "base/pool.h"
 #include "profile/frame.h"
 #include "symbols/elf.h"
 
 struct symbols;
+struct errands;
 struct file;
 
 struct symbols_statistics {
@@ -25,12 +27,13 @@ struct symbols_statistics {
 	uint64_t frames_named, frames_unknown;
 	uint64_t files_failed;		/* could not be opened, were not the mapped file any more, or were not ELF */
 	uint64_t files_evicted;		/* symbol tables dropped to stay below the ceiling */
-	uint64_t names_refused;		/* frames without a name because the names in memory are at their ceiling */
+	uint64_t names_refused;		/* because their process or its user has its share of what names may take */
+	uint64_t names_forgotten;	/* to make room */
+	uint32_t refused_user;		/* the last one who was refused; POOL_NOBODY: not known */
 };
 
 /*
- * Ceiling for the symbol tables of files, 0: 32 MiB. The names that were shown stay in memory, up to half as much
- * again.
+ * Ceiling for the symbol tables of files, 0: 32 MiB. Names that were shown take up to half as much again.
  */
 struct symbols *symbols_create(size_t most_bytes);
 void symbols_destroy(struct symbols *symbols);
@@ -48,10 +51,27 @@ bool symbols_kernel_has(const struct symbols *symbols, const char *prefix_or_nam
 /* The executable mappings of an address space: text in the form of /proc/PID/maps. Replaces what was known of mm_id. */
 void symbols_set_mappings(struct symbols *symbols, uint64_t mm_id, uint32_t pid, const char *executable,
 			  const char *text, size_t bytes);
+
+/* When the process began that they are of, in the kernel's ticks: what tells it from another one that has its number later. */
+void symbols_set_start(struct symbols *symbols, uint64_t mm_id, uint64_t ticks);
 bool symbols_have_mappings(const struct symbols *symbols, uint64_t mm_id);
 bool symbols_address_is_mapped(const struct symbols *symbols, uint64_t mm_id, uint64_t address);
 const char *symbols_executable(const struct symbols *symbols, uint64_t mm_id);	/* path, interned; NULL */
 void symbols_forget(struct symbols *symbols, uint64_t mm_id);
+
+/*
+ * Names and tables are kept for the users and processes that need them, each of whom has a share (pool.h), once this was called: where
+ * they are of one capture, there is nobody to be protected from anybody. What a process tells of its just-in-time compiled code is then read
+ * in pieces, one at a time when a name is asked for. Whose an address space is: before its mappings are set.
+ */
+void symbols_divide(struct symbols *symbols);
+void symbols_set_user(struct symbols *symbols, uint64_t mm_id, uint32_t user);
+bool symbols_are_unread(const struct symbols *symbols, uint64_t mm_id);	/* there are more pieces */
+void symbols_get_holder(const struct symbols *symbols, uint64_t mm_id, struct pool_holder *holder);
+
+/* As names_forget(): names that nobody asked for since the last time. It is worth while when there are many. */
+void symbols_forget_names(struct symbols *symbols);
+bool symbols_have_many_names(const struct symbols *symbols);
 
 /* Reads /proc/PID/maps (executable mappings only) and /proc/PID/exe. malloc()ed. -ESRCH when the process is gone. */
 int symbols_read_mappings(uint32_t pid, char **executable, char **text, size_t *bytes);
@@ -79,15 +99,25 @@ void symbols_forget_files(struct symbols *symbols);	/* those that nobody looked 
 
 /*
  * Symbols that were dropped are read again when they are needed: right then, or, for who must not wait that long, by somebody
- * else, who is told of which files and gives them back; *names are the symbols' own then, NULL: they could not be read.
+ * else, who is told of which files and gives them back; *names are the symbols' own then, NULL: they could not be read. So is what
+ * processes name: by who runs the errands (errand.h). Then it is known whether any name of those asked for since the last time is still
+ * to come from there, soon; one that takes longer comes when it is asked for later.
  */
-void symbols_leave_reading(struct symbols *symbols);
+void symbols_leave_reading(struct symbols *symbols, const struct errands *errands);
+bool symbols_were_awaited(struct symbols *symbols);
+const struct errands *symbols_errands(const struct symbols *symbols);	/* for what else is asked of processes */
 bool symbols_are_awaited(const struct symbols *symbols, uint32_t number);	/* from who reads them */
 bool symbols_were_dropped(const struct symbols *symbols, uint32_t number);	/* and can be read again */
 void symbols_set_names(struct symbols *symbols, uint32_t number, struct file *names);
 bool symbols_are_downloading(const struct symbols *symbols, uint32_t number);
 void symbols_end_download(struct symbols *symbols, uint32_t number, struct file *names);	/* NULL: it did not come */
-int symbols_open_path(const struct symbols_file *file);	/* what has its path now: a descriptor; -ESTALE: another file; -errno */
+
+/*
+ * What has its path now: a descriptor; -ESTALE: another file; -errno. On another host, the same build id is the same program. Here,
+ * where it was sampled, it is that very file or none: whoever may make a file at a path can give it any build id.
+ */
+int symbols_open_path(const struct symbols_file *file);
+int symbols_open_path_here(const struct symbols_file *file);
 
 /*
  * Fills in frame->function, object, build_id, object_address, function_offset and kind from frame->address and file. `kernel` says
@@ -120,14 +150,13 @@ void symbols_diagnose(struct symbols *symbols, uint64_t mm_id, const struct fram
 		      struct symbols_diagnosis *diagnosis);
 
 /*
- * Opens the file that a frame is in, and the roots below which its debug file may be: descriptors that the
- * caller closes, of root_count. *key is the same for the same file. 0 or -errno.
+ * Opens the file that a frame is in, and the root below which its debug file may be, which is ours. *key is the same for the same
+ * file. 0 or -errno.
  */
 struct symbols_opened {
 	int fd;
 	uint64_t bytes, key;
-	int roots[2];
-	size_t root_count;
+	int root;			/* -1: there is none */
 	char *path;			/* to be freed */
 };
 

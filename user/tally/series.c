@@ -68,8 +68,3 @@ size_t series_count(const struct series *series)
 {
 	return series->rows.used;
 }
-
-bool series_are_many(const struct series *series)
-{
-	return series && series->rows.used > series->most / 2;
-}

@@ -27,6 +27,5 @@ void series_release(struct series *series, const uint64_t *keys, size_t count);
 
 size_t series_most(const struct series *series);	/* SIZE_MAX of NULL */
 size_t series_count(const struct series *series);
-bool series_are_many(const struct series *series);	/* more than half of those there may be */
 
 #endif

@@ -203,11 +203,6 @@ struct tally_row **tally_rows(const struct tally *tally, size_t *count)
 	return tally->rows;
 }
 
-bool tally_has_many(const struct tally *tally)
-{
-	return series_are_many(tally->series) || tally->count - tally->other_count > series_most(tally->series) / 2;
-}
-
 static bool can_go(const struct tally_row *row)
 {
 	return !row->held && !row->is_other && row->samples == row->samples_before && row->weight == row->weight_before &&

@@ -43,9 +43,8 @@ struct tally_row **tally_rows(const struct tally *tally, size_t *count);
 
 /*
  * Drops the rows that nobody holds, that nothing was added to since the last call, and of which all has gone out: so there is room
- * for others. Only needed when there are many: more than half of the cap.
+ * for others.
  */
-bool tally_has_many(const struct tally *tally);
 void tally_forget(struct tally *tally);
 
 uint64_t tally_overflow(const struct tally *tally);	/* samples that went to "other" because of the cap */

@@ -131,11 +131,6 @@ struct topic_row **topic_tally_rows(const struct topic_tally *tally, size_t *cou
 	return tally->rows;
 }
 
-bool topic_tally_has_many(const struct topic_tally *tally)
-{
-	return series_are_many(tally->series) || tally->count > series_most(tally->series) / 2;
-}
-
 static bool can_go(const struct topic_row *row)
 {
 	return !row->held && row->weight == row->weight_before && row->weight == row->weight_exported;

@@ -41,8 +41,7 @@ struct topic_row *topic_tally_row(struct topic_tally *tally, const struct owner 
 
 struct topic_row **topic_tally_rows(const struct topic_tally *tally, size_t *count);
 
-/* As tally_has_many() and tally_forget(): drops what nobody holds, nothing was added to since the last call, and has gone out. */
-bool topic_tally_has_many(const struct topic_tally *tally);
+/* As tally_forget(): drops what nobody holds, nothing was added to since the last call, and has gone out. */
 void topic_tally_forget(struct topic_tally *tally);
 
 #endif

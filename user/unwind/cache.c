@@ -2,9 +2,11 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <time.h>
@@ -12,26 +14,35 @@
 
 #include "base/map.h"
 #include "base/message.h"
+#include "symbols/reads.h"
 #include "unwind/cache.h"
 
 #define MAGIC		"ktallyUW"
-#define VERSION		1	/* of what a table of a file is: to be raised whenever reading it changes */
+#define VERSION		2	/* of what a table of a file is: to be raised whenever reading it changes */
 #define SUFFIX		".unwind"
 #define UNFINISHED	".unfinished"
 #define UNFINISHED_AGE	600	/* seconds: by then its writer is dead */
-#define NAME_BYTES	(2 * ELF_BUILD_ID_MOST + sizeof(SUFFIX))
-#define PATH_BYTES	(NAME_BYTES + sizeof(UNFINISHED) + 16)
-#define BUILD_ID_LEAST	8	/* shorter ones, made by hand, may well be equal */
+#define NAME_BYTES	(2 * DIGEST_BYTES + sizeof(SUFFIX))
+#define PATH_BYTES	(NAME_BYTES + sizeof(UNFINISHED) + 20)
 
+/* A file of the cache: this, and one after the other the arrays of an entry. */
 struct header {
 	char magic[8];
-	uint32_t version, build_id_bytes;
-	uint8_t build_id[ELF_BUILD_ID_MOST];
-	uint64_t segments;		/* hash of where they are */
+	uint32_t version, with_debug;
+	uint8_t digests[2][DIGEST_BYTES];	/* of what was read of the file, and of its debug file */
+	uint32_t extents[2];			/* in which this was: so many, each offset and bytes */
 	uint32_t first_chunk, chunk_count, row_count, rule_count;
 	struct unwind_statistics statistics;
 	uint64_t checksum;		/* of all, with 0 here */
 };
+
+struct entry {
+	struct header header;
+	struct reads_extent *extents[2];
+	struct unwind_table table;
+};
+
+#define PARTS	5
 
 #define CACHE_DIRECTORY	"/var/cache/ktally"
 #define TABLES		"unwind"
@@ -42,7 +53,8 @@ static int open_own(int parent, const char *path)
 	struct stat status;
 	int fd;
 
-	mkdirat(parent, path, 0700);
+	if (faccessat(parent, path, F_OK, AT_SYMLINK_NOFOLLOW))
+		mkdirat(parent, path, 0700);
 	fd = openat(parent, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 	if (fd >= 0 && (fstat(fd, &status) || status.st_uid != geteuid() || (status.st_mode & (S_IWGRP | S_IWOTH)))) {
 		close(fd);
@@ -73,67 +85,71 @@ void unwind_cache_close(struct unwind_cache *cache)
 	cache->directory = -1;
 }
 
-static bool is_cached(const struct elf *elf)
+/* Not a matter of trust, but of who may fill the disk: users write what they like into their own files, as often as they like. */
+static bool is_cached(const struct elf *elf, const struct elf *debug)
 {
 	struct stat status;
 
-	return elf->build_id_bytes >= BUILD_ID_LEAST && !elf->source.memory && !fstat(elf->source.fd, &status) &&
-	       (!status.st_uid || status.st_uid == geteuid()) && !(status.st_mode & (S_IWGRP | S_IWOTH));
+	return !elf->source.memory && !(debug && debug->source.memory) && !fstat(elf->source.fd, &status) && (!status.st_uid || status.st_uid == geteuid());
 }
 
-/* Tools that rewrite files move code to other places, and leave the build id. */
-static uint64_t hash_segments(const struct elf *elf, bool with_debug)
+static void lay_out(struct entry *entry, struct iovec *parts)
 {
-	uint64_t hash = with_debug;
+	const struct unwind_table *table = &entry->table;
 
-	for (size_t i = 0; i < elf->segment_count; i++) {
-		const struct elf_segment *segment = &elf->segments[i];
-
-		hash = hash_words(hash, segment->offset);
-		hash = hash_words(hash, segment->address);
-		hash = hash_words(hash, segment->file_bytes);
-		hash = hash_words(hash, segment->executable);
-	}
-	return hash;
+	for (size_t i = 0; i < 2; i++)
+		parts[i] = (struct iovec){ entry->extents[i], entry->header.extents[i] * sizeof(*entry->extents[i]) };
+	parts[2] = (struct iovec){ table->first_row, (table->chunk_count + 1UL) * sizeof(*table->first_row) };
+	parts[3] = (struct iovec){ table->rows, table->row_count * sizeof(*table->rows) };
+	parts[4] = (struct iovec){ table->rules, table->rule_count * sizeof(*table->rules) };
 }
 
-static uint64_t checksum(const struct header *header, const struct unwind_table *table)
+static uint64_t entry_bytes(const struct header *header)
 {
-	struct header copy = *header;
+	const struct unwind_table table = { .chunk_count = header->chunk_count, .row_count = header->row_count,
+					    .rule_count = header->rule_count };
+
+	return sizeof(*header) + ((uint64_t)header->extents[0] + header->extents[1]) * sizeof(struct reads_extent) +
+	       unwind_table_bytes(&table);
+}
+
+static uint64_t checksum(struct entry *entry)
+{
+	struct header copy = entry->header;
+	struct iovec parts[PARTS];
 	uint64_t hash;
 
 	copy.checksum = 0;
 	hash = hash_bytes(&copy, sizeof(copy), 0);
-	hash = hash_bytes(table->first_row, (table->chunk_count + 1UL) * sizeof(*table->first_row), hash);
-	hash = hash_bytes(table->rows, table->row_count * sizeof(*table->rows), hash);
-	return hash_bytes(table->rules, table->rule_count * sizeof(*table->rules), hash);
+	lay_out(entry, parts);
+	for (size_t i = 0; i < PARTS; i++)
+		hash = hash_bytes(parts[i].iov_base, parts[i].iov_len, hash);
+	return hash;
 }
 
-static void make_name(const struct elf *elf, char *name)
+/* Files that differ in their headers only do not take each other's place. */
+static void make_name(const struct elf *elf, const struct elf *debug, char *name)
 {
-	for (size_t i = 0; i < elf->build_id_bytes; i++)
-		name += sprintf(name, "%02x", elf->build_id[i]);
+	uint8_t parts[2][DIGEST_BYTES] = { { 0 } }, result[DIGEST_BYTES];
+	struct digest digest;
+
+	reads_repeat(elf, NULL, 0, parts[0]);
+	if (debug)
+		reads_repeat(debug, NULL, 0, parts[1]);
+	digest_begin(&digest);
+	digest_add(&digest, parts, sizeof(parts));
+	digest_finish(&digest, result);
+	for (size_t i = 0; i < sizeof(result); i++)
+		name += sprintf(name, "%02x", result[i]);
 	strcpy(name, SUFFIX);
 }
 
-/* Three arrays, one after the other, behind the header. */
-static void lay_out(const struct unwind_table *table, struct iovec *parts)
+static bool is_header(const struct header *header, uint64_t bytes)
 {
-	parts[0] = (struct iovec){ table->first_row, (table->chunk_count + 1UL) * sizeof(*table->first_row) };
-	parts[1] = (struct iovec){ table->rows, table->row_count * sizeof(*table->rows) };
-	parts[2] = (struct iovec){ table->rules, table->rule_count * sizeof(*table->rules) };
-}
-
-static bool is_header(const struct header *header, const struct elf *elf, bool with_debug, uint64_t bytes)
-{
-	struct unwind_table table = { .chunk_count = header->chunk_count, .row_count = header->row_count,
-				      .rule_count = header->rule_count };
-
 	return !memcmp(header->magic, MAGIC, sizeof(header->magic)) && header->version == VERSION &&
-	       header->build_id_bytes == elf->build_id_bytes &&
-	       !memcmp(header->build_id, elf->build_id, elf->build_id_bytes) &&
-	       header->segments == hash_segments(elf, with_debug) && header->chunk_count <= KTALLY_UNWIND_CHUNKS_MAX &&
-	       header->rule_count <= KTALLY_UNWIND_RULES_MAX && bytes == sizeof(*header) + unwind_table_bytes(&table);
+	       header->extents[0] <= READS_MOST && header->extents[1] <= READS_MOST &&
+	       header->chunk_count <= KTALLY_UNWIND_CHUNKS_MAX && header->rule_count <= KTALLY_UNWIND_RULES_MAX &&
+	       bytes == entry_bytes(header);
 }
 
 static bool read_all(int fd, void *into, size_t bytes)
@@ -150,57 +166,96 @@ static bool read_all(int fd, void *into, size_t bytes)
 	return true;
 }
 
-int unwind_cache_parse(int fd, const struct elf *elf, bool with_debug, struct unwind_table *table,
-		       struct unwind_statistics *statistics)
+/* Ours, and nobody else's to write; of a size that is one. */
+static bool is_ours(int fd, uint64_t *bytes)
 {
-	struct header header;
-	struct iovec parts[3];
 	struct stat status;
 
-	*table = (struct unwind_table){ 0 };
-	if (fstat(fd, &status) || !S_ISREG(status.st_mode) || status.st_size < (off_t)sizeof(header) ||
-	    (uint64_t)status.st_size > sizeof(header) + 2ULL * KTALLY_UNWIND_BYTES_MAX ||
-	    !read_all(fd, &header, sizeof(header)) || !is_header(&header, elf, with_debug, (uint64_t)status.st_size))
-		return -EBADMSG;
-	table->first_chunk = header.first_chunk;
-	table->chunk_count = header.chunk_count;
-	table->row_count = header.row_count;
-	table->rule_count = header.rule_count;
+	if (fstat(fd, &status) || !S_ISREG(status.st_mode) || status.st_uid != geteuid() || (status.st_mode & (S_IWGRP | S_IWOTH)) ||
+	    status.st_size < (off_t)sizeof(struct header))
+		return false;
+	*bytes = (uint64_t)status.st_size;
+	return *bytes <= sizeof(struct header) + 2ULL * READS_MOST * sizeof(struct reads_extent) + 2ULL * KTALLY_UNWIND_BYTES_MAX;
+}
+
+static bool read_entry(int fd, struct entry *entry)
+{
+	struct unwind_table *table = &entry->table;
+	const struct header *header = &entry->header;
+	struct iovec parts[PARTS];
+	uint64_t bytes;
+
+	if (!is_ours(fd, &bytes) || !read_all(fd, &entry->header, sizeof(entry->header)) || !is_header(header, bytes))
+		return false;
+	for (size_t i = 0; i < 2; i++)
+		entry->extents[i] = memory_zeroed(header->extents[i], sizeof(*entry->extents[i]));
+	table->first_chunk = header->first_chunk;
+	table->chunk_count = header->chunk_count;
+	table->row_count = header->row_count;
+	table->rule_count = header->rule_count;
 	table->first_row = memory_zeroed(table->chunk_count + 1UL, sizeof(*table->first_row));
 	table->rows = memory_zeroed(table->row_count, sizeof(*table->rows));
 	table->rules = memory_zeroed(table->rule_count, sizeof(*table->rules));
-	lay_out(table, parts);
-	for (size_t i = 0; i < 3; i++)
-		if (!read_all(fd, parts[i].iov_base, parts[i].iov_len)) {
-			unwind_table_free(table);
-			return -EBADMSG;
-		}
-	if (header.checksum != checksum(&header, table) || unwind_table_check(table)) {
-		unwind_table_free(table);
-		return -EBADMSG;
+	lay_out(entry, parts);
+	for (size_t i = 0; i < PARTS; i++)
+		if (!read_all(fd, parts[i].iov_base, parts[i].iov_len))
+			return false;
+	return header->checksum == checksum(entry) && !unwind_table_check(table);
+}
+
+/* It is the proof that the table is this file's: what it was made of is read again. */
+static bool is_made_of(const struct entry *entry, unsigned int which, const struct elf *elf)
+{
+	uint8_t digest[DIGEST_BYTES];
+	uint64_t bytes = 0;
+
+	for (uint32_t i = 0; i < entry->header.extents[which]; i++)
+		if (__builtin_add_overflow(bytes, entry->extents[which][i].bytes, &bytes) || bytes > READS_BYTES_MOST)
+			return false;
+	return !reads_repeat(elf, entry->extents[which], entry->header.extents[which], digest) &&
+	       !memcmp(digest, entry->header.digests[which], sizeof(digest));
+}
+
+int unwind_cache_parse(int fd, const struct elf *elf, const struct elf *debug, struct unwind_table *table,
+		       struct unwind_statistics *statistics)
+{
+	struct entry entry = { .extents = { NULL } };
+	int error = 0;
+
+	*table = (struct unwind_table){ 0 };
+	if (!read_entry(fd, &entry))
+		error = -EBADMSG;
+	else if (entry.header.with_debug != !!debug || !is_made_of(&entry, 0, elf) || (debug && !is_made_of(&entry, 1, debug)))
+		error = -ESTALE;
+	free(entry.extents[0]);
+	free(entry.extents[1]);
+	if (error) {
+		unwind_table_free(&entry.table);
+		return error;
 	}
-	*statistics = header.statistics;
+	*table = entry.table;
+	*statistics = entry.header.statistics;
 	return 0;
 }
 
-int unwind_cache_get(const struct unwind_cache *cache, const struct elf *elf, bool with_debug, struct unwind_table *table,
-		     struct unwind_statistics *statistics)
+int unwind_cache_get(const struct unwind_cache *cache, const struct elf *elf, const struct elf *debug,
+		     struct unwind_table *table, struct unwind_statistics *statistics)
 {
 	static const struct timespec now[2] = { { .tv_nsec = UTIME_NOW }, { .tv_nsec = UTIME_NOW } };
 	char name[NAME_BYTES];
 	int fd, error;
 
-	if (cache->directory < 0 || !is_cached(elf))
+	if (cache->directory < 0 || !is_cached(elf, debug))
 		return -ENOENT;
-	make_name(elf, name);
+	make_name(elf, debug, name);
 	/* Not to be kept waiting by what somebody else put there. */
 	fd = openat(cache->directory, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	if (fd < 0)
 		return -ENOENT;
-	error = unwind_cache_parse(fd, elf, with_debug, table, statistics);
+	error = unwind_cache_parse(fd, elf, debug, table, statistics);
 	if (!error)
 		futimens(fd, now);
-	else
+	else if (error == -EBADMSG)
 		unlinkat(cache->directory, name, 0);
 	close(fd);
 	return error ? -ENOENT : 0;
@@ -220,21 +275,31 @@ static bool write_all(int fd, const void *from, size_t bytes)
 	return true;
 }
 
-static int write_file(const struct unwind_cache *cache, const char *name, const struct header *header,
-		      const struct unwind_table *table)
+/* Threads, and daemons in containers of their own with the same number, may be at the same file. */
+static int make_unfinished(const struct unwind_cache *cache, const char *name, char *unfinished)
+{
+	uint64_t mark;
+	int fd;
+
+	if (getrandom(&mark, sizeof(mark), 0) != sizeof(mark))
+		return -errno;
+	snprintf(unfinished, PATH_BYTES, "%s.%016" PRIx64 UNFINISHED, name, mark);
+	fd = openat(cache->directory, unfinished, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	return fd < 0 ? -errno : fd;
+}
+
+static int write_entry(const struct unwind_cache *cache, const char *name, struct entry *entry)
 {
 	char unfinished[PATH_BYTES];
-	struct iovec parts[3];
+	struct iovec parts[PARTS];
 	bool written;
-	int fd, error;
+	int fd = make_unfinished(cache, name, unfinished), error;
 
-	snprintf(unfinished, sizeof(unfinished), "%s.%d" UNFINISHED, name, (int)getpid());
-	fd = openat(cache->directory, unfinished, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd < 0)
-		return -errno;
-	lay_out(table, parts);
-	written = write_all(fd, header, sizeof(*header));
-	for (size_t i = 0; i < 3 && written; i++)
+		return fd;
+	lay_out(entry, parts);
+	written = write_all(fd, &entry->header, sizeof(entry->header));
+	for (size_t i = 0; i < PARTS && written; i++)
 		written = write_all(fd, parts[i].iov_base, parts[i].iov_len);
 	error = written ? 0 : -errno;
 	if (close(fd) && !error)
@@ -247,7 +312,7 @@ static int write_file(const struct unwind_cache *cache, const char *name, const 
 }
 
 struct old {
-	char name[NAME_BYTES];
+	char name[PATH_BYTES];
 	struct timespec used;
 	uint64_t bytes;
 };
@@ -265,7 +330,7 @@ static bool ends_with(const char *name, const char *end)
 {
 	size_t bytes = strlen(name), end_bytes = strlen(end);
 
-	return bytes > end_bytes && bytes < NAME_BYTES && !strcmp(name + bytes - end_bytes, end);
+	return bytes > end_bytes && bytes < PATH_BYTES && !strcmp(name + bytes - end_bytes, end);
 }
 
 /* Other files in the directory are nobody's business here. */
@@ -323,49 +388,70 @@ static void make_room(const struct unwind_cache *cache)
 	free(files);
 }
 
-int unwind_cache_put(const struct unwind_cache *cache, const struct elf *elf, bool with_debug,
-		     const struct unwind_table *table, const struct unwind_statistics *statistics)
+int unwind_cache_put(const struct unwind_cache *cache, const struct elf *elf, const struct elf *debug,
+		     struct elf_reads *reads, const struct unwind_table *table, const struct unwind_statistics *statistics)
 {
-	struct header header;
+	struct entry entry = { .extents = { reads[0].extents, debug ? reads[1].extents : NULL }, .table = *table };
+	struct header *header = &entry.header;
 	char name[NAME_BYTES];
 	int error;
 
-	if (cache->directory < 0 || !is_cached(elf))
+	if (cache->directory < 0 || !is_cached(elf, debug) || reads[0].broken || (debug && reads[1].broken))
 		return -ENOENT;
-	if (sizeof(header) + unwind_table_bytes(table) > cache->most_bytes)
+	memcpy(header->magic, MAGIC, sizeof(header->magic));
+	header->version = VERSION;
+	header->with_debug = !!debug;
+	for (size_t i = 0; i < 1U + !!debug; i++) {
+		header->extents[i] = (uint32_t)reads[i].count;
+		reads_end(&reads[i], header->digests[i]);
+	}
+	header->first_chunk = table->first_chunk;
+	header->chunk_count = table->chunk_count;
+	header->row_count = table->row_count;
+	header->rule_count = table->rule_count;
+	header->statistics = *statistics;
+	if (entry_bytes(header) > cache->most_bytes)
 		return -EFBIG;
-	memset(&header, 0, sizeof(header));
-	memcpy(header.magic, MAGIC, sizeof(header.magic));
-	header.version = VERSION;
-	header.build_id_bytes = (uint32_t)elf->build_id_bytes;
-	memcpy(header.build_id, elf->build_id, elf->build_id_bytes);
-	header.segments = hash_segments(elf, with_debug);
-	header.first_chunk = table->first_chunk;
-	header.chunk_count = table->chunk_count;
-	header.row_count = table->row_count;
-	header.rule_count = table->rule_count;
-	header.statistics = *statistics;
-	header.checksum = checksum(&header, table);
-	make_name(elf, name);
-	error = write_file(cache, name, &header, table);
+	header->checksum = checksum(&entry);
+	make_name(elf, debug, name);
+	error = write_entry(cache, name, &entry);
 	if (!error)
 		make_room(cache);
+	return error;
+}
+
+static int read_and_keep(const struct unwind_cache *cache, const struct elf *elf, const struct elf *debug, size_t most_bytes,
+			 struct unwind_table *table, struct unwind_statistics *statistics)
+{
+	struct elf noted = *elf, noted_debug;
+	struct elf_reads reads[2];
+	int error;
+
+	reads_begin(&reads[0], elf);
+	noted.source.reads = &reads[0];
+	if (debug) {
+		reads_begin(&reads[1], debug);
+		noted_debug = *debug;
+		noted_debug.source.reads = &reads[1];
+	}
+	error = unwind_read(table, &noted, debug ? &noted_debug : NULL, most_bytes, statistics);
+	if (!error)
+		unwind_cache_put(cache, elf, debug, reads, table, statistics);	/* if not, it is read again next time */
+	reads_free(&reads[0]);
+	if (debug)
+		reads_free(&reads[1]);
 	return error;
 }
 
 int unwind_cache_read(const struct unwind_cache *cache, const struct elf *elf, const struct elf *debug, size_t most_bytes,
 		      struct unwind_table *table, struct unwind_statistics *statistics)
 {
-	int error;
-
-	if (!unwind_cache_get(cache, elf, debug, table, statistics)) {
-		if (unwind_table_bytes(table) <= most_bytes)
-			return 0;
-		unwind_table_free(table);
-		return -EFBIG;
-	}
-	error = unwind_read(table, elf, debug, most_bytes, statistics);
-	if (!error)
-		unwind_cache_put(cache, elf, debug, table, statistics);	/* if not, it is read again next time */
-	return error;
+	if (cache->directory < 0 || !is_cached(elf, debug))
+		return unwind_read(table, elf, debug, most_bytes, statistics);
+	if (unwind_cache_get(cache, elf, debug, table, statistics))
+		return read_and_keep(cache, elf, debug, most_bytes, table, statistics);
+	if (unwind_table_bytes(table) <= most_bytes)
+		return 0;
+	unwind_table_free(table);
+	return -EFBIG;
 }

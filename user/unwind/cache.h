@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Tables that were made before, one file each in a directory, named by the build id of what they are of. Nothing in such
- * a file is believed: it has a checksum, and is checked as any table is. All together they have at most so many bytes;
- * those that were used longest ago go first.
+ * Tables that were made before, one file each in a directory. All together they have at most so many bytes; those that were used
+ * longest ago go first. Nothing in such a file is believed: it has a checksum, and is checked as any table is.
  *
- * Anybody can write the build id of the C library into a file of his own. So only files count that belong to root or to
- * whoever runs this, and that nobody else may write; and only a table of a file with the same segments is the same.
+ * Anybody can write the build id of the C library into a file of his own, and the root of a container owns his files as root does. So
+ * it is not asked whose a file is, nor what it calls itself: a table is taken for a file only after all that it was made of was read
+ * again, and has the same digest (symbols/reads.h). That is a fifth of making it anew. Who has another file with the same headers can
+ * have a table made once more, and nothing else.
  */
 #ifndef KTALLY_UNWIND_CACHE_H
 #define KTALLY_UNWIND_CACHE_H
@@ -25,22 +26,25 @@ void unwind_cache_open(struct unwind_cache *cache, uint64_t most_bytes);
 void unwind_cache_close(struct unwind_cache *cache);
 
 /*
- * The table of an ELF file from the cache. with_debug: one that was made with a debug file at hand. 0; -ENOENT: not there,
- * or the file is none that is cached. What is there and wrong is removed.
+ * The table of an ELF file from the cache. debug: the debug file that is at hand, or NULL. 0; -ENOENT: not there, or the file is none
+ * that is cached: only root's are, and those of whoever runs this. What is there and broken is removed.
  */
-int unwind_cache_get(const struct unwind_cache *cache, const struct elf *elf, bool with_debug, struct unwind_table *table,
-		     struct unwind_statistics *statistics);
+int unwind_cache_get(const struct unwind_cache *cache, const struct elf *elf, const struct elf *debug,
+		     struct unwind_table *table, struct unwind_statistics *statistics);
 
-/* Puts it there, whole or not at all, and makes room. 0 or -errno; -ENOENT: the file is none that is cached. */
-int unwind_cache_put(const struct unwind_cache *cache, const struct elf *elf, bool with_debug,
-		     const struct unwind_table *table, const struct unwind_statistics *statistics);
+/*
+ * Puts it there, whole or not at all, and makes room. reads: what was read of the file, and of the debug file, while the table was
+ * made; their digests are finished. 0 or -errno; -ENOENT: the file is none that is cached.
+ */
+int unwind_cache_put(const struct unwind_cache *cache, const struct elf *elf, const struct elf *debug,
+		     struct elf_reads *reads, const struct unwind_table *table, const struct unwind_statistics *statistics);
 
 /* unwind_read(), but from the cache if it is there, and into it if not. */
 int unwind_cache_read(const struct unwind_cache *cache, const struct elf *elf, const struct elf *debug, size_t most_bytes,
 		      struct unwind_table *table, struct unwind_statistics *statistics);
 
-/* A table out of a file as the cache has it. -EBADMSG: not one of such a build id and segments. */
-int unwind_cache_parse(int fd, const struct elf *elf, bool with_debug, struct unwind_table *table,
+/* A table out of a file as the cache has it. -EBADMSG: broken, or not ours; -ESTALE: not made of these files. */
+int unwind_cache_parse(int fd, const struct elf *elf, const struct elf *debug, struct unwind_table *table,
 		       struct unwind_statistics *statistics);
 
 #endif

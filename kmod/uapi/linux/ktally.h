@@ -28,7 +28,27 @@
  *   - opened with CAP_PERFMON (or CAP_SYS_ADMIN) in the initial user namespace: every process, and kernel frames unless
  *     the kernel is locked down (lockdown=confidentiality) or a security module forbids it;
  *   - opened by anyone else: only processes that run wholly under the opener's own user and group ids in the opener's
- *     user namespace and may dump core, and no kernel frames.
+ *     user namespace, have no capability that the opener lacks, and may dump core; and no kernel frames.
+ *
+ * Security modules are asked through the kernel's own functions: always by capable() (their hook "capable") and by
+ * the check of lockdown ("locked_down"); for kernel frames by perf_allow_kernel() (their hook "perf_event_open", with
+ * PERF_SECURITY_KERNEL) where the kernel exports that to modules, which is from Linux 6.12 on. perf's other uses of
+ * that hook, those of "perf_event_alloc", "_read" and "_write", and file permissions beyond those of the device itself
+ * are not asked.
+ *
+ * What a descriptor may do is decided by its rights (KTALLY_RIGHT_*). It has all of them when it is opened, and
+ * KTALLY_IOC_RESTRICT gives rights up for good, for all who have a copy of it. What was given up is -EPERM. Reading,
+ * by read(), poll() and mmap(), KTALLY_IOC_INFO, KTALLY_IOC_GET_CPUS and KTALLY_IOC_RESTRICT need no right. So who
+ * hands a session to somebody to read it, and for nothing else, sets it up, enables it, and leaves him no right.
+ *
+ * What reaches beyond the session asks whoever calls as well: KTALLY_IOC_LOAD_TABLE, KTALLY_IOC_OPEN_FILE, and, in a
+ * session opened with CAP_PERFMON, KTALLY_IOC_SET_RATE to a higher rate and KTALLY_IOC_SET_KEEP to keep more need
+ * CAP_PERFMON (or CAP_SYS_ADMIN) of the caller, too.
+ *
+ * No more than 16 sessions can be set up at a time. Those opened without CAP_PERFMON are the unprivileged: 4 of them
+ * together, and never the last of the 16; and half of the memory that all sessions may take (the module's parameter
+ * memory_limit_mb). No user has more than half of either of these. A user is as in "Files", by the opener's user and
+ * user namespace.
  *
  * Errors common to all calls: -EFAULT for a bad pointer, -EINVAL for an unknown flag or a reserved field that is not
  * zero, -E2BIG for a structure with non-zero bytes past what this module knows, -ENOTTY for an unknown ioctl.
@@ -48,8 +68,8 @@
  *
  * 3. Rings
  *
- * There is a ring for each CPU that is or was online since SETUP. A ring is one area of setup.area_bytes bytes, mapped
- * from the file at offset cpu * setup.area_bytes:
+ * There is a ring for each CPU that the session samples (setup.cpu_mask) and that is or was online since SETUP. A
+ * ring is one area of setup.area_bytes bytes, mapped from the file at offset cpu * setup.area_bytes:
  *
  *	offset 0			struct ktally_ring_consumer, one page, the only one that can be written
  *	offset KTALLY_PAGE_BYTES	struct ktally_ring_producer, one page: readable
@@ -60,6 +80,9 @@
  * MAP_SHARED. Asking to write or execute the rest is -EPERM, a range outside the area -EINVAL, a
  * CPU that has no ring (yet) -ENXIO. When producer.rings in any mapped ring differs from the number
  * of rings mapped, a CPU has come online and has a ring to map.
+ *
+ * A CPU that comes online while there is no memory for its ring, or no counter for it, comes online all the same, dark
+ * to the session. It is tried again at every KTALLY_IOC_FLUSH; KTALLY_CPUS_DARK says which CPUs are dark.
  *
  * Positions are bytes, start at zero and never wrap: position p is at data offset p % producer.data_bytes, and
  * data_bytes is a power of two. Everything in [consumer.tail, producer.head) is complete records, in order. To consume:
@@ -124,7 +147,10 @@
  * file and the offset in it (KTALLY_FRAME_FILE): the same in every process that runs it, wherever
  * it is mapped there. Code of no file (compiled at run time) stays KTALLY_FRAME_USER, an address in
  * the address space stack.mm_id; so does a frame whose mapping could not be looked at when it was
- * sampled, because the process was changing its mappings at that moment.
+ * sampled, because the process was changing its mappings at that moment. On a kernel with PREEMPT_RT that
+ * is so of all mappings, and a worker looks within 0.2 seconds of a sample: until then frames in what is new
+ * are addresses, and where as much code of another file has taken the place of what was unmapped, they are
+ * still in the old file.
  *
  * The vdso, which the kernel maps into every process, is such a file, too: KTALLY_IOC_OPEN_FILE
  * gives a copy of it, with "[vdso]" for its path. But only that of programs of the consumer's own
@@ -135,9 +161,22 @@
  *
  * A file is what its inode was when it was first sampled: device, inode number, generation, time
  * of the last change of the inode, and size. Written anew, it is another file with another number.
- * Numbers are the same for all sessions, begin with 1 and are never used again while the module is
- * loaded; a file that was not sampled for long may get another. After 16777215 of them new files
- * get none, and their frames stay addresses.
+ * Numbers are the same for all sessions, begin with 1 and are not used again while any session is
+ * open; a file that was not sampled for long may get another. There are 16777215, which last for
+ * more than a year: all users together are given 65536 at any speed, and then 30 a minute.
+ *
+ * What all share, no user takes from the others. A user can make 1024 files known at once, and then
+ * 64 a second; and may have another of the 65536 that are known, the 4096 that are held, the 8192
+ * address spaces that are remembered, and of those 65536 numbers, as long as it has fewer than are
+ * free for all: alone, half of them. Also, one stack has the kernel asked for 32 mappings and makes
+ * 16 files known at most. What is beyond that is refused this time: its frames stay addresses, or the
+ * file cannot be opened. And a user stack that changes from mapping to mapping for more than
+ * KTALLY_UNWIND_MAPPINGS times ends there (KTALLY_END_TRUNCATED), but changes to one of the last eight do
+ * not count; so how long interrupts are off for one stack has a bound. How often something was refused,
+ * fdinfo says by cause (refused_*), to readers with CAP_PERFMON; and for how long interrupts were off at
+ * most, as longest_ns. A user is a real user id in the initial user namespace or, for a process in
+ * another, who made that one, the outermost of them; where root did, the first id that is mapped there; and a
+ * namespace of root's in which that is root does not count.
  *
  * Of a union file system (overlay), device and inode are of the layer that has the content: the
  * same file of the same image in a hundred containers is one file.
@@ -145,11 +184,16 @@
  * For a while the module holds every file that was sampled, so that KTALLY_IOC_OPEN_FILE can give
  * a descriptor of exactly that file, when it was deleted, when it lies in a mount namespace that
  * the caller cannot reach, and when its last process has ended, which need not have lived for longer
- * than its only sample. It lets go of a file when it was not sampled for 30 seconds, or, after the
- * end of the last process that was sampled in it, for as long as the module's parameter
- * file_hold_ms says (5000); and sooner when there are very many (4096). Until then umount of its
- * mount is -EBUSY, where it is mounted in the mount namespace of the process, and the space of a
- * deleted file is not free; so a consumer that opens files should close them soon, too.
+ * than its only sample. It holds it for 30 seconds, and then again when it is sampled again; or, when
+ * the process whose sample it was held for has ended before, from then for as long as the module's
+ * parameter file_hold_ms says (750), give or take 100; and for an eighth of these times when there are
+ * very many (2048). So a consumer opens a file as soon as it is told of it.
+ *
+ * Held are the file's path and inode, as by open() with O_PATH, and nothing that hangs on its being
+ * open: it can be executed and written, its locks and leases end with its processes. Until the module
+ * lets go, umount of its mount is -EBUSY, where it is mounted in the mount namespace of the process,
+ * and the space of a deleted file is not free; so a consumer that opens files should close them soon,
+ * too. By default that is over within a second of the last process's end.
  *
  *
  * 7. User stacks and unwind tables
@@ -158,7 +202,8 @@
  * file that the code is from (.eh_frame, .debug_frame, .sframe), in forms that are too slow and too intricate
  * for an interrupt. The consumer turns it into an unwind table and loads that for the file's number with
  * KTALLY_IOC_LOAD_TABLE: at any time, as soon as a record has named the file. All sessions use what any of them
- * loaded.
+ * loaded, for as long as there is one that was opened with CAP_PERFMON and set up with KTALLY_CAPTURE_FILES; a
+ * descriptor that is merely open keeps none.
  *
  * A table says for every byte of the file which rule holds when the instruction pointer is there. Its keys are
  * offsets in the file, not addresses, as in KTALLY_FRAME_FILE. It is three arrays:
@@ -212,6 +257,9 @@
  * frame may once lead elsewhere: out of the handler's alternate stack. How a stack ended is in stack.user_end.
  *
  * Times are CLOCK_MONOTONIC in nanoseconds, but for those of a file, which are CLOCK_REALTIME.
+ * CLOCK_MONOTONIC and CLOCK_BOOTTIME are those of the initial time namespace, whoever asks: to a
+ * consumer in another one, clock_gettime() and /proc tell them with the offsets of his namespace
+ * added, which /proc/self/timens_offsets has and which he has to take off before he compares.
  * Process and thread ids are those of the initial pid namespace.
  */
 #ifndef _UAPI_LINUX_KTALLY_H
@@ -234,10 +282,21 @@
 #define KTALLY_FEATURE_FILES		(1ULL << 2)	/* file-relative user frames (frame type 3) */
 #define KTALLY_FEATURE_RUN_QUEUE	(1ULL << 3)	/* offcpu.run_queue is known (CONFIG_SCHED_INFO) */
 #define KTALLY_FEATURE_TABLES		(1ULL << 4)	/* KTALLY_IOC_LOAD_TABLE */
+#define KTALLY_FEATURE_RIGHTS		(1ULL << 5)	/* KTALLY_IOC_RESTRICT, info.rights */
+#define KTALLY_FEATURE_CPUS		(1ULL << 6)	/* setup.cpu_mask, KTALLY_IOC_GET_CPUS */
 
 /* info.allowed: what this descriptor may ask for, by the rights of whoever opened it and the kernel's lockdown. */
 #define KTALLY_ALLOWED_ALL_PROCESSES	(1ULL << 0)	/* else the opener's own processes only */
 #define KTALLY_ALLOWED_KERNEL_FRAMES	(1ULL << 1)	/* KTALLY_CAPTURE_KERNEL */
+
+/* info.rights, restrict.rights: what may be done by this descriptor and its copies. */
+#define KTALLY_RIGHT_SETUP	(1ULL << 0)	/* KTALLY_IOC_SETUP */
+#define KTALLY_RIGHT_ENABLE	(1ULL << 1)	/* KTALLY_IOC_ENABLE, KTALLY_IOC_DISABLE */
+#define KTALLY_RIGHT_TUNE	(1ULL << 2)	/* KTALLY_IOC_SET_RATE, KTALLY_IOC_SET_KEEP */
+#define KTALLY_RIGHT_FLUSH	(1ULL << 3)	/* KTALLY_IOC_FLUSH */
+#define KTALLY_RIGHT_OPEN_FILE	(1ULL << 4)	/* KTALLY_IOC_OPEN_FILE */
+#define KTALLY_RIGHT_LOAD_TABLE	(1ULL << 5)	/* KTALLY_IOC_LOAD_TABLE */
+#define KTALLY_RIGHTS_ALL	((1ULL << 6) - 1)
 
 /* info.clock, producer.clock: what paces the samples. */
 #define KTALLY_CLOCK_CPU	1	/* a high-resolution timer: cannot hit where interrupts are off */
@@ -258,6 +317,7 @@
  * @depth_max: largest setup.depth
  * @ring_bytes_min: smallest setup.ring_bytes
  * @ring_bytes_max: largest, for this descriptor
+ * @rights: KTALLY_RIGHT_* that this descriptor has still
  */
 struct ktally_info {
 	__u32 size;
@@ -272,9 +332,54 @@ struct ktally_info {
 	__u32 depth_max;
 	__u32 ring_bytes_min;
 	__u32 ring_bytes_max;
+	__u64 rights;
 };
 
 #define KTALLY_INFO_SIZE_V1	56
+#define KTALLY_INFO_SIZE_V2	64	/* rights */
+
+/**
+ * struct ktally_restrict - KTALLY_IOC_RESTRICT, at any time: give rights up for good, before a descriptor is handed on
+ * @size: in: size of this structure as the caller knows it, at least KTALLY_RESTRICT_SIZE_V1
+ * @reserved: zero
+ * @rights: in: KTALLY_RIGHT_* that may remain, 0: none; out: those that do, which never were given up before
+ *
+ * It is named what remains, not what goes: so a caller that does not know of a right that came later gives it up.
+ * Holds for all copies of the descriptor. A call that is under way in another thread ends as it would have.
+ */
+struct ktally_restrict {
+	__u32 size;
+	__u32 reserved;
+	__u64 rights;
+};
+
+#define KTALLY_RESTRICT_SIZE_V1	16
+
+/* get_cpus.which */
+#define KTALLY_CPUS_SAMPLED	0	/* that the session samples: as setup.cpu_mask, or by default */
+#define KTALLY_CPUS_LEFT_OUT	1	/* that this host can have and the session does not sample */
+#define KTALLY_CPUS_DARK	2	/* online, to be sampled, and yet without a ring or, enabled, a counter */
+
+/**
+ * struct ktally_cpus - KTALLY_IOC_GET_CPUS, at any time after SETUP: which CPUs
+ * @size: in: size of this structure as the caller knows it, at least KTALLY_CPUS_SIZE_V1
+ * @which: in: KTALLY_CPUS_*
+ * @mask: in: address of an array of @words __u64; bit c % 64 of word c / 64 is CPU c
+ * @words: in: how many there are; 0: the count is enough; else there must be one for every CPU below setup.cpus, and
+ *	those beyond are zeroed
+ * @count: in: zero; out: number of CPUs
+ *
+ * -EINVAL before SETUP.
+ */
+struct ktally_cpus {
+	__u32 size;
+	__u32 which;
+	__u64 mask;
+	__u32 words;
+	__u32 count;
+};
+
+#define KTALLY_CPUS_SIZE_V1	24
 
 /* ------------------------------------------------------------------------------------------------ what is asked for */
 
@@ -301,7 +406,7 @@ struct ktally_info {
 #define KTALLY_DEPTH_KERNEL_MAX	128		/* a kernel stack is 16 KiB: this is all of it */
 #define KTALLY_RING_BYTES_MIN		(16U << 10)
 #define KTALLY_RING_BYTES_MAX		(16U << 20)
-#define KTALLY_RING_BYTES_DEFAULT	(256U << 10)
+#define KTALLY_RING_BYTES_DEFAULT	(256U << 10)	/* less where there are very many CPUs */
 #define KTALLY_LATENCY_MS_MAX		60000
 #define KTALLY_LATENCY_MS_DEFAULT	1000
 #define KTALLY_BUDGET_PPM_MAX		500000
@@ -311,6 +416,10 @@ struct ktally_info {
 #define KTALLY_KEEP_NS_MAX		10000000000ULL
 #define KTALLY_THREADS_MAX		1048576
 #define KTALLY_THREADS_DEFAULT		65536
+#define KTALLY_CPU_WORDS_MAX		1024
+
+/* In any second: of FLUSH, of one session; of a user without CAP_PERFMON, of SETUP, and of ENABLE and SET_RATE. */
+#define KTALLY_CALLS_PER_SECOND		10
 
 /**
  * struct ktally_setup - KTALLY_IOC_SETUP, once per session
@@ -319,7 +428,10 @@ struct ktally_info {
  * @capture: KTALLY_CAPTURE_*; none is legal: samples then name the task and the empty stack
  * @rate: on-CPU samples per second and CPU
  * @depth: most user frames of a stack; kernel frames are bounded by the lower of this and KTALLY_DEPTH_KERNEL_MAX
- * @ring_bytes: bytes for records in each CPU's ring, a power of two
+ * @ring_bytes: bytes for records in each CPU's ring, a power of two. By default KTALLY_RING_BYTES_DEFAULT, or, where
+ *	the session samples so many CPUs that it would take more than a third of the memory limit (of the unprivileged:
+ *	an eighth), half as much, and again, down to KTALLY_RING_BYTES_MIN: with the default limit of 256 MiB that
+ *	begins above 260 CPUs
  * @watermark_bytes: poll() reports a ring that holds as much; 0: a quarter of @ring_bytes; at most @ring_bytes
  * @latency_ms: poll() reports any record that is this old
  * @budget_ppm: share of each CPU's time, in millionths, that the module may spend on this session before it thins
@@ -340,12 +452,23 @@ struct ktally_info {
  *	most KTALLY_THREADS_MAX (KTALLY_THREADS_DEFAULT for the unprivileged); 0: KTALLY_THREADS_DEFAULT.
  *	Each takes 72 bytes. Waits of more threads are KTALLY_LOST_THREADS.
  * @reserved2: zero
+ * @cpu_mask: address of an array of @cpu_words __u64: only these CPUs are sampled, their waits told, and interrupted;
+ *	bit c % 64 of word c / 64 is CPU c. -EINVAL for CPUs that this host cannot have and for none at all. On the
+ *	others nothing is seen at all: neither exec nor exit, and a wait that ends there is not told (one that was
+ *	told as open is open until KTALLY_FLUSH_RESEND or EXIT says otherwise).
+ * @cpu_words: number of words, at most KTALLY_CPU_WORDS_MAX; 0: all CPUs, but those that are isolated at SETUP, whose
+ *	work must not be interrupted: by isolcpus= or nohz_full=, or, where the kernel tells modules of them, by
+ *	isolated partitions of cpusets
+ * @reserved3: zero
  *
  * The idle task is not sampled, unless the CPU serves soft interrupts on top of it.
  *
- * Errors: -EBUSY if the session is set up already or too many sessions exist; -EPERM for something
- * that info.allowed does not have; -EINVAL for a value out of bounds; -ENOMEM past the module's
- * memory limit (parameter memory_limit_mb), or for real.
+ * Errors: -EBUSY if the session is set up already or too many sessions exist, of all or of this user
+ * (see "Sessions"); -EPERM for something that info.allowed does not have, without KTALLY_RIGHT_SETUP,
+ * and for a @cpu_mask with an isolated CPU in a session that was opened without CAP_PERFMON; -EINVAL
+ * for a value out of bounds; -ENXIO when none of the CPUs is online; -ENOMEM past the module's memory
+ * limit (parameter memory_limit_mb), or the user's share of it, or for real; -EAGAIN when a user without
+ * CAP_PERFMON has set up KTALLY_CALLS_PER_SECOND sessions in the last second.
  */
 struct ktally_setup {
 	__u32 size;
@@ -369,15 +492,25 @@ struct ktally_setup {
 	__u64 wait_min_ns;
 	__u32 threads;
 	__u32 reserved2;
+	__u64 cpu_mask;
+	__u32 cpu_words;
+	__u32 reserved3;
 };
 
 #define KTALLY_SETUP_SIZE_V1	80
 #define KTALLY_SETUP_SIZE_V2	104	/* off-CPU */
+#define KTALLY_SETUP_SIZE_V3	120	/* CPUs */
 
 /**
  * struct ktally_rate - KTALLY_IOC_SET_RATE, at any time after SETUP
  * @size: in: size of this structure as the caller knows it, at least KTALLY_RATE_SIZE_V1
  * @rate: new rate per second and CPU, KTALLY_RATE_MIN to KTALLY_RATE_MAX. Weights make totals right across the change.
+ *
+ * Errors: -EPERM without KTALLY_RIGHT_TUNE, and for a higher rate than now in a session that was opened with
+ * CAP_PERFMON, if the caller does not have that; -EAGAIN in a session that was opened without it, when this and
+ * ENABLE were called KTALLY_CALLS_PER_SECOND times in the last second in the sessions of its user, or by its user in
+ * such as were opened with it, by callers who do not have it: both interrupt every CPU of the session. (DISABLE and
+ * closing do, too, but never fail; and SETUP is as rare.)
  */
 struct ktally_rate {
 	__u32 size;
@@ -394,6 +527,9 @@ struct ktally_rate {
  * @wait_min_ns: as in struct ktally_setup
  *
  * Holds for waits that end from now on. Weights make totals right across the change of @keep_ns.
+ *
+ * Errors: -EPERM without KTALLY_RIGHT_TUNE, and for less of either than now in a session that was opened with
+ * CAP_PERFMON, if the caller does not have that.
  */
 struct ktally_keep {
 	__u32 size;
@@ -409,9 +545,12 @@ struct ktally_keep {
 
 /**
  * struct ktally_flush - KTALLY_IOC_FLUSH: tell open waits, announce all losses so far (where there is room), and make
- *	everything readable
+ *	everything readable; and try dark CPUs again, see "Rings"
  * @size: in: size of this structure as the caller knows it, at least KTALLY_FLUSH_SIZE_V1
  * @flags: KTALLY_FLUSH_*
+ *
+ * Errors: -EAGAIN, and nothing is done, when it was called KTALLY_CALLS_PER_SECOND times in the last second, for it
+ * interrupts every CPU of the session; -EPERM without KTALLY_RIGHT_FLUSH.
  */
 struct ktally_flush {
 	__u32 size;
@@ -437,11 +576,12 @@ struct ktally_flush {
  * @path_bytes: in: bytes there; KTALLY_PATH_BYTES_MAX always suffice; out: bytes of the path, its zero included
  * @status: out: KTALLY_FILE_*
  *
- * Works in a session of which info.allowed has KTALLY_ALLOWED_ALL_PROCESSES, for a caller with CAP_SYS_PTRACE in the
- * initial user namespace, who must be allowed to read the file: else -EPERM, and -EACCES.
+ * Works in a session of which info.allowed has KTALLY_ALLOWED_ALL_PROCESSES and info.rights KTALLY_RIGHT_OPEN_FILE, for
+ * a caller with CAP_PERFMON and CAP_SYS_PTRACE in the initial user namespace, who must be allowed to read the file:
+ * else -EPERM, and -EACCES.
  *
  * Errors: -ENOENT: no file has had this number; -ESTALE: the module does not hold the file, or not
- * any more, or it was written to since;
+ * any more, or it was written to since, or, of a union file system, copied up;
  * -ENAMETOOLONG: @path_bytes is too small; and those of open().
  */
 struct ktally_open_file {
@@ -507,12 +647,13 @@ struct ktally_unwind_rule {
 #define KTALLY_UNWIND_RULES_MAX		65535U
 #define KTALLY_UNWIND_BYTES_MAX		(64U << 20)	/* of the three arrays together */
 #define KTALLY_UNWIND_FRAME_BYTES	(64U << 20)	/* of a frame on a stack */
+#define KTALLY_UNWIND_MAPPINGS		48U		/* that a stack changes to: see "Files" */
 
 /* load_table.flags */
 #define KTALLY_LOAD_TABLE_REPLACE	(1U << 0)	/* the file may have a table already: this takes its place */
 
 /**
- * struct ktally_load_table - KTALLY_IOC_LOAD_TABLE, at any time, also before SETUP
+ * struct ktally_load_table - KTALLY_IOC_LOAD_TABLE, also before SETUP, while any session has the file's number
  * @size: in: size of this structure as the caller knows it, at least KTALLY_LOAD_TABLE_SIZE_V1
  * @file: number of the file, as KTALLY_FRAME_FILE has it
  * @flags: KTALLY_LOAD_TABLE_*
@@ -534,7 +675,8 @@ struct ktally_unwind_rule {
  * go that were not used for longest, in the latter case only among that user's. A stack then ends as
  * KTALLY_END_NO_TABLE, or goes on by frame pointers; who wants the table back loads it again.
  *
- * Errors: -EPERM for a session that was not opened with CAP_PERFMON; -EINVAL for a table that is not
+ * Errors: -EPERM for a session that was not opened with CAP_PERFMON, or does not have KTALLY_RIGHT_LOAD_TABLE any
+ * more, and for a caller without CAP_PERFMON; -EINVAL for a table that is not
  * as said above; -E2BIG for one of more than KTALLY_UNWIND_BYTES_MAX bytes, or than a limit allows
  * when all others have gone; -EEXIST if the file has a table and KTALLY_LOAD_TABLE_REPLACE is not
  * set; -ENOENT for a number that no file was given; -ESTALE for a file that was forgotten; -ENOMEM if
@@ -558,9 +700,9 @@ struct ktally_load_table {
 #define KTALLY_LOAD_TABLE_SIZE_V1	56
 
 /*
- * ENABLE: -EINVAL before SETUP, -EPERM if lockdown was raised since, -ESHUTDOWN while the module's
- * parameter `disabled` is set, -ENODEV when the session was stopped for good. ENABLE when enabled,
- * DISABLE when not: no error.
+ * ENABLE: -EINVAL before SETUP, -EPERM if lockdown was raised since, or without KTALLY_RIGHT_ENABLE, -EAGAIN as
+ * SET_RATE, -ESHUTDOWN while the module's parameter `disabled` is set, -ENODEV when the session was stopped for
+ * good. ENABLE when enabled, DISABLE when not: no error.
  */
 #define KTALLY_IOC_TYPE		0xf7
 #define KTALLY_IOC_INFO		_IOC(_IOC_READ | _IOC_WRITE, KTALLY_IOC_TYPE, 0, 0)
@@ -572,6 +714,8 @@ struct ktally_load_table {
 #define KTALLY_IOC_SET_KEEP	_IOC(_IOC_WRITE, KTALLY_IOC_TYPE, 6, 0)
 #define KTALLY_IOC_OPEN_FILE	_IOC(_IOC_READ | _IOC_WRITE, KTALLY_IOC_TYPE, 7, 0)
 #define KTALLY_IOC_LOAD_TABLE	_IOC(_IOC_READ | _IOC_WRITE, KTALLY_IOC_TYPE, 8, 0)
+#define KTALLY_IOC_RESTRICT	_IOC(_IOC_READ | _IOC_WRITE, KTALLY_IOC_TYPE, 9, 0)
+#define KTALLY_IOC_GET_CPUS	_IOC(_IOC_READ | _IOC_WRITE, KTALLY_IOC_TYPE, 10, 0)
 
 /* ------------------------------------------------------------------------------------------------ the ring's pages */
 
@@ -631,6 +775,9 @@ struct ktally_ring_consumer {
  * @clock_regressions: waits that ended before they began, by clocks of two CPUs that differ; they count as zero
  * @offcpu_thin: by the time budget, setup.keep_ns is multiplied by this now, see THROTTLE
  * @reserved_waits: zero
+ * @unsampled: how often the counter that paces samples was found not to count, and for how long at most: because perf
+ *	throttled it for coming too often (sysctl kernel.perf_event_max_sample_rate), or because others had all of the
+ *	hardware. With KTALLY_CLOCK_CPU the next sample stands for that time; with the others none does.
  *
  * Everything after @head is informative and may be a moment old; DISABLE and KTALLY_IOC_FLUSH bring it up to date.
  */
@@ -657,6 +804,7 @@ struct ktally_ring_producer {
 	__u64 clock_regressions;
 	__u32 offcpu_thin;
 	__u32 reserved_waits;
+	struct ktally_loss unsampled;
 };
 
 /* ------------------------------------------------------------------------------------------------ the records */
@@ -699,12 +847,14 @@ struct ktally_record {
  * @header: type KTALLY_RECORD_TASK
  * @time: when
  * @task_id: this task in this state: another program, name or cgroup makes another id. Opaque, never 0.
- * @mm_id: its address space: equal for the threads of a process, different after exec. Opaque; 0: none (kernel thread).
+ * @mm_id: its address space: equal for the threads of a process, different after exec. Opaque; 0: none.
+ *	That is a kernel thread (KTALLY_TASK_KERNEL), or a thread in its last moments, when it is not to be
+ *	found by its id any more: it had one before.
  * @cgroup_id: its cgroup v2, as the inode number of the cgroup's directory
  * @start_time: when the task was created, CLOCK_BOOTTIME; with @tid unique on this host until it reboots
  * @pid: process (thread group) id
  * @tid: thread id
- * @parent: process id of its parent
+ * @parent: process id of its parent; 0: it has none, or not any more
  * @task_flags: KTALLY_TASK_*
  * @comm: name, zero-padded, not necessarily zero-terminated
  */
@@ -757,7 +907,7 @@ struct ktally_exit {
 /* stack.kernel_end, stack.user_end: how complete that part is. */
 #define KTALLY_END_NONE		0	/* the part is empty: not asked for, or the task has none */
 #define KTALLY_END_COMPLETE	1	/* down to the outermost frame */
-#define KTALLY_END_TRUNCATED	2	/* there are more frames than setup.depth */
+#define KTALLY_END_TRUNCATED	2	/* there are more frames than setup.depth; user: or KTALLY_UNWIND_MAPPINGS */
 #define KTALLY_END_BROKEN	3	/* kernel: not a chain of frames; user: no or no sensible registers */
 #define KTALLY_END_HOLE		4	/* user: memory that says where to go on is not there, or is paged out */
 #define KTALLY_END_NO_TABLE	5	/* user: of the last frame's code no table knows enough, nor does rbp lead on */

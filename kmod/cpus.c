@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "cpus.h"
+
+#include <linux/bitmap.h>
+#include <linux/cpu.h>
+#include <linux/cpuhotplug.h>
+#include <linux/err.h>
+#include <linux/lockdep.h>
+#include <linux/slab.h>
+#include <linux/smp.h>
+#include <linux/string.h>
+
+#include "oncpu.h"
+#include "records.h"
+#include "session.h"
+#include "sizes.h"
+
+static enum cpuhp_state hotplug_state;
+
+/* ------------------------------------------------------------------------------------------------ which */
+
+static void choose_default(struct ktally_session *session)
+{
+	unsigned int number;
+
+	cpumask_clear(session->sampled);
+	for_each_possible_cpu(number)
+		if (!ktally_cpu_is_isolated(number))
+			cpumask_set_cpu(number, session->sampled);
+}
+
+/* Bits of CPUs that there cannot be are no part of a cpumask, so they are looked for in what was given. */
+static int choose_given(struct ktally_session *session, const unsigned long *words, u32 count)
+{
+	u32 bits = count * BITS_PER_LONG;
+	unsigned int number;
+
+	cpumask_clear(session->sampled);
+	for_each_set_bit(number, words, bits) {
+		if (number >= nr_cpu_ids || !cpu_possible(number))
+			return -EINVAL;
+		if (!session->gate.privileged && ktally_cpu_is_isolated(number))
+			return -EPERM;
+		cpumask_set_cpu(number, session->sampled);
+	}
+	return cpumask_empty(session->sampled) ? -EINVAL : 0;
+}
+
+int ktally_cpus_choose(struct ktally_session *session, const struct ktally_setup *setup)
+{
+	unsigned long *words;
+	int err;
+
+	BUILD_BUG_ON(BITS_PER_LONG != 64);
+	lockdep_assert_held(&session->lock);
+	if (setup->cpu_words > KTALLY_CPU_WORDS_MAX || setup->reserved3)
+		return -EINVAL;
+	if (!setup->cpu_words) {
+		choose_default(session);
+		return 0;
+	}
+	words = memdup_user(u64_to_user_ptr(setup->cpu_mask), setup->cpu_words * sizeof(*words));
+	if (IS_ERR(words))
+		return PTR_ERR(words);
+	err = choose_given(session, words, setup->cpu_words);
+	kfree(words);
+	return err;
+}
+
+/* ------------------------------------------------------------------------------------------------ their parts */
+
+/* The CPU hotplug lock is held, so nobody else adds this CPU's part. */
+static int attach_cpu(struct ktally_session *session, unsigned int number)
+{
+	u64 bytes = ktally_parts_bytes(session->setup.ring_bytes, 1);
+	struct ktally_cpu *cpu;
+	unsigned int i;
+	u32 rings;
+	int err;
+
+	if (session->cpus[number])
+		return 0;
+	err = ktally_admission_charge(&session->admission, bytes);
+	if (err)
+		return err;
+	cpu = ktally_cpu_create(session, number);
+	if (IS_ERR(cpu)) {
+		ktally_admission_uncharge(&session->admission, bytes);
+		return PTR_ERR(cpu);
+	}
+	smp_store_release(&session->cpus[number], cpu);		/* pairs with ktally_session_cpu() */
+
+	rings = atomic_inc_return(&session->rings);
+	for (i = 0; i < nr_cpu_ids; i++)
+		if (session->cpus[i])
+			WRITE_ONCE(session->cpus[i]->ring.producer->rings, rings);
+	return 0;
+}
+
+int ktally_cpus_attach(struct ktally_session *session)
+{
+	unsigned int number;
+	int err = -ENXIO;
+
+	lockdep_assert_held(&session->lock);
+	cpus_read_lock();
+	for_each_cpu_and(number, session->sampled, cpu_online_mask) {
+		err = attach_cpu(session, number);
+		if (err)
+			break;
+	}
+	cpus_read_unlock();
+	return err;
+}
+
+void ktally_cpus_release(struct ktally_session *session)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr_cpu_ids; i++)
+		if (session->cpus[i])
+			ktally_cpu_destroy(session->cpus[i]);
+	atomic_set(&session->rings, 0);
+}
+
+/* ------------------------------------------------------------------------------------------------ hotplug */
+
+static int start_cpu(struct ktally_session *session, unsigned int number)
+{
+	int err = attach_cpu(session, number);
+
+	return err ?: ktally_oncpu_start(session->cpus[number]);
+}
+
+/* Called for each online CPU when a session is enabled, then for each that comes online. */
+static int on_cpu_online(unsigned int number, struct hlist_node *node)
+{
+	struct ktally_session *session = hlist_entry(node, struct ktally_session, hotplug);
+	int err;
+
+	if (!cpumask_test_cpu(number, session->sampled))
+		return 0;
+	err = start_cpu(session, number);
+	if (!err || READ_ONCE(session->state) == KTALLY_STATE_READY)
+		return err;
+
+	/* An error here would keep the CPU from coming online, which it matters more to; a stopped session, too. */
+	pr_warn_ratelimited("CPU %u is not sampled by a session until that succeeds: error %d\n", number, err);
+	return 0;
+}
+
+/* Called on the CPU, before it goes offline, and on each CPU when a session is disabled. */
+static int on_cpu_offline(unsigned int number, struct hlist_node *node)
+{
+	struct ktally_session *session = hlist_entry(node, struct ktally_session, hotplug);
+	struct ktally_cpu *cpu = session->cpus[number];
+
+	if (!cpu)
+		return 0;
+	ktally_oncpu_stop(cpu);
+	ktally_offcpu_settle(cpu);
+	local_irq_disable();
+	ktally_records_flush(cpu);
+	local_irq_enable();
+	return 0;
+}
+
+int ktally_cpus_init(void)
+{
+	int state = cpuhp_setup_state_multi(CPUHP_AP_ONLINE_DYN, "ktally:online", on_cpu_online,
+					    on_cpu_offline);
+
+	if (state < 0)
+		return state;
+	hotplug_state = state;
+	return 0;
+}
+
+void ktally_cpus_exit(void)
+{
+	cpuhp_remove_multi_state(hotplug_state);
+}
+
+int ktally_cpus_start(struct ktally_session *session)
+{
+	return cpuhp_state_add_instance(hotplug_state, &session->hotplug);
+}
+
+void ktally_cpus_stop(struct ktally_session *session)
+{
+	cpuhp_state_remove_instance(hotplug_state, &session->hotplug);
+}
+
+/* ------------------------------------------------------------------------------------------------ while started */
+
+bool ktally_cpus_is_dark(const struct ktally_session *session, unsigned int number)
+{
+	const struct ktally_cpu *cpu = ktally_session_cpu(session, number);
+
+	if (!cpumask_test_cpu(number, session->sampled) || !cpu_online(number))
+		return false;
+	return !cpu || (READ_ONCE(session->state) == KTALLY_STATE_ENABLED &&
+			session->setup.sources & KTALLY_SOURCE_ONCPU && !READ_ONCE(cpu->event));
+}
+
+u32 ktally_cpus_count_dark(const struct ktally_session *session)
+{
+	unsigned int number;
+	u32 count = 0;
+
+	for_each_cpu(number, session->sampled)
+		count += ktally_cpus_is_dark(session, number);
+	return count;
+}
+
+void ktally_cpus_retry(struct ktally_session *session)
+{
+	unsigned int number;
+
+	lockdep_assert_held(&session->lock);
+	cpus_read_lock();
+	for_each_cpu_and(number, session->sampled, cpu_online_mask) {
+		if (ktally_cpus_is_dark(session, number))
+			start_cpu(session, number);
+		else
+			ktally_oncpu_check(session->cpus[number]);
+	}
+	cpus_read_unlock();
+}
+
+void ktally_cpus_settle(struct ktally_session *session)
+{
+	unsigned int number;
+
+	lockdep_assert_held(&session->lock);
+	for (number = 0; number < nr_cpu_ids; number++) {
+		if (!session->cpus[number])
+			continue;
+		ktally_oncpu_settle(session->cpus[number]);
+		ktally_offcpu_settle(session->cpus[number]);
+	}
+}
+
+void ktally_cpus_call(struct ktally_session *session, void (*function)(void *cpu))
+{
+	unsigned int i;
+
+	cpus_read_lock();
+	for (i = 0; i < nr_cpu_ids; i++) {
+		struct ktally_cpu *cpu = session->cpus[i];
+
+		if (!cpu || !smp_call_function_single(cpu->cpu, function, cpu, true))
+			continue;
+		local_irq_disable();
+		function(cpu);
+		local_irq_enable();
+	}
+	cpus_read_unlock();
+}

@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <stdlib.h>
+
+#include "base/message.h"
+#include "session/jobs.h"
+#include "symbols/errand.h"
+
+/*
+ * Files that are open: so many wait to be read. No file system has more than three quarters of them, so that one whose files cannot be
+ * read does not keep others from being opened.
+ */
+#define OPEN_MOST		256
+#define OPEN_MOST_EACH		(OPEN_MOST / 4 * 3)
+
+/* Errands that wait: no more of them are than processes are new at once. */
+#define ERRANDS_MOST		1024
+
+/* That are kept though there is nothing to do on them. */
+#define IDLE_MOST		256
+
+static bool is_idle(const struct file_system *on)
+{
+	for (unsigned int task = 0; task < TASKS; task++)
+		if (on->waiting[task].first || on->at_work[task])
+			return false;
+	return true;
+}
+
+static void forget_idle(struct jobs *jobs)
+{
+	for (struct map_slot *slot = map_next(&jobs->file_systems, NULL); slot; slot = map_next(&jobs->file_systems, slot)) {
+		struct file_system *on = slot->value;
+
+		if (is_idle(on)) {
+			map_remove(&jobs->file_systems, on->device);
+			free(on);
+		}
+	}
+}
+
+static struct file_system *file_system_of(struct jobs *jobs, const struct ktally_file *identity)
+{
+	uint64_t device = (uint64_t)identity->device_major << 32 | identity->device_minor;
+	struct file_system *on = map_get(&jobs->file_systems, device);
+
+	if (on)
+		return on;
+	if (jobs->file_systems.used >= IDLE_MOST)
+		forget_idle(jobs);
+	on = memory_zeroed(1, sizeof(*on));
+	on->device = device;
+	on->own = identity->device_major == ERRAND_OURS || identity->device_major == ERRAND_PROCESS;
+	on->known = on->own || identity->device_major == ERRAND_USER;
+	map_put(&jobs->file_systems, device, on);
+	return on;
+}
+
+void jobs_add(struct jobs *jobs, struct job *job)
+{
+	struct job_list *list;
+
+	job->on = file_system_of(jobs, &job->loaded.file.identity);
+	if (!job->number)
+		job->number = ++jobs->last_number;
+	list = &job->on->waiting[job->task];
+	job->since = 0;
+	job->next = NULL;
+	if (list->last)
+		list->last->next = job;
+	else
+		list->first = job;
+	list->last = job;
+	jobs->downloads += job->task == DOWNLOAD;
+	jobs->errands += !!job->errand;
+	job->on->errands += !!job->errand;
+}
+
+bool jobs_have_room(const struct jobs *jobs, uint32_t major, uint32_t minor)
+{
+	const struct file_system *on = map_get(&jobs->file_systems, (uint64_t)major << 32 | minor);
+
+	return (on ? on->errands : 0) < ERRANDS_MOST - jobs->errands;
+}
+
+static bool has_late(const struct file_system *on, uint64_t now)
+{
+	for (unsigned int task = 0; task < TASKS; task++)
+		if (task != DOWNLOAD && on->at_work[task] && now - on->at_work[task]->since > LATE_AFTER)
+			return true;
+	return false;
+}
+
+unsigned int jobs_workers_at(const struct file_system *on)
+{
+	unsigned int count = 0;
+
+	for (unsigned int task = 0; task < DOWNLOAD; task++)
+		count += !!on->at_work[task];
+	return count;
+}
+
+/* Whether nobody is left for file systems that are not the host's own, as all who are at such are late. */
+static bool foreign_are_late(const struct jobs *jobs, uint64_t now)
+{
+	unsigned int late = 0;
+
+	if (jobs->foreign < FOREIGN_MOST)
+		return false;
+	for (struct map_slot *slot = map_next(&jobs->file_systems, NULL); slot; slot = map_next(&jobs->file_systems, slot)) {
+		const struct file_system *on = slot->value;
+
+		if (!on->own && has_late(on, now))
+			late += jobs_workers_at(on);
+	}
+	return late >= jobs->foreign;
+}
+
+bool jobs_is_late(const struct jobs *jobs, const struct job *job, uint64_t now)
+{
+	if (job->since)
+		return now - job->since > LATE_AFTER;
+	return has_late(job->on, now) || (!job->on->own && foreign_are_late(jobs, now));
+}
+
+/* They read, all of them. */
+static unsigned int readers(const struct jobs *jobs)
+{
+	return jobs->at_work[ASK] + jobs->at_work[READ] + jobs->at_work[DOWNLOAD];
+}
+
+static bool may_begin(const struct jobs *jobs, const struct file_system *on, enum task task, uint64_t now)
+{
+	bool root = !(uint32_t)on->device;
+
+	if (!on->waiting[task].first || on->at_work[task])
+		return false;
+	if (task == LOOK)
+		return jobs->at_work[LOOK] < (root ? LOOKERS_MOST : LOOKERS_MOST - 1);
+	if (jobs->at_work[OPEN] + readers(jobs) >= FILE_WORKERS_MOST)
+		return false;
+	if (task == DOWNLOAD)
+		return readers(jobs) < READERS_MOST && !jobs->at_work[DOWNLOAD] && now >= jobs->no_download_before;
+	if (!on->own && (jobs->foreign >= FOREIGN_MOST || has_late(on, now)))
+		return false;
+	if (task != OPEN)
+		return readers(jobs) < READERS_MOST;
+	return jobs->open < OPEN_MOST && on->open < OPEN_MOST_EACH;
+}
+
+static struct job *first_of(const struct jobs *jobs, enum task task, uint64_t now)
+{
+	struct job *first = NULL;
+
+	for (struct map_slot *slot = map_next(&jobs->file_systems, NULL); slot; slot = map_next(&jobs->file_systems, slot)) {
+		const struct file_system *on = slot->value;
+
+		if (may_begin(jobs, on, task, now) && (!first || on->waiting[task].first->number < first->number))
+			first = on->waiting[task].first;
+	}
+	return first;
+}
+
+struct job *jobs_next(const struct jobs *jobs, uint64_t now)
+{
+	struct job *job = NULL;
+
+	for (unsigned int task = 0; task < TASKS && !job; task++)
+		job = first_of(jobs, task, now);
+	return job;
+}
+
+struct job *jobs_begin(struct jobs *jobs, uint64_t now)
+{
+	struct job *job = jobs_next(jobs, now);
+	struct job_list *list;
+
+	if (!job)
+		return NULL;
+	list = &job->on->waiting[job->task];
+	list->first = job->next;
+	if (!list->first)
+		list->last = NULL;
+	job->since = now;
+	job->on->at_work[job->task] = job;
+	jobs->at_work[job->task]++;
+	jobs->downloads -= job->task == DOWNLOAD;
+	if (job->task == OPEN) {
+		jobs->open++;
+		job->on->open++;
+	}
+	jobs->foreign += job->task != DOWNLOAD && !job->on->own;
+	return job;
+}
+
+void jobs_end(struct jobs *jobs, struct job *job)
+{
+	job->on->at_work[job->task] = NULL;
+	jobs->at_work[job->task]--;
+	jobs->foreign -= job->task != DOWNLOAD && !job->on->own;
+	if (job->task == READ) {
+		jobs->open--;
+		job->on->open--;
+	}
+	jobs->errands -= !!job->errand;
+	job->on->errands -= !!job->errand;
+	job->since = 0;
+	job->on = NULL;
+}
+
+struct file_system *jobs_unknown(const struct jobs *jobs)
+{
+	for (struct map_slot *slot = map_next(&jobs->file_systems, NULL); slot; slot = map_next(&jobs->file_systems, slot)) {
+		struct file_system *on = slot->value;
+
+		if (!on->known)
+			return on;
+	}
+	return NULL;
+}
+
+void jobs_free(struct jobs *jobs)
+{
+	map_free_values(&jobs->file_systems);
+}
