@@ -142,7 +142,7 @@ archive_depends() {
 archive_unpack() {
 	local archive=$1 directory=$2 downloads package
 	shift 2
-	downloads=$(mktemp -d -p "$(archive_root "$archive")")
+	downloads=$(mktemp -d -p "$(archive_root "$archive")") || return
 	if ! (cd "$downloads" && archive_apt "$archive" apt-get --quiet=2 download "$@" >&2); then
 		rm -rf "$downloads"
 		return 1

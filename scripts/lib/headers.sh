@@ -30,7 +30,7 @@ headers_fetch() {
 	local -a packages
 	mapfile -t packages < <(headers_packages "$release")
 	mkdir -p "${directory%/*}"
-	work=$(mktemp -d -p "${directory%/*}" .work.XXXXXX)
+	work=$(mktemp -d -p "${directory%/*}" .work.XXXXXX) || return
 	if archive_unpack every "$work/root" "${packages[@]}" && headers_settle "$work" "$directory" "$release" &&
 		adapt_host_tools "$work" "$directory" && chmod 755 "$work" && mv -T "$work" "$directory"; then
 		return

@@ -11,21 +11,25 @@ readonly HOST_TOOL_LIBRARIES='libc6 libelf1t64 zlib1g libzstd1 libssl3t64'
 
 # host_libraries: a directory with a newer ld.so and libraries; fetched once.
 host_libraries() {
-	local directory work
+	local directory
 	directory=$(cache_directory)/kernels/host-libraries
-	if [[ ! -d $directory ]]; then
-		work=$(mktemp -d -p "$(cache_directory)/kernels" .work.XXXXXX)
-		with_lock apt-newest archive_update newest || return 1
-		# shellcheck disable=SC2086 # a list of words
-		archive_unpack newest "$work/root" $HOST_TOOL_LIBRARIES || return 1
-		mkdir "$work/flat"
-		find "$work/root" \( -name '*.so' -o -name '*.so.*' \) -path '*x86_64-linux-gnu/*' ! -path '*/gconv/*' \
-			-exec cp -P -t "$work/flat" {} +
-		chmod 755 "$work/flat"
-		mv -T "$work/flat" "$directory" 2>/dev/null || [[ -d $directory ]]
-		rm -rf "$work"
-	fi
+	[[ -d $directory ]] || with_lock host-libraries make_host_libraries "$directory" || return
 	printf '%s\n' "$directory"
+}
+
+make_host_libraries() {
+	local directory=$1 work status
+	if [[ -d $directory ]]; then return; fi
+	with_lock apt-newest archive_update newest && mkdir -p "${directory%/*}" &&
+		work=$(mktemp -d -p "${directory%/*}" .work.XXXXXX) || return
+	# shellcheck disable=SC2086 # a list of words
+	archive_unpack newest "$work/root" $HOST_TOOL_LIBRARIES && mkdir "$work/flat" &&
+		find "$work/root" \( -name '*.so' -o -name '*.so.*' \) -path '*x86_64-linux-gnu/*' ! -path '*/gconv/*' \
+			-exec cp -P -t "$work/flat" {} + &&
+		[[ -e $work/flat/ld-linux-x86-64.so.2 ]] && chmod 755 "$work/flat" && mv -T "$work/flat" "$directory"
+	status=$?
+	rm -rf "$work"
+	return $status
 }
 
 # adapt_host_tools DIRECTORY FINAL: puts a wrapper before each program under DIRECTORY (to be renamed to FINAL)

@@ -11,7 +11,7 @@ initramfs_base() {
 	local entry=$1 release=$2 image=$1/initramfs.cpio busybox work module file
 	busybox=$(command -v busybox) || die "busybox is missing (package busybox-static)"
 	if [[ ! $image -nt $busybox || ! $image -nt ${BASH_SOURCE[0]} ]]; then
-		work=$(mktemp -d)
+		work=$(mktemp -d) || return
 		mkdir "$work/ktally"
 		cp "$busybox" "$work/ktally/busybox"
 		for module in $INITRAMFS_MODULES; do

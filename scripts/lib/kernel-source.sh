@@ -15,7 +15,7 @@ source_tarball() {
 	directory=$kernels/source-$version
 	if [[ ! -d $directory ]]; then
 		say "fetching $SOURCE_PACKAGE $version"
-		work=$(mktemp -d -p "$kernels" .work.XXXXXX)
+		work=$(mktemp -d -p "$kernels" .work.XXXXXX) || return
 		archive_unpack "$SOURCE_ARCHIVE" "$work/root" "$SOURCE_PACKAGE" || return 1
 		mkdir "$work/source"
 		mv "$work/root/usr/src/$SOURCE_PACKAGE.tar.xz" "$work/source/" || return 1
@@ -32,7 +32,7 @@ fetch_selftests() {
 	tarball=$(with_lock kernel-source source_tarball) || return 1
 	entry=$kernels/selftests-$(basename "$(dirname "$tarball")")
 	if [[ ! -d $entry ]]; then
-		work=$(mktemp -d -p "$kernels" .work.XXXXXX)
+		work=$(mktemp -d -p "$kernels" .work.XXXXXX) || return
 		tar -xf "$tarball" -C "$work" --strip-components=4 --wildcards \
 			"$SOURCE_PACKAGE/tools/testing/selftests/kselftest*" \
 			"$SOURCE_PACKAGE/tools/testing/selftests/lib.mk" || return 1
@@ -47,7 +47,7 @@ fetch_checkpatch() {
 	tarball=$(with_lock kernel-source source_tarball) || return 1
 	entry=$kernels/checkpatch-$(basename "$(dirname "$tarball")")
 	if [[ ! -d $entry ]]; then
-		work=$(mktemp -d -p "$kernels" .work.XXXXXX)
+		work=$(mktemp -d -p "$kernels" .work.XXXXXX) || return
 		tar -xf "$tarball" -C "$work" --strip-components=2 "$SOURCE_PACKAGE/scripts/checkpatch.pl" \
 			"$SOURCE_PACKAGE/scripts/spelling.txt" "$SOURCE_PACKAGE/scripts/const_structs.checkpatch" || return 1
 		chmod 755 "$work"
@@ -101,7 +101,7 @@ build_made_kernel() {
 	entry=$kernels/$name-${entry#source-}-$(config_stamp "$name")
 	if [[ ! -d $entry ]]; then
 		say "building the $name kernel; this takes some minutes"
-		work=$(mktemp -d -p "$kernels" .work.XXXXXX)
+		work=$(mktemp -d -p "$kernels" .work.XXXXXX) || return
 		tree=$work/headers
 		log=$work/log
 		mkdir "$tree"

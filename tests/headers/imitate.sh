@@ -6,7 +6,7 @@
 imitate() {
 	local entry headers
 	entry=$(scripts/kernels path "$1" entry) && headers=$(scripts/kernels path "$1" headers) || exit
-	copies=${copies:-$(mktemp -d -p "$(dirname "$entry")" .imitated.XXXXXX)}
+	copies=${copies:-$(mktemp -d -p "$(dirname "$entry")" .imitated.XXXXXX)} || return
 	mkdir -p "$copies/$2"
 	cp -al "$entry/root" "$copies/$2/root" || exit
 	find "$copies/$2/root/usr/src" -maxdepth 2 -name Makefile -type f -exec sed -i "s|$entry/|$copies/$2/|g" {} +

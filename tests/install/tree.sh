@@ -16,7 +16,7 @@ in_own_namespace() {
 # make_tree SUITE DIRECTORY: the least that is a Debian, and the index of what it can install.
 make_tree() {
 	local suite=$1 tree=$2 work
-	work=$(mktemp -d -p "$(dirname "$tree")" .work.XXXXXX)
+	work=$(mktemp -d -p "$(dirname "$tree")" .work.XXXXXX) || return
 	debootstrap --variant=minbase --include=ca-certificates "$suite" "$work" "$(archive_mirror "$suite")" >"$tree.log" 2>&1 &&
 		printf 'deb %s %s main\n' "$(archive_mirror "$suite")" "$suite" "$(archive_mirror "$suite-security")" "$suite-security" \
 			>"$work/etc/apt/sources.list" &&
