@@ -83,7 +83,7 @@ bool ktally_gate_permits_current(const struct ktally_gate *gate)
 	return gate->privileged || (owns(gate, current_real_cred()) && may_look_into(current));
 }
 
-bool ktally_gate_permits_new(const struct ktally_gate *gate, struct task_struct *task)
+bool ktally_gate_permits_other(const struct ktally_gate *gate, struct task_struct *task)
 {
 	bool owned;
 

@@ -44,8 +44,8 @@ void ktally_gate_restrict(struct ktally_gate *gate, u64 rights);
 /* Any context, also NMI: whether the current task may be sampled. */
 bool ktally_gate_permits_current(const struct ktally_gate *gate);
 
-/* Any context but NMI: the same of a task that has never run. */
-bool ktally_gate_permits_new(const struct ktally_gate *gate, struct task_struct *task);
+/* Any context but NMI: the same of a task that cannot run meanwhile: it never has, or is held asleep. */
+bool ktally_gate_permits_other(const struct ktally_gate *gate, struct task_struct *task);
 
 /* As the first but for whether it may dump core, which an exiting task has no mm to tell by: its exit may be told. */
 bool ktally_gate_owns_current(const struct ktally_gate *gate);

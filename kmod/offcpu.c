@@ -57,7 +57,7 @@ static bool is_followed(struct ktally_session *session, struct task_struct *task
 static bool is_followed_new(struct ktally_session *session, struct task_struct *task)
 {
 	return likely(session->offcpu.everybody) ||
-	       (ktally_filter_passes(&session->filter, task) && ktally_gate_permits_new(&session->gate, task));
+	       (ktally_filter_passes(&session->filter, task) && ktally_gate_permits_other(&session->gate, task));
 }
 
 /* D, as the time budget has it. */
