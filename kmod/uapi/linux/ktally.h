@@ -309,7 +309,8 @@
  * @abi_version: KTALLY_ABI_VERSION of the module
  * @features: KTALLY_FEATURE_*
  * @allowed: KTALLY_ALLOWED_*
- * @clock: KTALLY_CLOCK_* that on-CPU sampling will use
+ * @clock: KTALLY_CLOCK_* that on-CPU sampling will use, for this descriptor: without CAP_PERFMON it is KTALLY_CLOCK_CPU. A
+ *	CPU whose hardware others have when it is started is paced by that as well, see producer.clock
  * @cpus: number of CPU numbers this host can have; rings have numbers below it
  * @rate_min: lowest sampling rate, per second and CPU
  * @rate_max: highest
