@@ -161,7 +161,7 @@
  *
  * A file is what its inode was when it was first sampled: device, inode number, generation, time
  * of the last change of the inode, and size. Written anew, it is another file with another number.
- * Numbers are the same for all sessions, begin with 1 and are not used again while any session is
+ * Numbers are the same for all sessions, tell nothing by their order, and are not used again while any session is
  * open; a file that was not sampled for long may get another. There are 16777215, which last for
  * more than a year: all users together are given 65536 at any speed, and then 30 a minute.
  *
@@ -309,7 +309,7 @@
  * @abi_version: KTALLY_ABI_VERSION of the module
  * @features: KTALLY_FEATURE_*
  * @allowed: KTALLY_ALLOWED_*
- * @clock: KTALLY_CLOCK_* that on-CPU sampling will use, for this descriptor: without CAP_PERFMON it is KTALLY_CLOCK_CPU. A
+ * @clock: KTALLY_CLOCK_* that on-CPU sampling will use, for this descriptor: without CAP_PERFMON KTALLY_CLOCK_CPU. A
  *	CPU whose hardware others have when it is started is paced by that as well, see producer.clock
  * @cpus: number of CPU numbers this host can have; rings have numbers below it
  * @rate_min: lowest sampling rate, per second and CPU
