@@ -153,8 +153,8 @@
  * still in the old file.
  *
  * The vdso, which the kernel maps into every process, is such a file, too: KTALLY_IOC_OPEN_FILE
- * gives a copy of it, with "[vdso]" for its path. But only that of programs of the consumer's own
- * sort; that of 32-bit programs under a 64-bit consumer stays KTALLY_FRAME_USER.
+ * gives a copy of it, with "[vdso]" for its path. But only that of 64-bit programs, as soon as one of these
+ * has set such a session up; that of 32-bit programs stays KTALLY_FRAME_USER.
  *
  * The offset is one in the file, not an address of the ELF file's own: the two differ by p_offset
  * and p_vaddr of the segment.
