@@ -583,7 +583,8 @@ struct ktally_flush {
  *
  * Errors: -ENOENT: no file has had this number; -ESTALE: the module does not hold the file, or not
  * any more, or it was written to since, or, of a union file system, copied up;
- * -ENAMETOOLONG: @path_bytes is too small; and those of open().
+ * -ENAMETOOLONG: @path_bytes is too small; -EAGAIN: a process has a lease of the file (F_WRLCK), and was told to give
+ * it up; and those of open().
  */
 struct ktally_open_file {
 	__u32 size;
