@@ -11,18 +11,22 @@
 #include <linux/cred.h>
 #include <linux/types.h>
 
+struct pid_namespace;
+
 /**
  * struct ktally_gate - the opener's rights
  * @privileged: had CAP_PERFMON in the initial user namespace
  * @kernel_frames: was, besides, not refused kernel addresses by perf's own rule (security modules)
  * @rights: KTALLY_RIGHT_* that remain; they only become fewer
  * @cred: the opener
+ * @pids: his pid namespace
  */
 struct ktally_gate {
 	bool privileged;
 	bool kernel_frames;
 	u64 rights;
 	const struct cred *cred;
+	struct pid_namespace *pids;
 };
 
 void ktally_gate_open(struct ktally_gate *gate);

@@ -270,6 +270,34 @@ TEST(nothing_is_counted_of_others)
 	session_close(&session);
 }
 
+static int look_out_of_container(void *argument)
+{
+	become_nobody(0);
+	if (session_open(&session, &users, true))
+		return 1;
+	session.on_record = note_pid;
+	if (device_enable(session.fd))
+		return 2;
+	for (int i = 0; i < 300; i++)
+		spin(1000000);
+	if (session_run(&session, is_slow() ? 4 : 2) || session_finish(&session) || session.error[0])
+		return 3;
+	return !seen_count ? 4 : was_seen(*(pid_t *)argument) ? 5 : 0;
+}
+
+/* Containers that share a user namespace have the same user, and cannot name each other's processes. */
+TEST(who_cannot_be_named_is_not_seen)
+{
+	pid_t outside;
+
+	ASSERT_EQ(0, chmod(KTALLY_DEVICE_PATH, 0666));
+	outside = start_child(run_identity, (void *)(uintptr_t)&identities[0]);
+	ASSERT_EQ(0, unshare(CLONE_NEWPID));
+	EXPECT_EQ(0, wait_for_child(start_child(look_out_of_container, &outside)));
+	EXPECT_LT(10000000, cpu_time(outside));
+	stop_child(outside);
+}
+
 /**
  * struct sleeper - a process of two threads, one of which waits in a system call
  * @wake: ends its wait

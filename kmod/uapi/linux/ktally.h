@@ -28,7 +28,8 @@
  *   - opened with CAP_PERFMON (or CAP_SYS_ADMIN) in the initial user namespace: every process, and kernel frames unless
  *     the kernel is locked down (lockdown=confidentiality) or a security module forbids it;
  *   - opened by anyone else: only processes that run wholly under the opener's own user and group ids in the opener's
- *     user namespace, have no capability that the opener lacks, and may dump core; and no kernel frames.
+ *     user namespace, have an id in his pid namespace and no capability that he lacks, and may dump core; and no
+ *     kernel frames.
  *
  * Security modules are asked through the kernel's own functions: always by capable() (their hook "capable") and by
  * the check of lockdown ("locked_down"); for kernel frames by perf_allow_kernel() (their hook "perf_event_open", with
