@@ -314,7 +314,7 @@
  *	CPU whose hardware others have when it is started is paced by that as well, see producer.clock
  * @cpus: number of CPU numbers this host can have; rings have numbers below it
  * @rate_min: lowest sampling rate, per second and CPU
- * @rate_max: highest
+ * @rate_max: highest, for this descriptor: KTALLY_RATE_MAX or KTALLY_RATE_MAX_UNPRIVILEGED
  * @rate_default: what setup.rate = 0 means
  * @depth_max: largest setup.depth
  * @ring_bytes_min: smallest setup.ring_bytes
@@ -402,6 +402,7 @@ struct ktally_cpus {
 /* Bounds of setup's fields; 0 in a field means its default. */
 #define KTALLY_RATE_MIN		1
 #define KTALLY_RATE_MAX		10000
+#define KTALLY_RATE_MAX_UNPRIVILEGED 2000	/* without CAP_PERFMON: others pay for the interrupts, too */
 #define KTALLY_RATE_DEFAULT	19
 #define KTALLY_DEPTH_MAX	512
 #define KTALLY_DEPTH_DEFAULT	128
@@ -506,7 +507,7 @@ struct ktally_setup {
 /**
  * struct ktally_rate - KTALLY_IOC_SET_RATE, at any time after SETUP
  * @size: in: size of this structure as the caller knows it, at least KTALLY_RATE_SIZE_V1
- * @rate: new rate per second and CPU, KTALLY_RATE_MIN to KTALLY_RATE_MAX. Weights make totals right across the change.
+ * @rate: new rate per second and CPU, KTALLY_RATE_MIN to info.rate_max. Weights make totals right across the change.
  *
  * Errors: -EPERM without KTALLY_RIGHT_TUNE, and for a higher rate than now in a session that was opened with
  * CAP_PERFMON, if the caller does not have that; -EAGAIN in a session that was opened without it, when this and
