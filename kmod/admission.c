@@ -7,8 +7,6 @@
 #include <linux/list.h>
 #include <linux/lockdep.h>
 #include <linux/mutex.h>
-#include <linux/random.h>
-#include <linux/siphash.h>
 #include <linux/slab.h>
 #include <linux/timekeeping.h>
 #include <linux/uidgid.h>
@@ -25,79 +23,79 @@
 #define SESSIONS_MAX_OF_USER (SESSIONS_MAX_UNPRIVILEGED / 2)
 
 /**
- * struct ktally_opener - an unprivileged user with sessions
+ * struct ktally_opener - an unprivileged user with sessions, or who had one or used another's within the last second
  * @entry: in the list of all
  * @id: see tenant.h
  * @sessions: he has
  * @bytes: these take
+ * @setups: when he set sessions up
+ * @interruptions: when he had every CPU interrupted since
+ * @seen: when he was looked for
  */
 struct ktally_opener {
 	struct list_head entry;
 	kuid_t id;
 	u32 sessions;
 	u64 bytes;
-};
-
-/*
- * A place is that of all users whose ids come to it by a key, so that nobody can choose whom to share one with; and
- * nothing has to be remembered of users.
- */
-#define PACES 64
-
-/**
- * struct paces - how often something was done
- * @setups: sessions set up
- * @interruptions: of every CPU, since
- */
-struct paces {
 	struct ktally_pace setups;
 	struct ktally_pace interruptions;
+	u64 seen;
 };
 
 static DEFINE_MUTEX(lock);			/* all that follows, and every session's admission */
-static struct paces paces[PACES];
 static LIST_HEAD(users);
 static u32 sessions, sessions_unprivileged;
 static u64 bytes_unprivileged;
 
-static struct ktally_opener *find(kuid_t id)
+static void drop_opener(struct ktally_opener *user)
 {
-	struct ktally_opener *user;
+	list_del(&user->entry);
+	kfree(user);
+}
+
+/* A pace looks back for a second; who was not seen for longer, and has nothing, is as good as new. */
+static struct ktally_opener *find_opener(kuid_t id, u64 now)
+{
+	struct ktally_opener *user, *next, *found = NULL;
 
 	lockdep_assert_held(&lock);
-	list_for_each_entry(user, &users, entry)
+	list_for_each_entry_safe(user, next, &users, entry) {
 		if (uid_eq(user->id, id))
-			return user;
-	return NULL;
+			found = user;
+		else if (!user->sessions && now - user->seen > NSEC_PER_SEC)
+			drop_opener(user);
+	}
+	return found;
 }
 
-static struct paces *paces_of(kuid_t id)
+/* NULL: no memory. */
+static struct ktally_opener *remember_opener(kuid_t id, u64 now)
 {
-	static siphash_key_t key;
+	struct ktally_opener *user = find_opener(id, now);
 
-	lockdep_assert_held(&lock);
-	if (siphash_key_is_zero(&key))
-		get_random_bytes(&key, sizeof(key));
-	return &paces[siphash_1u32(__kuid_val(id), &key) % PACES];
-}
-
-/* One who has no session yet has no entry: *@spare becomes it. */
-static struct ktally_opener *admit_user(const struct ktally_gate *gate, struct ktally_opener **spare)
-{
-	kuid_t id = ktally_tenant_of(gate->cred);
-	struct ktally_opener *user = find(id);
-
-	if (sessions_unprivileged >= SESSIONS_MAX_UNPRIVILEGED || sessions >= SESSIONS_MAX - 1 ||
-	    (user && user->sessions >= SESSIONS_MAX_OF_USER))
-		return ERR_PTR(-EBUSY);
-	if (!ktally_pace_admits(&paces_of(id)->setups, ktime_get_mono_fast_ns()))
-		return ERR_PTR(-EAGAIN);
 	if (!user) {
-		user = *spare;
-		*spare = NULL;
+		user = kzalloc(sizeof(*user), GFP_KERNEL_ACCOUNT);
+		if (!user)
+			return NULL;
 		user->id = id;
 		list_add(&user->entry, &users);
 	}
+	user->seen = now;
+	return user;
+}
+
+static struct ktally_opener *admit_user(const struct ktally_gate *gate)
+{
+	u64 now = ktime_get_mono_fast_ns();
+	struct ktally_opener *user = remember_opener(ktally_tenant_of(gate->cred), now);
+
+	if (!user)
+		return ERR_PTR(-ENOMEM);
+	if (sessions_unprivileged >= SESSIONS_MAX_UNPRIVILEGED || sessions >= SESSIONS_MAX - 1 ||
+	    user->sessions >= SESSIONS_MAX_OF_USER)
+		return ERR_PTR(-EBUSY);
+	if (!ktally_pace_admits(&user->setups, now))
+		return ERR_PTR(-EAGAIN);
 	user->sessions++;
 	sessions_unprivileged++;
 	return user;
@@ -105,18 +103,13 @@ static struct ktally_opener *admit_user(const struct ktally_gate *gate, struct k
 
 int ktally_admit(struct ktally_admission *admission, const struct ktally_gate *gate)
 {
-	struct ktally_opener *user = NULL, *spare = NULL;
+	struct ktally_opener *user = NULL;
 	int err = 0;
 
 	*admission = (struct ktally_admission) {};
-	if (!gate->privileged) {
-		spare = kzalloc(sizeof(*spare), GFP_KERNEL_ACCOUNT);
-		if (!spare)
-			return -ENOMEM;
-	}
 	mutex_lock(&lock);
 	if (!gate->privileged)
-		user = admit_user(gate, &spare);
+		user = admit_user(gate);
 	else if (sessions >= SESSIONS_MAX)
 		err = -EBUSY;
 	if (IS_ERR(user))
@@ -126,10 +119,10 @@ int ktally_admit(struct ktally_admission *admission, const struct ktally_gate *g
 		sessions++;
 	}
 	mutex_unlock(&lock);
-	kfree(spare);
 	return err;
 }
 
+/* The user stays for a second, for his pace. */
 void ktally_dismiss(struct ktally_admission *admission)
 {
 	struct ktally_opener *user = admission->user;
@@ -140,10 +133,8 @@ void ktally_dismiss(struct ktally_admission *admission)
 		sessions_unprivileged--;
 		bytes_unprivileged -= admission->bytes;
 		user->bytes -= admission->bytes;
-		if (!--user->sessions) {
-			list_del(&user->entry);
-			kfree(user);
-		}
+		user->sessions--;
+		user->seen = ktime_get_mono_fast_ns();
 	}
 	mutex_unlock(&lock);
 	*admission = (struct ktally_admission) {};
@@ -181,14 +172,25 @@ void ktally_admission_uncharge(struct ktally_admission *admission, u64 bytes)
 
 bool ktally_admission_may_interrupt(const struct ktally_admission *admission)
 {
-	kuid_t id;
+	struct ktally_opener *user = admission->user;
 	bool may;
+	u64 now;
 
-	if (!admission->user && perfmon_capable())
+	if (!user && perfmon_capable())
 		return true;
-	id = admission->user ? admission->user->id : ktally_tenant_of(current_cred());
 	mutex_lock(&lock);
-	may = ktally_pace_admits(&paces_of(id)->interruptions, ktime_get_mono_fast_ns());
+	now = ktime_get_mono_fast_ns();
+	if (!user)
+		user = remember_opener(ktally_tenant_of(current_cred()), now);
+	may = user && ktally_pace_admits(&user->interruptions, now);
 	mutex_unlock(&lock);
 	return may;
+}
+
+void ktally_admission_exit(void)
+{
+	struct ktally_opener *user, *next;
+
+	list_for_each_entry_safe(user, next, &users, entry)
+		drop_opener(user);
 }

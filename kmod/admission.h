@@ -5,7 +5,7 @@
  * those with CAP_PERFMON, for whom the last place is kept, too.
  *
  * And how often: setting up a session, starting it and changing its rate interrupt every CPU, and a user that closes
- * what it has set up can begin anew. So they are paced by user, and a pace outlives the user's sessions.
+ * what it has set up can begin anew. So they are paced by user, who is remembered for a second beyond his sessions.
  *
  * tenant.h says who a user is.
  */
@@ -40,5 +40,8 @@ void ktally_admission_uncharge(struct ktally_admission *admission, u64 bytes);
  * privileged session was handed to somebody who is not, whether he may.
  */
 bool ktally_admission_may_interrupt(const struct ktally_admission *admission);
+
+/* Module exit. There is no session, but users may still be remembered. */
+void ktally_admission_exit(void);
 
 #endif /* KTALLY_ADMISSION_H */

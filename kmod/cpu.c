@@ -78,7 +78,7 @@ struct ktally_cpu *ktally_cpu_create(struct ktally_session *session, unsigned in
 		.cpu		= number,
 		.data_offset	= 2 * KTALLY_PAGE_BYTES,
 		.data_bytes	= setup->ring_bytes,
-		.clock		= ktally_oncpu_clock(),
+		.clock		= ktally_oncpu_clock(session),
 		.state		= session->state,
 		.thin		= 1,
 		.rate		= session->rate,

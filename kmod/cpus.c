@@ -132,7 +132,11 @@ static int start_cpu(struct ktally_session *session, unsigned int number)
 	return err ?: ktally_oncpu_start(session->cpus[number]);
 }
 
-/* Called for each online CPU when a session is enabled, then for each that comes online. */
+/*
+ * Called for each online CPU when a session is enabled, then for each that comes online; also for one that does while
+ * the session is just being enabled or disabled, which cannot be told apart from the first. So it never fails: an error
+ * would keep that CPU from coming online. What ENABLE is to fail by, it finds in the session.
+ */
 static int on_cpu_online(unsigned int number, struct hlist_node *node)
 {
 	struct ktally_session *session = hlist_entry(node, struct ktally_session, hotplug);
@@ -141,11 +145,10 @@ static int on_cpu_online(unsigned int number, struct hlist_node *node)
 	if (!cpumask_test_cpu(number, session->sampled))
 		return 0;
 	err = start_cpu(session, number);
-	if (!err || READ_ONCE(session->state) == KTALLY_STATE_READY)
-		return err;
-
-	/* An error here would keep the CPU from coming online, which it matters more to; a stopped session, too. */
-	pr_warn_ratelimited("CPU %u is not sampled by a session until that succeeds: error %d\n", number, err);
+	if (err && READ_ONCE(session->state) == KTALLY_STATE_READY && session->cpus[number])
+		WRITE_ONCE(session->start_error, err);
+	else if (err)
+		pr_warn_ratelimited("CPU %u is not sampled by a session until that succeeds: error %d\n", number, err);
 	return 0;
 }
 
@@ -183,7 +186,16 @@ void ktally_cpus_exit(void)
 
 int ktally_cpus_start(struct ktally_session *session)
 {
-	return cpuhp_state_add_instance(hotplug_state, &session->hotplug);
+	int err;
+
+	WRITE_ONCE(session->start_error, 0);
+	err = cpuhp_state_add_instance(hotplug_state, &session->hotplug);
+	if (err)
+		return err;
+	err = READ_ONCE(session->start_error);
+	if (err)
+		ktally_cpus_stop(session);
+	return err;
 }
 
 void ktally_cpus_stop(struct ktally_session *session)

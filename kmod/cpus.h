@@ -27,7 +27,10 @@ int ktally_cpus_choose(struct ktally_session *session, const struct ktally_setup
 int ktally_cpus_attach(struct ktally_session *session);
 void ktally_cpus_release(struct ktally_session *session);
 
-/* Samples them, and those that come online from now on; when stop returns, none is sampled any more. */
+/*
+ * Samples them, and those that come online from now on; when stop returns, none is sampled any more. Fails where one
+ * that has a part cannot be started; one that could get none is dark.
+ */
 int ktally_cpus_start(struct ktally_session *session);
 void ktally_cpus_stop(struct ktally_session *session);
 

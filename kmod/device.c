@@ -72,10 +72,10 @@ static int do_info(struct ktally_session *session, void __user *argument)
 				  KTALLY_FEATURE_TABLES | KTALLY_FEATURE_RIGHTS | KTALLY_FEATURE_CPUS |
 				  (IS_ENABLED(CONFIG_SCHED_INFO) ? KTALLY_FEATURE_RUN_QUEUE : 0),
 		.allowed	= ktally_gate_allowed(&session->gate),
-		.clock		= ktally_oncpu_clock(),
+		.clock		= ktally_oncpu_clock(session),
 		.cpus		= nr_cpu_ids,
 		.rate_min	= KTALLY_RATE_MIN,
-		.rate_max	= KTALLY_RATE_MAX,
+		.rate_max	= ktally_setup_rate_max(session),
 		.rate_default	= KTALLY_RATE_DEFAULT,
 		.depth_max	= KTALLY_DEPTH_MAX,
 		.ring_bytes_min	= KTALLY_RING_BYTES_MIN,

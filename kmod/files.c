@@ -6,6 +6,7 @@
 #include <linux/jiffies.h>
 #include <linux/kdev_t.h>
 #include <linux/mm.h>
+#include <linux/module.h>
 #include <linux/random.h>
 #include <linux/rculist.h>
 #include <linux/siphash.h>
@@ -13,6 +14,7 @@
 #include <linux/spinlock.h>
 
 #include "area.h"
+#include "numbers.h"
 #include "quota.h"
 #include "stock.h"
 
@@ -45,8 +47,14 @@
 static DEFINE_RAW_SPINLOCK(lock);		/* what follows, but the stock; of files what changes */
 static struct hlist_head *by_identity, *by_number;
 static siphash_key_t hash_key;
-static u32 last_number, sessions;
+static siphash_key_t number_key;		/* does not change while there is a session */
+static u32 numbers_given, sessions;
 static struct ktally_stock stock = KTALLY_STOCK(stock, sizeof(struct ktally_known_file), 256);
+
+/* A number does not tell. */
+#ifdef KTALLY_TEST
+module_param(numbers_given, uint, 0444);
+#endif
 
 static s64 nanoseconds(struct timespec64 time)
 {
@@ -203,14 +211,17 @@ static bool is_full(const struct hlist_head *bucket)
 static void give_number(struct ktally_known_file *known)
 {
 	struct hlist_head *bucket;
+	u32 number;
 
+	BUILD_BUG_ON(NUMBER_MAX != KTALLY_NUMBER_MAX);
 	raw_spin_lock(&lock);
-	if (!known->record.file && last_number < NUMBER_MAX && !is_forgotten(known) &&
+	if (!known->record.file && numbers_given < NUMBER_MAX && !is_forgotten(known) &&
 	    ktally_quota_charge_number(known->user)) {
-		WRITE_ONCE(last_number, last_number + 1);
-		bucket = number_bucket(last_number);
+		WRITE_ONCE(numbers_given, numbers_given + 1);
+		number = ktally_number_of(&number_key, numbers_given);
+		bucket = number_bucket(number);
 		if (!is_full(bucket)) {
-			WRITE_ONCE(known->record.file, last_number);
+			WRITE_ONCE(known->record.file, number);
 			hlist_add_head_rcu(&known->by_number, bucket);
 		}
 	}
@@ -257,11 +268,17 @@ bool ktally_files_want_supply(void)
 
 /* ------------------------------------------------------------------------------------------------ for processes */
 
+static bool was_given(u32 number)
+{
+	return number && number <= NUMBER_MAX &&
+	       ktally_number_place(&number_key, number) <= READ_ONCE(numbers_given);
+}
+
 int ktally_file_check(u32 number)
 {
 	bool known;
 
-	if (!number || number > READ_ONCE(last_number))
+	if (!was_given(number))
 		return -ENOENT;
 	raw_spin_lock_irq(&lock);
 	known = find_number(number);
@@ -274,7 +291,7 @@ int ktally_file_borrow(u32 number, struct ktally_borrowed *borrowed, struct ktal
 	struct ktally_known_file *known;
 	int err = -ESTALE;
 
-	if (!number || number > READ_ONCE(last_number))
+	if (!was_given(number))
 		return -ENOENT;
 	raw_spin_lock_irq(&lock);
 	known = find_number(number);
@@ -455,8 +472,12 @@ void ktally_files_stop(void)
 
 void ktally_files_open(void)
 {
+	siphash_key_t key;
+
+	get_random_bytes(&key, sizeof(key));
 	raw_spin_lock_irq(&lock);
-	sessions++;
+	if (!sessions++)
+		number_key = key;
 	raw_spin_unlock_irq(&lock);
 }
 
@@ -464,7 +485,7 @@ void ktally_files_close(void)
 {
 	raw_spin_lock_irq(&lock);
 	if (!--sessions) {
-		WRITE_ONCE(last_number, 0);
+		WRITE_ONCE(numbers_given, 0);
 		ktally_quota_restart_numbers();
 	}
 	raw_spin_unlock_irq(&lock);

@@ -4,6 +4,8 @@
 #include <linux/capability.h>
 #include <linux/ktally.h>
 #include <linux/perf_event.h>
+#include <linux/pid.h>
+#include <linux/pid_namespace.h>
 #include <linux/rcupdate.h>
 #include <linux/security.h>
 #include <linux/uidgid.h>
@@ -16,10 +18,12 @@ void ktally_gate_open(struct ktally_gate *gate)
 	gate->kernel_frames = gate->privileged && !ktally_perf_allow_kernel();
 	gate->rights = KTALLY_RIGHTS_ALL;
 	gate->cred = get_current_cred();
+	gate->pids = get_pid_ns(task_active_pid_ns(current));
 }
 
 void ktally_gate_close(struct ktally_gate *gate)
 {
+	put_pid_ns(gate->pids);
 	put_cred(gate->cred);
 }
 
@@ -68,6 +72,20 @@ static bool owns(const struct ktally_gate *gate, const struct cred *theirs)
 	       cap_issubset(theirs->cap_permitted, mine->cap_permitted);
 }
 
+/*
+ * Nor can a process be traced that the opener has no id for: containers that share a user namespace have the same ids
+ * for their users, and are kept apart by this alone. A task in its last moments has none.
+ */
+static bool can_name(const struct ktally_gate *gate, const struct task_struct *task)
+{
+	bool can;
+
+	rcu_read_lock();
+	can = pid_nr_ns(READ_ONCE(task->thread_pid), gate->pids);
+	rcu_read_unlock();
+	return can;
+}
+
 static bool may_look_into(struct task_struct *task)
 {
 	return task->mm && !ktally_is_any(task, PF_KTHREAD) && ktally_may_dump(task);
@@ -75,15 +93,16 @@ static bool may_look_into(struct task_struct *task)
 
 bool ktally_gate_owns_current(const struct ktally_gate *gate)
 {
-	return gate->privileged || owns(gate, current_real_cred());
+	return gate->privileged || (owns(gate, current_real_cred()) && can_name(gate, current));
 }
 
 bool ktally_gate_permits_current(const struct ktally_gate *gate)
 {
-	return gate->privileged || (owns(gate, current_real_cred()) && may_look_into(current));
+	return gate->privileged ||
+	       (owns(gate, current_real_cred()) && can_name(gate, current) && may_look_into(current));
 }
 
-bool ktally_gate_permits_new(const struct ktally_gate *gate, struct task_struct *task)
+bool ktally_gate_permits_other(const struct ktally_gate *gate, struct task_struct *task)
 {
 	bool owned;
 
@@ -92,5 +111,5 @@ bool ktally_gate_permits_new(const struct ktally_gate *gate, struct task_struct 
 	rcu_read_lock();
 	owned = owns(gate, __task_cred(task));
 	rcu_read_unlock();
-	return owned && may_look_into(task);
+	return owned && can_name(gate, task) && may_look_into(task);
 }

@@ -11,18 +11,22 @@
 #include <linux/cred.h>
 #include <linux/types.h>
 
+struct pid_namespace;
+
 /**
  * struct ktally_gate - the opener's rights
  * @privileged: had CAP_PERFMON in the initial user namespace
  * @kernel_frames: was, besides, not refused kernel addresses by perf's own rule (security modules)
  * @rights: KTALLY_RIGHT_* that remain; they only become fewer
  * @cred: the opener
+ * @pids: his pid namespace
  */
 struct ktally_gate {
 	bool privileged;
 	bool kernel_frames;
 	u64 rights;
 	const struct cred *cred;
+	struct pid_namespace *pids;
 };
 
 void ktally_gate_open(struct ktally_gate *gate);
@@ -44,8 +48,8 @@ void ktally_gate_restrict(struct ktally_gate *gate, u64 rights);
 /* Any context, also NMI: whether the current task may be sampled. */
 bool ktally_gate_permits_current(const struct ktally_gate *gate);
 
-/* Any context but NMI: the same of a task that has never run. */
-bool ktally_gate_permits_new(const struct ktally_gate *gate, struct task_struct *task);
+/* Any context but NMI: the same of a task that cannot run meanwhile: it never has, or is held asleep. */
+bool ktally_gate_permits_other(const struct ktally_gate *gate, struct task_struct *task);
 
 /* As the first but for whether it may dump core, which an exiting task has no mm to tell by: its exit may be told. */
 bool ktally_gate_owns_current(const struct ktally_gate *gate);

@@ -12,7 +12,8 @@
 #include "session.h"
 #include "unwind.h"
 
-static void take_stack(struct ktally_cpu *cpu, struct ktally_stack *stack, const struct ktally_task *who)
+static void take_stack(struct ktally_cpu *cpu, struct ktally_stack *stack, const struct ktally_task *who,
+		       bool permitted)
 {
 	const struct ktally_kept *kept = &cpu->offcpu.kept;
 	u32 depth = ktally_stack_kernel_depth(cpu->session);
@@ -21,20 +22,25 @@ static void take_stack(struct ktally_cpu *cpu, struct ktally_stack *stack, const
 	if (depth)
 		stack->kernel_frames = ktally_unwind_switched(kept->switched_from, stack->frames, depth,
 							      &stack->kernel_end);
-	if (ktally_has_user_part(current))
+	if (permitted && ktally_has_user_part(current))
 		ktally_stack_add_user(stack, cpu->session, current, who, task_pt_regs(current));
 }
 
+/*
+ * That the task was followed when it left the CPU is not enough: while it waited, another thread can have made its
+ * process undumpable. Then the wait is told still, as it may have been told as an open one, but not where and in what
+ * it waited.
+ */
 static bool write_kept(struct ktally_cpu *cpu, struct ktally_kept *kept)
 {
+	bool permitted = ktally_gate_permits_current(&cpu->session->gate), compat = false;
 	struct ktally_stack *stack = ktally_stack_of(&cpu->offcpu.stack);
 	struct ktally_offcpu *record = &kept->record;
 	struct ktally_task who;
-	bool compat;
 
 	ktally_identify(&cpu->session->key, current, &who, record->time);
-	take_stack(cpu, stack, &who);
-	record->syscall = ktally_syscall_of(current, &compat);
+	take_stack(cpu, stack, &who, permitted);
+	record->syscall = permitted ? ktally_syscall_of(current, &compat) : KTALLY_SYSCALL_NONE;
 	if (compat)
 		kept->flags |= KTALLY_OFFCPU_COMPAT;
 	ktally_stack_finish(stack, cpu->session);

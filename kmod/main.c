@@ -4,6 +4,7 @@
 #include <linux/ktally.h>
 #include <linux/module.h>
 
+#include "admission.h"
 #include "cpus.h"
 #include "device.h"
 #include "lifecycle.h"
@@ -50,6 +51,7 @@ err_spaces:
 static void __exit ktally_exit(void)
 {
 	ktally_device_exit();
+	ktally_admission_exit();
 	ktally_cpus_exit();
 	ktally_spaces_exit();
 	ktally_openwaits_exit();

@@ -57,7 +57,7 @@ static bool is_followed(struct ktally_session *session, struct task_struct *task
 static bool is_followed_new(struct ktally_session *session, struct task_struct *task)
 {
 	return likely(session->offcpu.everybody) ||
-	       (ktally_filter_passes(&session->filter, task) && ktally_gate_permits_new(&session->gate, task));
+	       (ktally_filter_passes(&session->filter, task) && ktally_gate_permits_other(&session->gate, task));
 }
 
 /* D, as the time budget has it. */
@@ -69,15 +69,21 @@ static u64 keep_ns(const struct ktally_cpu *cpu)
 	return thin == 1 ? keep : max_t(u64, keep, NSEC_PER_USEC) * thin;
 }
 
-static bool is_drawn(const struct ktally_session *session, const void *whose, u64 start, u64 keep, u64 took)
+/* Which waits are kept can be seen, and must not tell where anything is in the kernel: no address is asked by. */
+static bool is_drawn(const struct ktally_session *session, u64 whose, u64 start, u64 keep, u64 took)
 {
-	return ktally_is_drawn(session->key.step, (unsigned long)whose ^ start, keep, took);
+	return ktally_is_drawn(session->key.step, whose ^ start, keep, took);
+}
+
+static u64 place_of(const struct ktally_session *session, const struct ktally_wait *wait)
+{
+	return (unsigned long)wait - (unsigned long)session->offcpu.waits.waits;
 }
 
 bool ktally_offcpu_is_sure(const struct ktally_cpu *cpu, const struct ktally_wait *wait, u64 start, u64 took)
 {
 	return (s64)took >= 0 && took >= READ_ONCE(cpu->session->offcpu.wait_min_ns) &&
-	       is_drawn(cpu->session, wait, start & ~KTALLY_WAIT_TOLD, keep_ns(cpu), took);
+	       is_drawn(cpu->session, place_of(cpu->session, wait), start & ~KTALLY_WAIT_TOLD, keep_ns(cpu), took);
 }
 
 static bool is_too_short(struct ktally_cpu *cpu, u64 took)
@@ -126,7 +132,8 @@ static noinline void keep_wait(struct ktally_cpu *cpu, struct task_struct *task,
 		took = 0;
 	}
 	if (!told && took != now - start &&
-	    (is_too_short(cpu, took) || !is_drawn(cpu->session, wait, start, limit, took)))
+	    (is_too_short(cpu, took) ||
+	     !is_drawn(cpu->session, place_of(cpu->session, wait), start, limit, took)))
 		return;
 	if (READ_ONCE(ktally_disabled) || !ktally_kept_claim(cpu, task, told ? took : max(took, limit)))
 		return;
@@ -156,7 +163,7 @@ static noinline void arrive_new(struct ktally_cpu *cpu, struct task_struct *task
 	    !is_followed_new(cpu->session, task))
 		return;
 	part->waits++;
-	if (is_too_short(cpu, took) || !is_drawn(cpu->session, task, start, limit, took) ||
+	if (is_too_short(cpu, took) || !is_drawn(cpu->session, task->pid, start, limit, took) ||
 	    !ktally_kept_claim(cpu, task, max(took, limit)))
 		return;
 	part->kept.left = 0;
@@ -216,7 +223,8 @@ static void end_wait(struct ktally_cpu *cpu, struct task_struct *task, struct kt
 	cpu->offcpu.waits++;
 	/* An open wait that was told has been kept: there is no other way for it to end. */
 	if (likely(!(start & KTALLY_WAIT_TOLD)) &&
-	    (is_too_short(cpu, took) || likely(!is_drawn(cpu->session, wait, start, limit, took))))
+	    (is_too_short(cpu, took) ||
+	     likely(!is_drawn(cpu->session, place_of(cpu->session, wait), start, limit, took))))
 		return;
 	keep_wait(cpu, task, wait, start, now, limit);
 }

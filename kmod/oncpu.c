@@ -20,9 +20,13 @@ MODULE_PARM_DESC(pmu, "Pace samples by a hardware counter where there is one (de
 
 static u32 best_clock = KTALLY_CLOCK_CPU;
 
-u32 ktally_oncpu_clock(void)
+/*
+ * A counter of every CPU, for as long as one likes, is hardware that others go without: perf's users, the watchdog, and
+ * whoever samples the whole host. So it is for those with CAP_PERFMON.
+ */
+u32 ktally_oncpu_clock(const struct ktally_session *session)
 {
-	return best_clock;
+	return session->gate.privileged ? best_clock : KTALLY_CLOCK_CPU;
 }
 
 /*
@@ -260,8 +264,24 @@ static struct perf_event *create_event(struct ktally_cpu *cpu, u32 clock)
 	return perf_event_create_kernel_counter(&attr, cpu->cpu, NULL, on_overflow, cpu);
 }
 
+/* One that is pinned is not refused where others have all of the hardware already: it is there, and never counts. */
+static struct perf_event *start_event(struct ktally_cpu *cpu, u32 clock)
+{
+	struct perf_event *event = create_event(cpu, clock);
+
+	if (IS_ERR(event))
+		return event;
+	cpu->last_overflow = ktime_get_mono_fast_ns();
+	perf_event_enable(event);
+	if (clock == KTALLY_CLOCK_CPU || READ_ONCE(event->state) == PERF_EVENT_STATE_ACTIVE)
+		return event;
+	perf_event_release_kernel(event);
+	return ERR_PTR(-EBUSY);
+}
+
 int ktally_oncpu_start(struct ktally_cpu *cpu)
 {
+	u32 clock = ktally_oncpu_clock(cpu->session);
 	struct perf_event *event;
 
 	if (!(cpu->session->setup.sources & KTALLY_SOURCE_ONCPU))
@@ -272,18 +292,16 @@ int ktally_oncpu_start(struct ktally_cpu *cpu)
 	ktally_budget_restart(&cpu->budget);
 
 	/* A core that lacks the counter, or has it taken, falls back to the timer, and its ring says so. */
-	event = create_event(cpu, best_clock);
-	if (IS_ERR(event) && best_clock != KTALLY_CLOCK_CPU)
-		event = create_event(cpu, KTALLY_CLOCK_CPU);
+	cpu->throttled = false;
+	event = start_event(cpu, clock);
+	if (IS_ERR(event) && clock != KTALLY_CLOCK_CPU)
+		event = start_event(cpu, KTALLY_CLOCK_CPU);
 	if (IS_ERR(event))
 		return PTR_ERR(event);
 
 	WRITE_ONCE(cpu->ring.producer->clock, cpu->clock);
 	cpu->event = event;
-	cpu->last_overflow = ktime_get_mono_fast_ns();
-	cpu->throttled = false;
 	set_test_cpu(cpu, cpu);
-	perf_event_enable(event);
 	cpu->started = local_clock();
 	cpu->missed = 0;
 	return 0;

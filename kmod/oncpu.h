@@ -9,11 +9,12 @@
 #include <linux/types.h>
 
 struct ktally_cpu;
+struct ktally_session;
 struct pt_regs;
 
-/* Module load: finds out which clock there is. */
+/* Module load: finds out which clock there is. And any context: which one a session uses. */
 void ktally_oncpu_init(void);
-u32 ktally_oncpu_clock(void);
+u32 ktally_oncpu_clock(const struct ktally_session *session);
 
 /* The CPU is online and stays so during the call. */
 int ktally_oncpu_start(struct ktally_cpu *cpu);

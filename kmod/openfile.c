@@ -61,6 +61,9 @@ static int write_path(const struct ktally_borrowed *held, struct ktally_open_fil
  * Whoever asks must be allowed to read the file, wherever it lies: of the directories on the way
  * only the process needed to know. Of a union file system, what is found by the path may be another
  * file by now, which was copied up.
+ *
+ * Nobody is waited for who has a lease of the file, which any process can have of its own ones, and give up as late as
+ * the kernel lets it: 45 seconds, of whoever opens files. That he is to is told him all the same.
  */
 static struct file *open_again(const struct path *path, const struct ktally_file *record)
 {
@@ -70,8 +73,11 @@ static struct file *open_again(const struct path *path, const struct ktally_file
 	err = path_permission(path, MAY_READ);
 	if (err)
 		return ERR_PTR(err);
-	file = dentry_open(path, O_RDONLY | O_LARGEFILE, current_cred());
-	if (IS_ERR(file) || ktally_file_is_unwritten(record, file))
+	file = dentry_open(path, O_RDONLY | O_LARGEFILE | O_NONBLOCK, current_cred());
+	if (IS_ERR(file))
+		return file;
+	file->f_flags &= ~O_NONBLOCK;
+	if (ktally_file_is_unwritten(record, file))
 		return file;
 	fput(file);
 	return ERR_PTR(-ESTALE);

@@ -62,7 +62,8 @@ static void look_from_outside(struct ktally_session *session, struct task_struct
 	raw_spin_lock_irqsave(&task->pi_lock, flags);
 	began = local_clock();
 	ktally_identify(&session->key, task, &story->who, story->record.time);
-	if (is_asleep(task, wait, start)) {
+	/* That it was followed when it went to sleep is not enough: see write_kept(). */
+	if (is_asleep(task, wait, start) && ktally_gate_permits_other(&session->gate, task)) {
 		stack->kernel_end = KTALLY_END_NONE;
 		if (depth)
 			stack->kernel_frames = ktally_unwind_sleeping(task, stack->frames, depth, &stack->kernel_end);
@@ -177,6 +178,7 @@ void ktally_openwaits_work(struct work_struct *work)
 		if (!ktally_waits_remove_dead(waits, place, task))
 			tell(session, task, place, session->offcpu.story);
 		put_task_struct(task);
+		cond_resched();		/* each can take as long as a stack of any depth does */
 	}
 }
 

@@ -3,6 +3,7 @@
 
 #include <linux/cpumask.h>
 #include <linux/nospec.h>
+#include <linux/sched/signal.h>
 #include <linux/uaccess.h>
 
 #include "session.h"
@@ -146,6 +147,10 @@ ssize_t ktally_read(struct file *file, char __user *buffer, size_t bytes, loff_t
 			return done;
 		if (file->f_flags & O_NONBLOCK)
 			return -EAGAIN;
+		/* Who keeps writing tails that make no sense has rings that are ready and empty as long as he likes. */
+		if (signal_pending(current))
+			return -ERESTARTSYS;
+		cond_resched();
 	}
 }
 

@@ -268,7 +268,7 @@ int ktally_session_set_rate(struct ktally_session *session, u32 rate)
 	err = check_tune(session, rate > session->rate);
 	if (err)
 		return err;
-	if (!session->state || rate < KTALLY_RATE_MIN || rate > KTALLY_RATE_MAX)
+	if (!session->state || rate < KTALLY_RATE_MIN || rate > ktally_setup_rate_max(session))
 		return -EINVAL;
 	if (!ktally_admission_may_interrupt(&session->admission))
 		return -EAGAIN;

@@ -49,6 +49,7 @@
  * @sampled: CPUs that it samples, written by SETUP
  * @hotplug: our place in the list of CPU hotplug
  * @attached: whether we are in it
+ * @start_error: why a CPU could not be started while we came in
  * @flushes: when FLUSH was called
  * @offcpu: its waits
  * @latency: makes old records due
@@ -71,6 +72,7 @@ struct ktally_session {
 	cpumask_var_t sampled;
 	struct hlist_node hotplug;
 	bool attached;
+	int start_error;
 	struct ktally_pace flushes;
 	struct ktally_offcpu_session offcpu;
 	struct timer_list latency;

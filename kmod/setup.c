@@ -38,6 +38,11 @@ static u32 threads_max(const struct ktally_session *session)
 #define CAPTURE_ALL_USER (KTALLY_CAPTURE_USER | KTALLY_CAPTURE_FILES)
 #define CAPTURE_ALL (KTALLY_CAPTURE_KERNEL | CAPTURE_ALL_USER | CAPTURE_ALL_WAKER)
 
+u32 ktally_setup_rate_max(const struct ktally_session *session)
+{
+	return session->gate.privileged ? KTALLY_RATE_MAX : KTALLY_RATE_MAX_UNPRIVILEGED;
+}
+
 int ktally_setup_check(const struct ktally_session *session, struct ktally_setup *setup)
 {
 	setup->rate = setup->rate ?: KTALLY_RATE_DEFAULT;
@@ -55,7 +60,7 @@ int ktally_setup_check(const struct ktally_session *session, struct ktally_setup
 	    setup->keep_ns > KTALLY_KEEP_NS_MAX || setup->wait_min_ns > KTALLY_KEEP_NS_MAX ||
 	    setup->threads > threads_max(session) ||
 	    (setup->filter & KTALLY_FILTER_CHILDREN && !setup->pid_count) ||
-	    setup->rate > KTALLY_RATE_MAX || setup->depth > KTALLY_DEPTH_MAX ||
+	    setup->rate > ktally_setup_rate_max(session) || setup->depth > KTALLY_DEPTH_MAX ||
 	    setup->ring_bytes < KTALLY_RING_BYTES_MIN || !is_power_of_2(setup->ring_bytes) ||
 	    setup->ring_bytes > ktally_setup_ring_bytes_max(session) ||
 	    setup->watermark_bytes > setup->ring_bytes || setup->latency_ms > KTALLY_LATENCY_MS_MAX ||

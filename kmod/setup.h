@@ -14,7 +14,8 @@ int ktally_setup_check(const struct ktally_session *session, struct ktally_setup
 /* What the session takes besides its CPUs' parts. */
 u64 ktally_setup_bytes(const struct ktally_setup *setup);
 
-/* Largest rings it may have. */
+/* Highest rate and largest rings it may have. */
+u32 ktally_setup_rate_max(const struct ktally_session *session);
 u32 ktally_setup_ring_bytes_max(const struct ktally_session *session);
 
 #endif /* KTALLY_SETUP_H */

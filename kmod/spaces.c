@@ -417,9 +417,9 @@ int ktally_spaces_start(void)
 			ktally_files_stop();
 			goto out;
 		}
-		ktally_vdso_start();
 		queue_delayed_work(workers, &sweep_work, SWEEP_INTERVAL);
 	}
+	ktally_vdso_start();
 	sessions++;
 out:
 	mutex_unlock(&sessions_lock);

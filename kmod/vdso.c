@@ -52,13 +52,25 @@ static struct file *make_copy(const struct vdso_image *from)
 	return ERR_PTR(err);
 }
 
-/* It counts as mapped for as long as it is known, so it is not forgotten for want of room. */
+/* Modules are not told where the images are: each process has its own. */
+static const struct vdso_image *image_of_current(void)
+{
+	return current->mm && !test_thread_flag(TIF_ADDR32) ? current->mm->context.vdso_image : NULL;
+}
+
+/*
+ * It counts as mapped for as long as it is known, so it is not forgotten for want of room. Others may sample already,
+ * and look for it.
+ */
 void ktally_vdso_start(void)
 {
-	const struct vdso_image *own = current->mm ? current->mm->context.vdso_image : NULL;
-	struct file *file = own ? make_copy(own) : ERR_PTR(-ENOENT);
+	const struct vdso_image *own = image_of_current();
+	struct file *file;
 	u32 left = 1;
 
+	if (image || !own)
+		return;
+	file = make_copy(own);
 	if (IS_ERR(file))
 		return;
 	local_irq_disable();
@@ -70,7 +82,7 @@ void ktally_vdso_start(void)
 	}
 	copy = file;
 	WRITE_ONCE(copys_dentry, file->f_path.dentry);
-	image = own;
+	smp_store_release(&image, own);		/* pairs with ktally_vdso_find() */
 }
 
 void ktally_vdso_stop(void)
@@ -86,13 +98,14 @@ void ktally_vdso_stop(void)
 
 bool ktally_vdso_find(struct mm_struct *mm, unsigned long address, struct ktally_mapping *mapping)
 {
+	const struct vdso_image *theirs = smp_load_acquire(&image);	/* pairs with ktally_vdso_start() */
 	unsigned long start = (unsigned long)READ_ONCE(mm->context.vdso);
 
 	lockdep_assert_irqs_disabled();
-	if (!image || mm->context.vdso_image != image || address - start >= image->size)
+	if (!theirs || mm->context.vdso_image != theirs || address - start >= theirs->size)
 		return false;
 	ktally_file_hold(known, copy, mm);
-	*mapping = (struct ktally_mapping) { .start = start, .end = start + image->size, .file = known };
+	*mapping = (struct ktally_mapping) { .start = start, .end = start + theirs->size, .file = known };
 	return true;
 }
 

@@ -7,9 +7,9 @@
  * names.
  *
  * So its image is copied into a file in memory, and that is known like any other (files.h): it gets
- * a number when it is sampled, a consumer can have it opened, and load a table. Only the vdso that
- * the consumer itself has is known: that of 64-bit programs, where it is one. Without it, frames in
- * the vdso stay addresses.
+ * a number when it is sampled, a consumer can have it opened, and load a table. Only the vdso of
+ * 64-bit programs is known, as soon as a consumer is one: whichever came first would choose for all.
+ * Without it, frames in the vdso stay addresses.
  */
 #ifndef KTALLY_VDSO_H
 #define KTALLY_VDSO_H
@@ -24,8 +24,8 @@ struct mm_struct;
 #define KTALLY_VDSO_PATH "[vdso]"
 
 /*
- * Process context, by turns, within the life of the files (ktally_files_start()). No view is had when it stops. Without
- * memory there is no vdso.
+ * Process context, by turns, within the life of the files (ktally_files_start()): with each session. No view is had
+ * when it stops. Without memory there is no vdso, until there is.
  */
 void ktally_vdso_start(void);
 void ktally_vdso_stop(void);

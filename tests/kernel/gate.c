@@ -5,10 +5,13 @@
  */
 #include <fcntl.h>
 #include <grp.h>
+#include <pthread.h>
 #include <sched.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 
 #include "device.h"
 #include "harness.h"
@@ -265,6 +268,144 @@ TEST(nothing_is_counted_of_others)
 		EXPECT_EQ(0, wait_for_child(start_child(exit_at_once, NULL)));
 	EXPECT_GE(counted(waits) - before, 100);
 	session_close(&session);
+}
+
+static int look_out_of_container(void *argument)
+{
+	become_nobody(0);
+	if (session_open(&session, &users, true))
+		return 1;
+	session.on_record = note_pid;
+	if (device_enable(session.fd))
+		return 2;
+	for (int i = 0; i < 300; i++)
+		spin(1000000);
+	if (session_run(&session, is_slow() ? 4 : 2) || session_finish(&session) || session.error[0])
+		return 3;
+	return !seen_count ? 4 : was_seen(*(pid_t *)argument) ? 5 : 0;
+}
+
+/* Containers that share a user namespace have the same user, and cannot name each other's processes. */
+TEST(who_cannot_be_named_is_not_seen)
+{
+	pid_t outside;
+
+	ASSERT_EQ(0, chmod(KTALLY_DEVICE_PATH, 0666));
+	outside = start_child(run_identity, (void *)(uintptr_t)&identities[0]);
+	ASSERT_EQ(0, unshare(CLONE_NEWPID));
+	EXPECT_EQ(0, wait_for_child(start_child(look_out_of_container, &outside)));
+	EXPECT_LT(10000000, cpu_time(outside));
+	stop_child(outside);
+}
+
+/**
+ * struct sleeper - a process of two threads, one of which waits in a system call
+ * @wake: ends its wait
+ * @hide: the other thread makes the process undumpable
+ * @hidden: it has
+ * @tid: of the one that waits
+ */
+struct sleeper {
+	int wake[2], hide[2], hidden[2];
+	pid_t tid;
+};
+
+static struct sleeper *sleeper;
+
+static void *sleep_in_read(void *argument)
+{
+	char byte;
+
+	(void)argument;
+	__atomic_store_n(&sleeper->tid, (pid_t)syscall(SYS_gettid), __ATOMIC_RELEASE);
+	for (;;)
+		if (read(sleeper->wake[0], &byte, 1) != 1)
+			return NULL;
+}
+
+static int run_sleeper(void *argument)
+{
+	pthread_t thread;
+	char byte;
+
+	(void)argument;
+	become_nobody(0);
+	if (pthread_create(&thread, NULL, sleep_in_read, NULL) || read(sleeper->hide[0], &byte, 1) != 1 ||
+	    prctl(PR_SET_DUMPABLE, 0) || write(sleeper->hidden[1], "", 1) != 1)
+		return 1;
+	pause();
+	return 0;
+}
+
+/* Of the sleeper's waits in read(): open ones, and those that have ended, and how many of them say where. */
+static unsigned int waits_open, waits_ended, waits_shown;
+
+static void note_sleeper(struct session *from, const struct ktally_record *record)
+{
+	const struct ktally_offcpu *wait = (const void *)record;
+
+	if (record->type != KTALLY_RECORD_OFFCPU || wait->state != KTALLY_OFFCPU_SLEEP ||
+	    session_task(from, wait->task_id)->tid != (uint32_t)sleeper->tid)
+		return;
+	if (record->flags & KTALLY_OFFCPU_PARTIAL)
+		waits_open++;
+	else
+		waits_ended++;
+	waits_shown += wait->syscall != KTALLY_SYSCALL_NONE || session_stack(from, wait->stack_id)->user_frames;
+}
+
+static void look_at_sleeper(struct __test_metadata *_metadata, unsigned int open, unsigned int ended)
+{
+	waits_open = waits_ended = waits_shown = 0;
+	sleep_seconds(0.3);
+	ASSERT_EQ(0, device_flush(session.fd, KTALLY_FLUSH_RESEND));
+	ASSERT_LE(0, session_drain(&session));
+	EXPECT_EQ(open, waits_open);
+	EXPECT_EQ(ended, waits_ended);
+}
+
+/* A process that becomes undumpable while one of its threads waits: where that waits is nobody's business from then on. */
+TEST(what_became_undumpable_in_a_wait_is_not_looked_into)
+{
+	const struct ktally_setup setup = {
+		.sources = KTALLY_SOURCE_OFFCPU, .capture = KTALLY_CAPTURE_USER, .keep_ns = 100000000, .threads = 1024,
+		.budget_ppm = KTALLY_BUDGET_PPM_MAX,
+	};
+	pid_t child;
+	char byte;
+
+	ASSERT_EQ(0, chmod(KTALLY_DEVICE_PATH, 0666));
+	sleeper = mmap(NULL, sizeof(*sleeper), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, sleeper);
+	ASSERT_EQ(0, pipe(sleeper->wake) | pipe(sleeper->hide) | pipe(sleeper->hidden));
+	child = start_child(run_sleeper, NULL);
+	become_nobody(0);
+	ASSERT_EQ(0, session_open(&session, &setup, true));
+	session.on_record = note_sleeper;
+	ASSERT_EQ(0, device_enable(session.fd));
+	while (!__atomic_load_n(&sleeper->tid, __ATOMIC_ACQUIRE))
+		sleep_seconds(0.01);
+
+	/* Whoever waits already at ENABLE is not seen by the unprivileged: so it is made to wait once more. */
+	sleep_seconds(0.3);
+	ASSERT_EQ(1, write(sleeper->wake[1], "", 1));
+	sleep_seconds(0.3);
+	ASSERT_LE(0, session_drain(&session));
+	ASSERT_EQ(1, write(sleeper->wake[1], "", 1));
+	look_at_sleeper(_metadata, 1, 1);
+	EXPECT_EQ(2, waits_shown);
+
+	ASSERT_EQ(1, write(sleeper->hide[1], "", 1));
+	ASSERT_EQ(1, read(sleeper->hidden[0], &byte, 1));
+	look_at_sleeper(_metadata, 1, 0);
+	EXPECT_EQ(0, waits_shown);
+	ASSERT_EQ(1, write(sleeper->wake[1], "", 1));
+	/* The next wait of it is not followed at all. */
+	look_at_sleeper(_metadata, 0, 1);
+	EXPECT_EQ(0, waits_shown);
+	EXPECT_STREQ("", session.error);
+	session_close(&session);
+	stop_child(child);
 }
 
 /* ------------------------------------------------------------------------------------------------ rights */

@@ -83,6 +83,31 @@ TEST(a_counter_paces_the_samples)
 	EXPECT_NE(KTALLY_CLOCK_CPU, sample_busy(_metadata, 0.02));
 }
 
+/* What there is of a counter, the first has. The other is sampled all the same. */
+TEST(two_sessions_at_once)
+{
+	struct ktally_setup setup = {
+		.sources = KTALLY_SOURCE_ONCPU, .capture = KTALLY_CAPTURE_USER, .rate = 97, .budget_ppm = KTALLY_BUDGET_PPM_MAX,
+	};
+	static struct session others[8];
+	pid_t child = start_spinner(0);
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(others); i++) {
+		ASSERT_EQ(0, session_open(&others[i], &setup, true));
+		ASSERT_EQ(0, device_enable(others[i].fd));
+	}
+	for (i = 0; i < ARRAY_SIZE(others); i++) {
+		ASSERT_EQ(0, session_run(&others[i], 1));
+		TH_LOG("session %zu by %s: %ju samples", i, clocks[others[i].rings[0].producer->clock],
+		       (uintmax_t)session_total(&others[i]).samples);
+		EXPECT_LT(20, session_total(&others[i]).samples);
+	}
+	for (i = 0; i < ARRAY_SIZE(others); i++)
+		session_close(&others[i]);
+	stop_child(child);
+}
+
 /* Turbo and power saving change how long a cycle is, not how long a reference cycle is. */
 TEST(the_clock_is_what_info_says)
 {

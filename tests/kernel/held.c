@@ -163,6 +163,32 @@ TEST(no_lease_is_left)
 	EXPECT_GT(AT_ONCE, left_behind(_metadata, A_LEASE));
 }
 
+/* Nor does a process with a lease keep whoever opens its file waiting, which would be for 45 seconds. */
+TEST(a_lease_is_not_waited_for)
+{
+	static char path[KTALLY_PATH_BYTES_MAX];
+	enum leaving leaving = A_LEASE;
+	uint32_t status;
+	uint64_t began;
+	pid_t child;
+	int fd;
+
+	mount_memory(DIRECTORY);
+	EXPECT_EQ(0, copy_file("/bin/true", PROGRAM, 0755));
+	child = start_child(run_in_file, &leaving);
+	see(_metadata, child, 0, 2);
+	began = now_ns();
+	EXPECT_EQ(-EAGAIN, device_open_file(session.fd, spin_file, path, &status));
+	EXPECT_GT(AT_ONCE * 1e9, (double)(now_ns() - began));
+	stop_child(child);
+	fd = device_open_file(session.fd, spin_file, path, &status);
+	EXPECT_LE(0, fd);
+	EXPECT_FALSE(fcntl(fd, F_GETFL) & O_NONBLOCK);
+	close(fd);
+	end_session(_metadata);
+	EXPECT_LE(0, unmount(DIRECTORY, 1));
+}
+
 /* ------------------------------------------------------------------------------------------------ mounts, and what was deleted */
 
 static int execute(void *argument)

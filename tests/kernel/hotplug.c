@@ -170,6 +170,55 @@ TEST_F_TIMEOUT(hotplug, a_cpu_without_room_for_a_ring, 600)
 	EXPECT_TRUE(session_is_exact(&session));
 }
 
+/* One that has come since SETUP, and for which there is no room, is dark; the others are sampled. */
+TEST_F_TIMEOUT(hotplug, a_cpu_that_comes_between_without_room, 600)
+{
+	ASSERT_EQ(0, set_cpu_online(1, false));
+	ASSERT_EQ(0, session_open(&session, &everybody, true));
+	ASSERT_EQ(0, set_cpu_online(1, true));
+	ASSERT_EQ(0, write_file(MEMORY_LIMIT, "0"));
+	EXPECT_EQ(0, device_enable(session.fd));
+	EXPECT_EQ(1, session_figure(&session, "cpus_dark"));
+	ASSERT_EQ(0, write_file(MEMORY_LIMIT, "256"));
+	ASSERT_EQ(0, device_flush(session.fd, 0));
+	EXPECT_EQ(0, session_figure(&session, "cpus_dark"));
+	ASSERT_EQ(0, device_disable(session.fd));
+	ASSERT_EQ(0, session_settle(&session));
+}
+
+static bool toggling;
+
+static void *toggle(void *argument)
+{
+	(void)argument;
+	while (__atomic_load_n(&toggling, __ATOMIC_ACQUIRE))
+		if (device_enable(session.fd) || device_disable(session.fd))
+			return &session;
+	return NULL;
+}
+
+/* The same while the session is enabled and disabled, which waits for the CPU to come when it is half done. */
+TEST_F_TIMEOUT(hotplug, a_cpu_without_room_while_toggling, 600)
+{
+	void *failed = &session;
+	pthread_t thread;
+	int round;
+
+	ASSERT_EQ(0, set_cpu_online(1, false));
+	ASSERT_EQ(0, session_open(&session, &everybody, true));
+	ASSERT_EQ(0, write_file(MEMORY_LIMIT, "0"));
+	__atomic_store_n(&toggling, true, __ATOMIC_RELEASE);
+	ASSERT_EQ(0, pthread_create(&thread, NULL, toggle, NULL));
+	for (round = 0; round < 10; round++) {
+		EXPECT_EQ(0, set_cpu_online(1, true));
+		EXPECT_EQ(0, set_cpu_online(1, false));
+	}
+	__atomic_store_n(&toggling, false, __ATOMIC_RELEASE);
+	ASSERT_EQ(0, pthread_join(thread, &failed));
+	EXPECT_EQ(NULL, failed);
+	ASSERT_EQ(0, write_file(MEMORY_LIMIT, "256"));
+}
+
 /* ---- waits ---- */
 
 #define THREADS 4

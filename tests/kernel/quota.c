@@ -374,6 +374,33 @@ static struct turns set_up_again_and_again(struct __test_metadata *_metadata)
 	return turns;
 }
 
+TEST(rates_of_the_unprivileged)
+{
+	struct ktally_setup setup = small;
+	struct ktally_info info;
+	int fd;
+
+	setup.rate = KTALLY_RATE_MAX;
+	fd = device_open();
+	EXPECT_EQ(0, device_info(fd, &info));
+	EXPECT_EQ(KTALLY_RATE_MAX, info.rate_max);
+	EXPECT_EQ(0, device_setup(fd, &setup));
+	close(fd);
+
+	ASSERT_EQ(0, chmod(KTALLY_DEVICE_PATH, 0666));
+	become_nobody(0);
+	fd = device_open();
+	EXPECT_EQ(0, device_info(fd, &info));
+	EXPECT_EQ(KTALLY_RATE_MAX_UNPRIVILEGED, info.rate_max);
+	setup.rate = KTALLY_RATE_MAX_UNPRIVILEGED + 1;
+	EXPECT_EQ(-EINVAL, device_try_setup(fd, &setup));
+	setup.rate = KTALLY_RATE_MAX_UNPRIVILEGED;
+	EXPECT_EQ(0, device_setup(fd, &setup));
+	EXPECT_EQ(-EINVAL, device_set_rate(fd, KTALLY_RATE_MAX_UNPRIVILEGED + 1));
+	EXPECT_EQ(0, device_set_rate(fd, KTALLY_RATE_MAX_UNPRIVILEGED));
+	close(fd);
+}
+
 /* Closing and beginning anew is no way around. */
 TEST(one_session_after_the_other)
 {

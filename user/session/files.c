@@ -69,12 +69,12 @@ void files_take(struct live *live, const struct ktally_record *record)
 		take_file(live, number);
 }
 
-/* One that came too late is tried again whenever another CPU tells of it. */
+/* One that came too late, or that its process keeps a lease of, is tried again whenever another CPU tells of it. */
 static void submit(struct live *live, const struct ktally_file *file)
 {
 	const struct symbols_file *known = symbols_find_file(live->profile->symbols, file->file);
 
-	if (!loader_has(live->loader, file->file) && (!known || known->error == -ESTALE))
+	if (!loader_has(live->loader, file->file) && (!known || known->error == -ESTALE || known->error == -EAGAIN))
 		loader_submit(live->loader, file);
 }
 

@@ -28,7 +28,8 @@
  *   - opened with CAP_PERFMON (or CAP_SYS_ADMIN) in the initial user namespace: every process, and kernel frames unless
  *     the kernel is locked down (lockdown=confidentiality) or a security module forbids it;
  *   - opened by anyone else: only processes that run wholly under the opener's own user and group ids in the opener's
- *     user namespace, have no capability that the opener lacks, and may dump core; and no kernel frames.
+ *     user namespace, have an id in his pid namespace and no capability that he lacks, and may dump core; and no
+ *     kernel frames.
  *
  * Security modules are asked through the kernel's own functions: always by capable() (their hook "capable") and by
  * the check of lockdown ("locked_down"); for kernel frames by perf_allow_kernel() (their hook "perf_event_open", with
@@ -153,15 +154,15 @@
  * still in the old file.
  *
  * The vdso, which the kernel maps into every process, is such a file, too: KTALLY_IOC_OPEN_FILE
- * gives a copy of it, with "[vdso]" for its path. But only that of programs of the consumer's own
- * sort; that of 32-bit programs under a 64-bit consumer stays KTALLY_FRAME_USER.
+ * gives a copy of it, with "[vdso]" for its path. But only that of 64-bit programs, as soon as one of these
+ * has set such a session up; that of 32-bit programs stays KTALLY_FRAME_USER.
  *
  * The offset is one in the file, not an address of the ELF file's own: the two differ by p_offset
  * and p_vaddr of the segment.
  *
  * A file is what its inode was when it was first sampled: device, inode number, generation, time
  * of the last change of the inode, and size. Written anew, it is another file with another number.
- * Numbers are the same for all sessions, begin with 1 and are not used again while any session is
+ * Numbers are the same for all sessions, tell nothing by their order, and are not used again while any session is
  * open; a file that was not sampled for long may get another. There are 16777215, which last for
  * more than a year: all users together are given 65536 at any speed, and then 30 a minute.
  *
@@ -309,10 +310,11 @@
  * @abi_version: KTALLY_ABI_VERSION of the module
  * @features: KTALLY_FEATURE_*
  * @allowed: KTALLY_ALLOWED_*
- * @clock: KTALLY_CLOCK_* that on-CPU sampling will use
+ * @clock: KTALLY_CLOCK_* that on-CPU sampling will use, for this descriptor: without CAP_PERFMON KTALLY_CLOCK_CPU. A
+ *	CPU whose hardware others have when it is started is paced by that as well, see producer.clock
  * @cpus: number of CPU numbers this host can have; rings have numbers below it
  * @rate_min: lowest sampling rate, per second and CPU
- * @rate_max: highest
+ * @rate_max: highest, for this descriptor: KTALLY_RATE_MAX or KTALLY_RATE_MAX_UNPRIVILEGED
  * @rate_default: what setup.rate = 0 means
  * @depth_max: largest setup.depth
  * @ring_bytes_min: smallest setup.ring_bytes
@@ -400,6 +402,7 @@ struct ktally_cpus {
 /* Bounds of setup's fields; 0 in a field means its default. */
 #define KTALLY_RATE_MIN		1
 #define KTALLY_RATE_MAX		10000
+#define KTALLY_RATE_MAX_UNPRIVILEGED 2000	/* without CAP_PERFMON: others pay for the interrupts, too */
 #define KTALLY_RATE_DEFAULT	19
 #define KTALLY_DEPTH_MAX	512
 #define KTALLY_DEPTH_DEFAULT	128
@@ -504,7 +507,7 @@ struct ktally_setup {
 /**
  * struct ktally_rate - KTALLY_IOC_SET_RATE, at any time after SETUP
  * @size: in: size of this structure as the caller knows it, at least KTALLY_RATE_SIZE_V1
- * @rate: new rate per second and CPU, KTALLY_RATE_MIN to KTALLY_RATE_MAX. Weights make totals right across the change.
+ * @rate: new rate per second and CPU, KTALLY_RATE_MIN to info.rate_max. Weights make totals right across the change.
  *
  * Errors: -EPERM without KTALLY_RIGHT_TUNE, and for a higher rate than now in a session that was opened with
  * CAP_PERFMON, if the caller does not have that; -EAGAIN in a session that was opened without it, when this and
@@ -582,7 +585,8 @@ struct ktally_flush {
  *
  * Errors: -ENOENT: no file has had this number; -ESTALE: the module does not hold the file, or not
  * any more, or it was written to since, or, of a union file system, copied up;
- * -ENAMETOOLONG: @path_bytes is too small; and those of open().
+ * -ENAMETOOLONG: @path_bytes is too small; -EAGAIN: a process has a lease of the file (F_WRLCK), and was told to give
+ * it up; and those of open().
  */
 struct ktally_open_file {
 	__u32 size;
