@@ -20,6 +20,10 @@
 #define GROUPS_MOST 256
 
 /* How long somebody who connects may take to say what he wants. */
+
+/* More than the kernel queues, so that a hang-up is seen at once; who never stops sending would have the daemon do nothing else. */
+#define PACKETS_IN_A_TURN 1000
+
 #define PATIENCE_MS 5000
 
 /* What a profile may take beyond its time, to name and write everything. */
@@ -167,11 +171,11 @@ static void on_messages(void *context, short events)
 
 	(void)events;
 	while ((bytes = read(control->profiling.messages, text, sizeof(text))) > 0) {
-		size_t room = MESSAGES_BYTES_MOST - control->messages.bytes;
+		size_t room = MESSAGES_BYTES_MOST - control->messages.bytes, said = profiling_take(&control->profiling, text, (size_t)bytes);
 
-		buffer_append(&control->messages, text, (size_t)bytes < room ? (size_t)bytes : room);
+		buffer_append(&control->messages, text, said < room ? said : room);
 	}
-	if (!bytes)
+	if (!bytes || control->profiling.code >= 0)
 		finish(control);
 }
 
@@ -194,7 +198,9 @@ static void begin(struct asker *asker, struct request *request, const struct pac
 	request->session.all = !request->session.pid_count && !request->session.cgroup_count;
 	request_describe(request, &what);
 	error = profiling_start(&control->profiling, request, control->options.daemon);
-	if (error) {
+	if (error == -EBUSY) {
+		refuse(asker, EXIT_BUSY, "the process of the profile before cannot end: it waits for a file that does not answer");
+	} else if (error) {
 		refuse(asker, EXIT_FAILED, "a profile cannot be taken: %s", strerror(-error));
 	} else {
 		message_info("control: user %u (process %d) asked for a profile of %s%s", asker->who.uid, asker->who.pid, what.data,
@@ -271,14 +277,17 @@ static void on_asker(void *context, short events)
 	int result = 1;
 
 	(void)events;
-	while (asker->fd >= 0 && (result = packet_receive(asker->fd, &packet, REQUEST_BYTES_MOST)) == 1) {
+	for (int i = 0; asker->fd >= 0 && i < PACKETS_IN_A_TURN; i++) {
+		result = packet_receive(asker->fd, &packet, REQUEST_BYTES_MOST);
+		if (result != 1)
+			break;
 		if (control->asked != asker)
 			take_request(asker, &packet);
 		else if (!strcmp(packet.text.data, REQUEST_STOP))
 			profiling_stop(&control->profiling);
 		packet_free(&packet);
 	}
-	if (asker->fd < 0 || result == -EAGAIN)
+	if (asker->fd < 0 || result == 1 || result == -EAGAIN)
 		return;
 	if (result == -EMSGSIZE && control->asked != asker) {
 		refuse(asker, EXIT_USAGE, "the request cannot be understood: it is too long");
@@ -315,7 +324,7 @@ static void on_connection(void *context, short events)
 	while ((asker = free_asker(control)) && (fd = accept4(control->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0) {
 		socklen_t bytes = sizeof(asker->who);
 		int watch = getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &asker->who, &bytes) ? -errno :
-			    loop_watch(control->loop, fd, POLLIN, LOOP_DRAINED, on_asker, asker);
+			    loop_watch(control->loop, fd, POLLIN, LOOP_LEVEL, on_asker, asker);
 
 		if (watch < 0) {
 			close(fd);
