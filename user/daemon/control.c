@@ -2,28 +2,31 @@
 #include <errno.h>
 #include <grp.h>
 #include <inttypes.h>
+#include <libgen.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/message.h"
 #include "base/socket_file.h"
 #include "control/packet.h"
 #include "control/request.h"
+#include "daemon/check.h"
 #include "daemon/control.h"
 #include "daemon/profiling.h"
 
 #define ASKERS_MOST 8
-#define GROUPS_MOST 256
-
-/* How long somebody who connects may take to say what he wants. */
 
 /* More than the kernel queues, so that a hang-up is seen at once; who never stops sending would have the daemon do nothing else. */
 #define PACKETS_IN_A_TURN 1000
 
+#define GROUPS_MOST 256
+
+/* How long somebody who connects may take to say what he wants. */
 #define PATIENCE_MS 5000
 
 /* What a profile may take beyond its time, to name and write everything. */
@@ -347,16 +350,15 @@ static void listen_on(struct control *control)
 		control->watch = loop_watch(control->loop, control->fd, POLLIN, LOOP_LEVEL, on_connection, control);
 }
 
-static int find_group(struct control *control)
+static int find_group(const struct control_options *options, gid_t *found)
 {
-	const struct group *group = control->options.group ? getgrnam(control->options.group) : NULL;
+	const struct group *group = options->group ? getgrnam(options->group) : NULL;
 
-	if (control->options.group && !group) {
-		message_error("--control-group: there is no group \"%s\"", control->options.group);
-		return EXIT_USAGE;
-	}
-	control->group = group ? group->gr_gid : (gid_t)-1;
-	return EXIT_OK;
+	*found = group ? group->gr_gid : (gid_t)-1;
+	if (group || !options->group)
+		return EXIT_OK;
+	message_error("--control-group: there is no group \"%s\"", options->group);
+	return EXIT_USAGE;
 }
 
 static int open_socket(struct control *control)
@@ -375,6 +377,36 @@ static int open_socket(struct control *control)
 	return control->fd < 0 ? control->fd : 0;
 }
 
+static void tell_failure(const char *path, int error)
+{
+	if (error == -EADDRINUSE)
+		message_warning("%s belongs to another ktallyd: profiles cannot be asked of this one; --control gives it a socket of its own",
+				path);
+	else
+		message_warning("no profiles can be asked for: cannot make the socket %s: %s", path, strerror(-error));
+}
+
+/* The directory of the socket is made if need be, the one above it is not; what is there must be a socket. */
+int control_check(const struct control_options *options)
+{
+	char *copy = memory_string(options->path);
+	struct stat status;
+	gid_t group;
+	int error = 0, code = find_group(options, &group);
+
+	if (strlen(options->path) >= sizeof(((struct sockaddr_un *)0)->sun_path))
+		error = -ENAMETOOLONG;
+	else if (!lstat(options->path, &status))
+		error = S_ISSOCK(status.st_mode) ? 0 : -EEXIST;
+	else if (strchr(options->path, '/'))
+		error = check_place(dirname(copy), true);
+	free(copy);
+	if (code != EXIT_OK || !error)
+		return code;
+	tell_failure(options->path, error);
+	return options->may_fail ? EXIT_OK : EXIT_FAILED;
+}
+
 int control_create(struct control **result, struct loop *loop, const struct control_options *options)
 {
 	struct control *control = memory_zeroed(1, sizeof(*control));
@@ -391,18 +423,15 @@ int control_create(struct control **result, struct loop *loop, const struct cont
 		control->askers[i] = (struct asker){
 			.control = control, .fd = -1, .patience = { .expired = on_patience, .context = &control->askers[i] },
 		};
-	code = find_group(control);
+	code = find_group(&control->options, &control->group);
 	error = code == EXIT_OK ? open_socket(control) : 0;
 	if (!error && code == EXIT_OK) {
 		listen_on(control);
 		*result = control;
 		return EXIT_OK;
 	}
-	if (error == -EADDRINUSE)
-		message_warning("%s belongs to another ktallyd: profiles cannot be asked of this one; --control gives it a socket of its own",
-				control->path);
-	else if (error)
-		message_warning("no profiles can be asked for: cannot make the socket %s: %s", control->path, strerror(-error));
+	if (error)
+		tell_failure(control->path, error);
 	control_destroy(control);
 	return code != EXIT_OK ? code : options->may_fail ? EXIT_OK : EXIT_FAILED;
 }
