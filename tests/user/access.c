@@ -83,6 +83,12 @@ static void test_token(void)
 	write_token("short", 0600);
 	exposition_reload(exposition);
 	check_number(status_with(connected(), "Authorization: Bearer another-of-sixteen\r\n"), 200, "one that cannot be used changes nothing");
+	check(!unlink(token_path) && !mkfifo(token_path, 0600), "a pipe that nobody writes to is there now");
+	alarm(20);
+	exposition_reload(exposition);
+	alarm(0);
+	check_number(status_with(connected(), "Authorization: Bearer another-of-sixteen\r\n"), 200, "nor does it keep who reads it");
+	unlink(token_path);
 	exposition_destroy(exposition);
 }
 

@@ -252,6 +252,11 @@ static void test_nonsense(void)
 
 	refuses_file("rate: 99\nintervall: 3\n", "2: there is no key \"intervall\": is \"interval\" meant?");
 	refuses_file("catagories: []\n", "1: there is no key \"catagories\": is \"categories\" meant?");
+	refuses_file("foo: 3\n", "1: there is no key \"foo\": keys are the long options");
+	refuses_file("cup: 0\n", "1: there is no key \"cup\": keys are the long options");
+	refuses_file("cpu: 0\n", "1: there is no key \"cpu\": is \"cpus\" meant?");
+	refuses_file("rtae: 9\n", "1: there is no key \"rtae\": is \"rate\" meant?");
+	refuses_file("category: []\n", "1: there is no key \"category\": is \"categories\" meant?");
 	refuses_file("frobnicate: 3\n", "1: there is no key \"frobnicate\": keys are the long options");
 	refuses_file("help: true\n", "1: \"help\" is for the command line only");
 	refuses_file("config: x\n", "1: \"config\" is for the command line only");

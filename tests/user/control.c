@@ -4,7 +4,10 @@
  * what they may not have, or not as they should.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
+#include <poll.h>
+#include <sys/ptrace.h>
 #include <sys/socket.h>
 
 #include "base/socket_file.h"
@@ -135,7 +138,80 @@ static void check_one_at_a_time(void)
 	unlink(path_of("next.folded"));
 }
 
+/* ---- who cannot end ---- */
+
+/*
+ * A process that reads a file which never answers is kept by the kernel, killed or not. So is one here: as killed, by who traces it; as
+ * done, by its pipe, which somebody else has open as another thread of it would have.
+ */
+static void check_kept(void)
+{
+	pid_t aside = ask_aside("--for 34 -o @kept.folded"), taker;
+	char pipe_path[64];
+	int pipe_end;
+
+	check(says("for 34 s"), "a profile has begun");
+	taker = child_of(daemon_pid);
+	if (ptrace(PTRACE_SEIZE, taker, NULL, NULL)) {
+		check_skip("this process may not trace others", "a process that cannot end");
+		kill(child_of(aside), SIGKILL);
+		end_of(aside);
+	} else {
+		kill(child_of(aside), SIGKILL);
+		end_of(aside);
+		check(says("who asked has hung up"), "who asked is gone");
+		check_ask("--for 100ms -o @next.folded", EXIT_BUSY, "cannot end", "while the process is kept ktallyd answers");
+		check_number(end_of(taker), -SIGKILL, "it was killed");
+		check_ask("--for 100ms -o @next.folded", EXIT_OK, "5 samples", "when it is gone the next profile is taken");
+		unlink(path_of("next.folded"));
+	}
+
+	aside = ask_aside("--for 3500ms -o @held.folded");
+	check(says("for 3.5 s"), "another has begun");
+	snprintf(pipe_path, sizeof(pipe_path), "/proc/%d/fd/%d", child_of(daemon_pid), TAKER_MESSAGES);
+	pipe_end = open(pipe_path, O_WRONLY);
+	check(pipe_end >= 0, "whose pipe does not end with it");
+	check_number(end_of(aside), EXIT_OK, "its last word is enough");
+	close(pipe_end);
+	check_file("held.folded", "other;[unknown];[unknown] 10000000\n"
+		   "victim;[unknown];[unknown] 1000000\nvictim;[unknown];[unknown];[unknown] 3000000\n", "it is all there");
+}
+
 /* ---- who does not ---- */
+
+/* One who may ask, and never stops sending: others and the daemon itself have their turns. */
+static void check_flood(void)
+{
+	static const char good[] = "ktally 1 profile\nfor=200\noutput=folded on-cpu\n";
+	int fd = socket_file_connect(socket_path, CONTROL_SOCKET);
+	struct packet answer = { 0 };
+	pid_t senders[2];
+	int error;
+
+	fcntl(fd, F_SETFL, O_NONBLOCK);
+	packet_send(fd, good, strlen(good), NULL, 0);
+	fflush(stdout);
+	for (size_t i = 0; i < 2; i++) {
+		senders[i] = fork();
+		if (!senders[i]) {
+			end_with_test();
+			do
+				error = packet_send(fd, "x", 1, NULL, 0);
+			while (!error || error == -EAGAIN);
+			_exit(0);
+		}
+	}
+	check(poll(&(struct pollfd){ .fd = fd, .events = POLLIN }, 1, 60000) == 1 && packet_receive(fd, &answer, 4096) == 1 &&
+	      answer.fd_count == 1, "who floods ktallyd gets his profile, since it goes on meanwhile");
+	if (!answer.fd_count)
+		printf("# %s\n", answer.text.data ? answer.text.data : "no answer");
+	packet_free(&answer);
+	for (size_t i = 0; i < 2; i++) {
+		kill(senders[i], SIGKILL);
+		waitpid(senders[i], NULL, 0);
+	}
+	close(fd);
+}
 
 static void send_raw(const char *text, size_t bytes, int descriptors, const char *wanted, const char *name)
 {
@@ -293,7 +369,9 @@ int main(int argc, char **argv)
 	check_profiles();
 	check_refusals();
 	check_one_at_a_time();
+	check_kept();
 	check_hostile();
+	check_flood();
 	check_socket();
 	check_rights();
 	aside = ask_aside("--for 33 -o @end.folded");

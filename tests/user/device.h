@@ -50,6 +50,9 @@ static struct {
 	void (*on_open)(const char *path);	/* of anything, by whoever opens it; NULL: none */
 } device;
 
+/* Of those that are plugged in from now on. */
+static uint32_t device_clock = KTALLY_CLOCK_CPU;
+
 static struct ktally_ring_producer *producer_of(unsigned int cpu)
 {
 	return (void *)(device.areas[cpu] + KTALLY_PAGE_BYTES);
@@ -229,7 +232,7 @@ int ioctl(int fd, unsigned long request, ...)
 		device.info_size = info->size;
 		*info = (struct ktally_info) {
 			.size = info->size, .abi_version = device.abi_version, .cpus = device.cpus, .rate_max = 10000,
-			.rights = device.rights,
+			.rights = device.rights, .clock = device_clock,
 		};
 		return 0;
 	case KTALLY_IOC_SETUP:

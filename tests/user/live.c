@@ -347,7 +347,16 @@ static void described(void)
 	buffer_clear(&text);
 	live_describe_losses(&live, &text);
 	check(strstr(text.data, "2 CPUs are not sampled"), "CPUs that are dark are told of");
-	check(strstr(text.data, "stood still 12 times, for 3.4 s at most"), "and counters that did not count");
+	check(strstr(text.data, "the timer stood still 12 times, for 3.4 s at most: perf throttles it"), "and a timer that did not run");
+	stop(&live);
+	device_clock = KTALLY_CLOCK_CYCLES;
+	start(&live);
+	device.dark = 1;
+	producer_of(1)->unsampled = (struct ktally_loss){ 1, 2000000000 };
+	buffer_clear(&text);
+	live_describe_losses(&live, &text);
+	check(strstr(text.data, "; 1 CPU is not sampled"), "so is one CPU");
+	check(strstr(text.data, "counters stood still once, for 2 s at most: perf throttles them"), "and a counter that did not count");
 	buffer_free(&text);
 	stop(&live);
 }

@@ -262,6 +262,10 @@ static void strangers(void)
 	check(has("7", 1), "a batch under another's number is damaged");
 	write_file("ffffffffffffffff.batch", file.data, file.bytes);
 	check(has("7", 0) && is_there("ffffffffffffffff.batch"), "a number after which none fits is none");
+	write_file("7fffffffffffffff.batch", "x", 1);
+	check_number(look(&spool, &contents), 1, "the last number that there can be");
+	check(contents.damaged == 1 && contents.next == 8, "is damage: the next batch has one that can be read back");
+	done(spool, &contents);
 	path_of(link_path, "0000000000000003.batch");
 	if (symlink(path, link_path))
 		check(false, "a link can be made");
@@ -276,6 +280,10 @@ static void strangers(void)
 	chmod(directory, 0720);
 	check_number(look(&spool, &contents), -EPERM, "a directory that others can write to is not used");
 	chmod(directory, 0700);
+	snprintf(link_path, sizeof(link_path), "%s/link", above);
+	check(!symlink(directory, link_path), "a link leads to it");
+	check_number(spool_open(&spool, link_path, &contents), -ENOTDIR, "which is not followed");
+	unlink(link_path);
 	if (!geteuid() && !chown(directory, 1234, 1234))
 		check_number(look(&spool, &contents), -EPERM, "nor one of somebody else's");
 	if (!geteuid() && chown(directory, 0, 0))

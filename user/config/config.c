@@ -62,14 +62,32 @@ static unsigned int distance(const char *a, const char *b)
 	return row[columns];
 }
 
+/* Two neighbours changed places, which fingers do more often than anything else. */
+static bool is_swapped(const char *a, const char *b)
+{
+	while (*a && *a == *b) {
+		a++;
+		b++;
+	}
+	return *a && *b && a[0] == b[1] && a[1] == b[0] && !strcmp(a + 2, b + 2);
+}
+
+/* A third of the longer word may be wrong: of short words, with more, any would be near to some key. */
+static bool is_near(const char *word, const char *key, unsigned int far)
+{
+	size_t a = strlen(word), b = strlen(key);
+
+	return 3 * far <= (a > b ? a : b);
+}
+
 static void nearer(const char *word, const char *key, const char **nearest, unsigned int *least)
 {
 	unsigned int far;
 
 	if (strlen(key) > WORD_MOST)
 		return;
-	far = distance(word, key);
-	if (far < *least) {
+	far = is_swapped(word, key) ? 1 : distance(word, key);
+	if (far < *least && is_near(word, key, far)) {
 		*least = far;
 		*nearest = key;
 	}

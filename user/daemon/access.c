@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/buffer.h"
 #include "base/message.h"
@@ -21,6 +23,18 @@ static const char *what_is_wrong(const char *text, size_t bytes)
 	return bytes > ACCESS_TOKEN_MOST ? "has more than 512 characters" : NULL;
 }
 
+/* From a pipe only what a writer is there for: whoever waits for one does nothing else, and it may have been there at the start only. */
+static int read_file(struct buffer *text, const char *path, struct stat *status)
+{
+	int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC), error;
+
+	if (fd < 0)
+		return -errno;
+	error = fstat(fd, status) || fcntl(fd, F_SETFL, 0) ? -errno : buffer_read_fd(text, fd, ACCESS_TOKEN_MOST + 2);
+	close(fd);
+	return error;
+}
+
 int access_read(struct access *access)
 {
 	struct buffer text = { 0 };
@@ -31,14 +45,14 @@ int access_read(struct access *access)
 
 	if (!access->path)
 		return EXIT_OK;
-	error = buffer_read_file(&text, access->path, ACCESS_TOKEN_MOST + 2);
+	error = read_file(&text, access->path, &status);
 	if (error) {
 		message_error("--prometheus-token: cannot read %s: %s", access->path, error == -EFBIG ? "it is no token" : strerror(-error));
 		buffer_free(&text);
 		return EXIT_FAILED;
 	}
 	bytes = text.bytes - (text.bytes && text.data[text.bytes - 1] == '\n');
-	if (stat(access->path, &status) || status.st_mode & S_IROTH)
+	if (status.st_mode & S_IROTH)
 		wrong = "can be read by everybody: chmod o-r it";
 	else
 		wrong = what_is_wrong(text.data, bytes);

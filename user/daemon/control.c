@@ -2,21 +2,28 @@
 #include <errno.h>
 #include <grp.h>
 #include <inttypes.h>
+#include <libgen.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/message.h"
 #include "base/socket_file.h"
 #include "control/packet.h"
 #include "control/request.h"
+#include "daemon/check.h"
 #include "daemon/control.h"
 #include "daemon/profiling.h"
 
 #define ASKERS_MOST 8
+
+/* More than the kernel queues, so that a hang-up is seen at once; who never stops sending would have the daemon do nothing else. */
+#define PACKETS_IN_A_TURN 1000
+
 #define GROUPS_MOST 256
 
 /* How long somebody who connects may take to say what he wants. */
@@ -167,11 +174,11 @@ static void on_messages(void *context, short events)
 
 	(void)events;
 	while ((bytes = read(control->profiling.messages, text, sizeof(text))) > 0) {
-		size_t room = MESSAGES_BYTES_MOST - control->messages.bytes;
+		size_t room = MESSAGES_BYTES_MOST - control->messages.bytes, said = profiling_take(&control->profiling, text, (size_t)bytes);
 
-		buffer_append(&control->messages, text, (size_t)bytes < room ? (size_t)bytes : room);
+		buffer_append(&control->messages, text, said < room ? said : room);
 	}
-	if (!bytes)
+	if (!bytes || control->profiling.code >= 0)
 		finish(control);
 }
 
@@ -194,7 +201,9 @@ static void begin(struct asker *asker, struct request *request, const struct pac
 	request->session.all = !request->session.pid_count && !request->session.cgroup_count;
 	request_describe(request, &what);
 	error = profiling_start(&control->profiling, request, control->options.daemon);
-	if (error) {
+	if (error == -EBUSY) {
+		refuse(asker, EXIT_BUSY, "the process of the profile before cannot end: it waits for a file that does not answer");
+	} else if (error) {
 		refuse(asker, EXIT_FAILED, "a profile cannot be taken: %s", strerror(-error));
 	} else {
 		message_info("control: user %u (process %d) asked for a profile of %s%s", asker->who.uid, asker->who.pid, what.data,
@@ -271,14 +280,17 @@ static void on_asker(void *context, short events)
 	int result = 1;
 
 	(void)events;
-	while (asker->fd >= 0 && (result = packet_receive(asker->fd, &packet, REQUEST_BYTES_MOST)) == 1) {
+	for (int i = 0; asker->fd >= 0 && i < PACKETS_IN_A_TURN; i++) {
+		result = packet_receive(asker->fd, &packet, REQUEST_BYTES_MOST);
+		if (result != 1)
+			break;
 		if (control->asked != asker)
 			take_request(asker, &packet);
 		else if (!strcmp(packet.text.data, REQUEST_STOP))
 			profiling_stop(&control->profiling);
 		packet_free(&packet);
 	}
-	if (asker->fd < 0 || result == -EAGAIN)
+	if (asker->fd < 0 || result == 1 || result == -EAGAIN)
 		return;
 	if (result == -EMSGSIZE && control->asked != asker) {
 		refuse(asker, EXIT_USAGE, "the request cannot be understood: it is too long");
@@ -315,7 +327,7 @@ static void on_connection(void *context, short events)
 	while ((asker = free_asker(control)) && (fd = accept4(control->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0) {
 		socklen_t bytes = sizeof(asker->who);
 		int watch = getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &asker->who, &bytes) ? -errno :
-			    loop_watch(control->loop, fd, POLLIN, LOOP_DRAINED, on_asker, asker);
+			    loop_watch(control->loop, fd, POLLIN, LOOP_LEVEL, on_asker, asker);
 
 		if (watch < 0) {
 			close(fd);
@@ -338,16 +350,15 @@ static void listen_on(struct control *control)
 		control->watch = loop_watch(control->loop, control->fd, POLLIN, LOOP_LEVEL, on_connection, control);
 }
 
-static int find_group(struct control *control)
+static int find_group(const struct control_options *options, gid_t *found)
 {
-	const struct group *group = control->options.group ? getgrnam(control->options.group) : NULL;
+	const struct group *group = options->group ? getgrnam(options->group) : NULL;
 
-	if (control->options.group && !group) {
-		message_error("--control-group: there is no group \"%s\"", control->options.group);
-		return EXIT_USAGE;
-	}
-	control->group = group ? group->gr_gid : (gid_t)-1;
-	return EXIT_OK;
+	*found = group ? group->gr_gid : (gid_t)-1;
+	if (group || !options->group)
+		return EXIT_OK;
+	message_error("--control-group: there is no group \"%s\"", options->group);
+	return EXIT_USAGE;
 }
 
 static int open_socket(struct control *control)
@@ -366,6 +377,36 @@ static int open_socket(struct control *control)
 	return control->fd < 0 ? control->fd : 0;
 }
 
+static void tell_failure(const char *path, int error)
+{
+	if (error == -EADDRINUSE)
+		message_warning("%s belongs to another ktallyd: profiles cannot be asked of this one; --control gives it a socket of its own",
+				path);
+	else
+		message_warning("no profiles can be asked for: cannot make the socket %s: %s", path, strerror(-error));
+}
+
+/* The directory of the socket is made if need be, the one above it is not; what is there must be a socket. */
+int control_check(const struct control_options *options)
+{
+	char *copy = memory_string(options->path);
+	struct stat status;
+	gid_t group;
+	int error = 0, code = find_group(options, &group);
+
+	if (strlen(options->path) >= sizeof(((struct sockaddr_un *)0)->sun_path))
+		error = -ENAMETOOLONG;
+	else if (!lstat(options->path, &status))
+		error = S_ISSOCK(status.st_mode) ? 0 : -EEXIST;
+	else if (strchr(options->path, '/'))
+		error = check_place(dirname(copy), true);
+	free(copy);
+	if (code != EXIT_OK || !error)
+		return code;
+	tell_failure(options->path, error);
+	return options->may_fail ? EXIT_OK : EXIT_FAILED;
+}
+
 int control_create(struct control **result, struct loop *loop, const struct control_options *options)
 {
 	struct control *control = memory_zeroed(1, sizeof(*control));
@@ -382,18 +423,15 @@ int control_create(struct control **result, struct loop *loop, const struct cont
 		control->askers[i] = (struct asker){
 			.control = control, .fd = -1, .patience = { .expired = on_patience, .context = &control->askers[i] },
 		};
-	code = find_group(control);
+	code = find_group(&control->options, &control->group);
 	error = code == EXIT_OK ? open_socket(control) : 0;
 	if (!error && code == EXIT_OK) {
 		listen_on(control);
 		*result = control;
 		return EXIT_OK;
 	}
-	if (error == -EADDRINUSE)
-		message_warning("%s belongs to another ktallyd: profiles cannot be asked of this one; --control gives it a socket of its own",
-				control->path);
-	else if (error)
-		message_warning("no profiles can be asked for: cannot make the socket %s: %s", control->path, strerror(-error));
+	if (error)
+		tell_failure(control->path, error);
 	control_destroy(control);
 	return code != EXIT_OK ? code : options->may_fail ? EXIT_OK : EXIT_FAILED;
 }

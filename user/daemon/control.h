@@ -31,6 +31,9 @@ struct control_options {
 /* EXIT_OK, with *control NULL if it failed and may; else an exit code, after a message. */
 int control_create(struct control **control, struct loop *loop, const struct control_options *options);
 
+/* What of that can be known without listening. The same. */
+int control_check(const struct control_options *options);
+
 /* Takes a profile that the daemon itself was told to take; it is to be sent. What becomes of it is in the log. */
 void control_take(struct control *control, const struct request *request);
 

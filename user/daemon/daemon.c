@@ -10,6 +10,7 @@
 
 #include "base/message.h"
 #include "daemon/bounds.h"
+#include "daemon/check.h"
 #include "daemon/clock.h"
 #include "daemon/daemon.h"
 #include "daemon/demand.h"
@@ -265,16 +266,6 @@ static int open_signals(struct daemon *daemon)
 	return EXIT_FAILED;
 }
 
-static int open_loop(struct daemon *daemon)
-{
-	int error = loop_create(&daemon->loop, daemon->options->loop);
-
-	if (!error)
-		return EXIT_OK;
-	message_error("io_uring does not work here (%s): leave out --loop io_uring, and poll is used", strerror(-error));
-	return EXIT_FAILED;
-}
-
 static void add_profiles(struct files *files, const char *directory, bool off_cpu)
 {
 	const uint32_t oncpu = KTALLY_SOURCE_ONCPU, offcpu = KTALLY_SOURCE_OFFCPU;
@@ -393,7 +384,7 @@ int daemon_create(struct daemon **result, struct daemon_options *options)
 	if (code == EXIT_OK)
 		code = session_open(&daemon->live.session, &options->session);
 	if (code == EXIT_OK)
-		code = open_loop(daemon);
+		code = check_loop(&daemon->loop, options->loop);
 	if (code == EXIT_OK)
 		code = exports_create(&daemon->exports, daemon->loop, options);
 	if (code == EXIT_OK)

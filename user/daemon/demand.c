@@ -29,19 +29,28 @@ char *demand_endpoint(const struct daemon_options *options)
 	return endpoint.data;
 }
 
-/* What the command line says goes before the environment. */
+/* What the command line says goes before the environment. The endpoint, to be freed, is part of the options. */
+static int choose_options(const struct daemon_options *options, struct sender_options *sender, char **endpoint)
+{
+	*endpoint = demand_endpoint(options);
+	*sender = (struct sender_options){
+		.endpoint = *endpoint,
+		.spool = options->spool, .spool_bytes = options->spool_bytes,
+	};
+	if (!options->otlp)
+		sender->endpoint = NULL;
+	else if (otlp_options_from_environment(sender, &otlp_profiles))
+		return EXIT_USAGE;
+	return EXIT_OK;
+}
+
 static int open_exporter(struct demand *demand, struct loop *loop, const struct daemon_options *daemon_options)
 {
-	char *endpoint = demand_endpoint(daemon_options);
-	struct sender_options options = {
-		.endpoint = endpoint,
-		.spool = daemon_options->spool, .spool_bytes = daemon_options->spool_bytes,
-	};
-	int code = EXIT_OK;
+	struct sender_options options;
+	char *endpoint;
+	int code = choose_options(daemon_options, &options, &endpoint);
 
-	if (daemon_options->otlp && otlp_options_from_environment(&options, &otlp_profiles))
-		code = EXIT_USAGE;
-	else if (daemon_options->otlp && options.endpoint)
+	if (code == EXIT_OK && options.endpoint)
 		code = exporter_create(&demand->exporter, loop, &options);
 	free(endpoint);
 	return code;
@@ -55,34 +64,62 @@ static int send_profile(void *context, const struct buffer *request, size_t samp
 	return 0;
 }
 
+static struct control_options options_of_control(const struct daemon_options *options)
+{
+	return (struct control_options){
+		.path = options->control, .group = options->control_group, .may_fail = !options->control_asked, .daemon = options,
+	};
+}
+
 static int open_control(struct demand *demand, struct loop *loop, const struct daemon_options *daemon_options)
 {
-	const struct control_options options = {
-		.path = daemon_options->control, .group = daemon_options->control_group, .may_fail = !daemon_options->control_asked,
-		.daemon = daemon_options,
-		.send = demand->exporter ? send_profile : NULL, .context = demand,
-	};
+	struct control_options options = options_of_control(daemon_options);
 
+	options.send = demand->exporter ? send_profile : NULL;
+	options.context = demand;
 	return control_create(&demand->control, loop, &options);
+}
+
+/* Without a socket nothing is made ready to send with either. */
+static int check_profile(bool has_control, bool has_exporter)
+{
+	if (!has_control)
+		message_error("--profile: there is no control socket, which profiles need: give --control too");
+	else if (!has_exporter)
+		message_error("--profile: there is nowhere to send it to: give --endpoint too");
+	return has_control && has_exporter ? EXIT_OK : EXIT_USAGE;
+}
+
+int demand_check(const struct daemon_options *options)
+{
+	const struct control_options control = options_of_control(options);
+	struct sender_options sender = { .endpoint = NULL };
+	char *endpoint = NULL;
+	int code = EXIT_OK;
+
+	if (options->control)
+		code = choose_options(options, &sender, &endpoint);
+	if (code == EXIT_OK)
+		code = exporter_check(&sender);
+	if (code == EXIT_OK && options->control)
+		code = control_check(&control);
+	if (code == EXIT_OK && options->profile)
+		code = check_profile(options->control, sender.endpoint);
+	free(endpoint);
+	return code;
 }
 
 /* The daemon was told to take one, and not by anybody who asks. */
 int demand_begin(struct demand *demand, const struct daemon_options *options)
 {
 	struct request request;
+	int code;
 
 	if (!options->profile)
 		return EXIT_OK;
-
-	/* Without a socket nothing was made ready to send with either. */
-	if (!demand->control) {
-		message_error("--profile: there is no control socket, which profiles need: give --control too");
-		return EXIT_USAGE;
-	}
-	if (!demand->exporter) {
-		message_error("--profile: there is nowhere to send it to: give --endpoint too");
-		return EXIT_USAGE;
-	}
+	code = check_profile(demand->control, demand->exporter);
+	if (code != EXIT_OK)
+		return code;
 	request_init(&request);
 	request.duration = options->profile;
 	request.session.rate = options->profile_rate;

@@ -21,6 +21,9 @@ void demand_finish(struct demand *demand, uint64_t milliseconds, const bool *imp
 
 void demand_destroy(struct demand *demand);
 
+/* What of that can be known without doing it. EXIT_OK, or an exit code after a message. */
+int demand_check(const struct daemon_options *options);
+
 /* Where options have profiles go: .../v1development/profiles beside .../v1/metrics. malloc()ed; NULL: they do not say. */
 char *demand_endpoint(const struct daemon_options *options);
 

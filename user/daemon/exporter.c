@@ -2,9 +2,11 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/buffer.h"
 #include "base/message.h"
+#include "daemon/check.h"
 #include "daemon/exporter.h"
 
 struct exporter {
@@ -156,6 +158,23 @@ static void tell_of_former_run(const struct exporter *exporter)
 			     exporter->spool);
 	if (now.queue.damaged)
 		message_warning("%" PRIu64 " batches in the spool %s were damaged, and are lost", now.queue.damaged, exporter->spool);
+}
+
+int exporter_check(const struct sender_options *options)
+{
+	struct buffer path = { 0 };
+	int error;
+
+	if (!options->endpoint || !options->spool)
+		return EXIT_OK;
+	buffer_format(&path, "%s/%s", options->spool, options->protocol->name);
+	error = check_place(options->spool, true);
+	if (!error && !access(options->spool, F_OK))
+		error = check_place(path.data, true);
+	if (error)
+		message_error("the spool %s cannot be used: %s", path.data, strerror(-error));
+	buffer_free(&path);
+	return error ? EXIT_FAILED : EXIT_OK;
 }
 
 int exporter_create(struct exporter **result, struct loop *loop, const struct sender_options *wanted)

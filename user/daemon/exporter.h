@@ -22,6 +22,9 @@ struct exporter;
 int exporter_create(struct exporter **exporter, struct loop *loop, const struct sender_options *options);
 void exporter_destroy(struct exporter *exporter);
 
+/* Whether there can be a spool; without an endpoint there is none. The same. */
+int exporter_check(const struct sender_options *options);
+
 const char *exporter_endpoint(const struct exporter *exporter);
 bool exporter_is_failing(const struct exporter *exporter);
 void exporter_get_statistics(const struct exporter *exporter, struct sender_statistics *statistics);

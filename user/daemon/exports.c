@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/message.h"
+#include "daemon/check.h"
 #include "daemon/exporter.h"
 #include "daemon/exports.h"
 #include "daemon/lines.h"
@@ -24,28 +26,55 @@ struct exports {
 
 /* ---- making ---- */
 
+/* Without an endpoint, nothing is sent there. EXIT_OK, or an exit code after a message; the next as well. */
+static int otlp_options(const struct daemon_options *options, struct sender_options *sender)
+{
+	*sender = (struct sender_options){ .endpoint = options->endpoint, .spool = options->spool, .spool_bytes = options->spool_bytes };
+	if (!options->otlp)
+		sender->endpoint = NULL;
+	else if (otlp_options_from_environment(sender, &otlp_metrics))
+		return EXIT_USAGE;
+	return EXIT_OK;
+}
+
+static int documents_options(const struct daemon_options *options, struct sender_options *sender)
+{
+	*sender = (struct sender_options){ .spool = options->spool, .spool_bytes = options->spool_bytes };
+	return options->elasticsearch && elasticsearch_options(sender, options->elasticsearch) ? EXIT_USAGE : EXIT_OK;
+}
+
 static int open_otlp(struct exports *exports)
 {
-	const struct daemon_options *options = exports->options;
-	struct sender_options sender = { .endpoint = options->endpoint, .spool = options->spool, .spool_bytes = options->spool_bytes };
+	struct sender_options sender;
+	int code = otlp_options(exports->options, &sender);
 
-	if (!options->otlp)
-		return EXIT_OK;
-	if (otlp_options_from_environment(&sender, &otlp_metrics))
-		return EXIT_USAGE;
-	return sender.endpoint ? exporter_create(&exports->otlp, exports->loop, &sender) : EXIT_OK;
+	return code == EXIT_OK && sender.endpoint ? exporter_create(&exports->otlp, exports->loop, &sender) : code;
 }
 
 static int open_elasticsearch(struct exports *exports)
 {
-	const struct daemon_options *options = exports->options;
-	struct sender_options sender = { .spool = options->spool, .spool_bytes = options->spool_bytes };
+	struct sender_options sender;
+	int code = documents_options(exports->options, &sender);
 
-	if (!options->elasticsearch)
-		return EXIT_OK;
-	if (elasticsearch_options(&sender, options->elasticsearch))
-		return EXIT_USAGE;
-	return exporter_create(&exports->elasticsearch, exports->loop, &sender);
+	return code == EXIT_OK && sender.endpoint ? exporter_create(&exports->elasticsearch, exports->loop, &sender) : code;
+}
+
+int exports_check(const struct daemon_options *options)
+{
+	struct sender_options otlp, documents;
+	int error, code = otlp_options(options, &otlp);
+
+	if (code == EXIT_OK)
+		code = exporter_check(&otlp);
+	if (code == EXIT_OK)
+		code = documents_options(options, &documents);
+	if (code == EXIT_OK)
+		code = exporter_check(&documents);
+	error = code == EXIT_OK && options->json_lines ? check_place(options->json_lines, false) : 0;
+	if (!error)
+		return code;
+	message_error("cannot write lines to %s: %s", options->json_lines, strerror(-error));
+	return EXIT_FAILED;
 }
 
 static int open_lines(struct exports *exports)

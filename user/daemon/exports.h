@@ -20,6 +20,9 @@ struct exports;
 int exports_create(struct exports **exports, struct loop *loop, const struct daemon_options *options);
 void exports_destroy(struct exports *exports);
 
+/* What of that can be known without doing it. The same. */
+int exports_check(const struct daemon_options *options);
+
 /* Sends what came to the profile since the last time. Times are CLOCK_REALTIME, ns. */
 void exports_send(struct exports *exports, struct profile *profile, const struct export_host *host, uint64_t start, uint64_t end);
 

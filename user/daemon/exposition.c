@@ -153,6 +153,24 @@ int exposition_create(struct exposition **result, struct loop *loop, const struc
 	return EXIT_OK;
 }
 
+int exposition_check(const struct exposition_options *options, struct loop *loop, bool *in_use)
+{
+	struct access access = { .path = options->token };
+	struct http_server *server = NULL;
+	gid_t group;
+	int error = 0, code = find_group(options, &group);
+
+	if (code == EXIT_OK)
+		code = access_read(&access);
+	explicit_bzero(access.token, sizeof(access.token));
+	if (code == EXIT_OK)
+		error = http_server_create(&server, loop, &options->address, group, NULL, NULL);
+	if (!error)
+		http_server_destroy(server);
+	*in_use &= error == -EADDRINUSE;
+	return error && !*in_use ? failed(&options->address, error) : code;
+}
+
 void exposition_reload(struct exposition *exposition)
 {
 	if (exposition)

@@ -27,6 +27,9 @@ struct exposition_options {
 int exposition_create(struct exposition **exposition, struct loop *loop, const struct exposition_options *options,
 		      exposition_writer *writer, void *context);
 
+/* What of that can be known without serving. *in_use: that the address is in use is no fault, and told here. The same. */
+int exposition_check(const struct exposition_options *options, struct loop *loop, bool *in_use);
+
 /* Reads the token anew; with a message if it cannot be used, and then the former one goes on. */
 void exposition_reload(struct exposition *exposition);
 void exposition_destroy(struct exposition *exposition);

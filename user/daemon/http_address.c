@@ -72,7 +72,12 @@ bool http_address_is_loopback(const struct sockaddr_storage *address)
 
 	if (address->ss_family == AF_INET)
 		return ntohl(in->sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
-	return address->ss_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&in6->sin6_addr);
+	if (address->ss_family != AF_INET6)
+		return false;
+	/* ::ffff:127.0.0.1 is the other family's. */
+	if (IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr))
+		return in6->sin6_addr.s6_addr[12] == IN_LOOPBACKNET;
+	return IN6_IS_ADDR_LOOPBACK(&in6->sin6_addr);
 }
 
 unsigned int http_address_port(const struct sockaddr_storage *address)

@@ -14,6 +14,7 @@
 #include "config/config.h"
 #include "control/packet.h"
 #include "control/request.h"
+#include "daemon/check.h"
 #include "daemon/http_server.h"
 #include "daemon/lines.h"
 #include "daemon/options.h"
@@ -473,10 +474,8 @@ int daemon_options_parse(struct daemon_options *options, int argc, char **argv)
 	}
 	if (code < 0 && options->download && download_allow(DOWNLOAD_LATER))
 		code = EXIT_USAGE;
-	if (code < 0 && options->check_only) {
-		message_info("the configuration can be used: %s", options->file ? path : "there is no file");
-		code = EXIT_OK;
-	}
+	if (code < 0 && options->check_only)
+		code = check_start(options, options->file ? path : "there is no file");
 	if (code < 0)
 		return -1;
 	daemon_options_release(options);

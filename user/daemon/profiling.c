@@ -4,8 +4,10 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/message.h"
@@ -15,9 +17,12 @@
 #include "daemon/taker.h"
 #include "session/session.h"
 
+/* What was killed is gone at once, unless it waits for something that does not answer: then nobody can tell how long. */
+#define REAP_MS 500
+
 static int open_files(struct profiling *profiling, const struct request *request)
 {
-	*profiling = (struct profiling){ .batches = -1, .messages = -1 };
+	*profiling = (struct profiling){ .batches = -1, .messages = -1, .code = -1 };
 	for (size_t i = 0; i < request->output_count; i++) {
 		int fd = memfd_create("ktally-profile", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 
@@ -101,10 +106,32 @@ static pid_t start(const struct profiling *profiling, const struct request *requ
 	return child;
 }
 
+/* Never waits for longer than that. False: it goes on. */
+static bool reap(struct profiling *profiling, int *status)
+{
+	const struct timespec moment = { .tv_nsec = 1000000 };
+	pid_t ended = 0;
+
+	for (int i = 0; profiling->child > 0 && !ended && i < REAP_MS; i++) {
+		ended = waitpid(profiling->child, status, WNOHANG);
+		if (ended < 0 && errno == EINTR)
+			ended = 0;
+		if (!ended)
+			nanosleep(&moment, NULL);
+	}
+	if (profiling->child > 0 && !ended)
+		return false;
+	profiling->child = 0;
+	return true;
+}
+
 int profiling_start(struct profiling *profiling, struct request *request, const struct daemon_options *options)
 {
-	int messages[2] = { -1, -1 }, order = -1, error = open_files(profiling, request);
+	int messages[2] = { -1, -1 }, order = -1, status, error;
 
+	if (!reap(profiling, &status))
+		return -EBUSY;
+	error = open_files(profiling, request);
 	/* Neither may the process that takes the profile open it, as it has the daemon's filter. */
 	request->session.device = error ? 0 : opener_open(KTALLY_DEVICE_PATH, SESSION_DEVICE_FLAGS, 0);
 	if (!error) {
@@ -142,34 +169,62 @@ void profiling_stop(struct profiling *profiling)
 	kill(profiling->child, SIGTERM);
 }
 
-int profiling_end(struct profiling *profiling)
+size_t profiling_take(struct profiling *profiling, char *text, size_t bytes)
+{
+	size_t used = 0;
+
+	for (size_t i = 0; i < bytes; i++) {
+		if (profiling->is_at_end)
+			profiling->code = (unsigned char)text[i];
+		else if (text[i] == TAKER_END)
+			profiling->is_at_end = true;
+		else
+			text[used++] = text[i];
+	}
+	return used;
+}
+
+static int seal(const struct profiling *profiling)
 {
 	const int seals = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
-	int status = 0, error = 0;
-	pid_t ended;
 
-	do
-		ended = waitpid(profiling->child, &status, 0);
-	while (ended < 0 && errno == EINTR);
-	profiling->child = 0;
-	for (size_t i = 0; i < profiling->output_count && !error; i++) {
+	for (size_t i = 0; i < profiling->output_count; i++) {
 		if (fcntl(profiling->outputs[i], F_ADD_SEALS, seals) || lseek(profiling->outputs[i], 0, SEEK_SET))
-			error = -errno;
+			return -errno;
 	}
-	if (ended < 0 || error || WIFSIGNALED(status)) {
-		message_error("the process that took the profile was ended%s%s", ended > 0 && !error ? ": " : "",
-			      ended > 0 && !error ? strsignal(WTERMSIG(status)) : "");
-		return EXIT_FAILED;
-	}
-	return WEXITSTATUS(status);
+	return 0;
+}
+
+/*
+ * The process may be kept by the kernel after its last word, when a thread of it is reading a file that does not answer; so may one that was
+ * killed. Neither is waited for: the daemon has a host to sample.
+ */
+int profiling_end(struct profiling *profiling)
+{
+	int status = 0, error;
+	bool gone;
+
+	if (profiling->code >= 0)
+		kill(profiling->child, SIGKILL);
+	gone = reap(profiling, &status);
+	error = seal(profiling);
+	if (!error && profiling->code >= 0)
+		return profiling->code;
+	if (!error && gone && WIFEXITED(status))
+		return WEXITSTATUS(status);
+	if (!gone)
+		kill(profiling->child, SIGKILL);
+	message_error("the process that took the profile was ended%s%s", gone && !error ? ": " : "",
+		      gone && !error ? strsignal(WTERMSIG(status)) : "");
+	return EXIT_FAILED;
 }
 
 void profiling_kill(struct profiling *profiling)
 {
+	int status;
+
 	kill(profiling->child, SIGKILL);
-	while (waitpid(profiling->child, NULL, 0) < 0 && errno == EINTR)
-		;
-	profiling->child = 0;
+	reap(profiling, &status);
 }
 
 void profiling_release(struct profiling *profiling)
@@ -187,12 +242,18 @@ int profiling_batches(const struct profiling *profiling, export_request *take, v
 {
 	struct buffer request = { 0 };
 	struct profiling_batch head;
+	struct stat status;
 	off_t at = 0;
-	int result = 0;
+	int result = fstat(profiling->batches, &status) ? -errno : 0;
 
 	while (!result && pread(profiling->batches, &head, sizeof(head), at) == sizeof(head)) {
 		ssize_t read;
 
+		/* The process has read what any program brings along: it is not believed more than that. */
+		if (head.bytes > (uint64_t)(status.st_size - at)) {
+			result = -EIO;
+			break;
+		}
 		buffer_clear(&request);
 		request.data = memory_resized(request.data, head.bytes + 1, 1);
 		request.capacity = head.bytes + 1;

@@ -7,6 +7,7 @@
 #ifndef KTALLY_PROFILING_H
 #define KTALLY_PROFILING_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -16,8 +17,10 @@
 
 /* Files in memory that the process writes into. */
 struct profiling {
-	pid_t child;
-	int messages;		/* a pipe: what the process says, see message_copy_to(); its end is the end of the process, nearly */
+	pid_t child;		/* 0: none; else it goes on, or was killed and is kept by the kernel */
+	int messages;		/* a pipe: what the process says, see profiling_take(); its end is the end of the process, nearly */
+	bool is_at_end;		/* it says no more but */
+	int code;		/* the exit code that it told; -1: none yet */
 	int outputs[REQUEST_OUTPUTS_MOST];
 	size_t output_count;
 	int batches;		/* what is to be sent, see profiling_batches(); -1: nothing is */
@@ -31,13 +34,16 @@ struct profiling_batch {
 /*
  * Starts the process. Owners, categories and what is said of everything are as the daemon's options have it, so that a profile tells of
  * the same as the metrics do. The descriptors in request->session stay the caller's, but the one of
- * the device, which is opened for the process here. 0 or -errno: nothing was started.
+ * the device, which is opened for the process here. 0 or -errno: nothing was started; -EBUSY: the process of the profile before cannot end.
  */
 int profiling_start(struct profiling *profiling, struct request *request, const struct daemon_options *options);
 
 void profiling_stop(struct profiling *profiling);	/* it ends early, and writes what it has */
 
-/* Waits for the process, or kills it: its exit code. Outputs are sealed. */
+/* Of so many bytes that came by the pipe, moves what is said to people to the beginning, and returns how much that is. */
+size_t profiling_take(struct profiling *profiling, char *text, size_t bytes);
+
+/* After it told its exit code, or the pipe ended: the exit code. Outputs are sealed. Neither of both waits for a process that cannot end. */
 int profiling_end(struct profiling *profiling);
 void profiling_kill(struct profiling *profiling);
 

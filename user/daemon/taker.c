@@ -298,6 +298,15 @@ static int read_order(struct request *request, struct daemon_options *daemon)
 	return code;
 }
 
+__attribute__((noreturn)) static void end(int code)
+{
+	const char last[] = { TAKER_END, (char)code };
+
+	if (write(TAKER_MESSAGES, last, sizeof(last)) < 0)
+		code = EXIT_FAILED;	/* nobody is there to get it */
+	_exit(code);
+}
+
 void taker_run(void)
 {
 	struct daemon_options daemon;
@@ -309,7 +318,7 @@ void taker_run(void)
 	message_copy_to(TAKER_MESSAGES);
 	code = read_order(&request, &daemon);
 	if (code != EXIT_OK)
-		_exit(code);
+		end(code);
 	find_files(&request, &files);
 	stand_apart();
 	taker = (struct taker){ .request = &request, .daemon = &daemon, .files = &files, .options = request.session };
@@ -319,5 +328,5 @@ void taker_run(void)
 	code = open_taker(&taker);
 	if (code == EXIT_OK)
 		code = take(&taker);
-	_exit(code);
+	end(code);
 }

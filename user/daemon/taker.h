@@ -14,12 +14,17 @@
 #define TAKER_MESSAGES		4
 #define TAKER_OUTPUTS		5
 
+#define TAKER_END		'\0'	/* in what it says; no message has one */
+
 #define TAKER_VARIABLES_MOST	16
 
 /* What it gets of the environment: pointers into ours, and NULL. */
 void taker_environment(char **variables);
 
-/* Its exit code tells how it went; what it says goes to TAKER_MESSAGES too. Everything it takes is given back by its end. */
+/*
+ * Its exit code tells how it went; what it says goes to TAKER_MESSAGES too, and at last TAKER_END and the exit code as a byte: the kernel may
+ * keep the process for longer, for a file that does not answer. Everything it takes is given back by its end.
+ */
 __attribute__((noreturn)) void taker_run(void);
 
 #endif

@@ -49,17 +49,31 @@ void live_describe_refusals(struct live *live, struct buffer *text)
 		add_user(text, names ? symbols.refused_user : profile->hurried_user);
 }
 
+/* The time that a timer stood still goes to the next sample; that of a counter is missing. */
+static void describe_standstill(const struct live *live, const struct ktally_totals *totals, struct buffer *text)
+{
+	bool timer = ktally_get_info(live->session)->clock == KTALLY_CLOCK_CPU;
+	uint64_t count = totals->unsampled.count;
+
+	buffer_format(text, "; %s stood still ", timer ? "the timer" : "counters");
+	if (count == 1)
+		buffer_string(text, "once");
+	else
+		buffer_format(text, "%" PRIu64 " times", count);
+	buffer_format(text, ", for %.3g s at most: perf throttles %s (kernel.perf_event_max_sample_rate)%s",
+		      (double)totals->unsampled.weight / 1e9, timer ? "it" : "them", timer ? "" : ", or others have the hardware");
+}
+
 /* What was never sampled, so that nothing could be lost. */
 static void describe_darkness(const struct live *live, const struct ktally_totals *totals, struct buffer *text)
 {
 	int dark = ktally_get_cpus(live->session, KTALLY_CPUS_DARK, NULL, 0);
 
 	if (dark > 0)
-		buffer_format(text, "; %d CPUs are not sampled, for want of memory or of a counter: the kernel log says which", dark);
+		buffer_format(text, "; %d CPU%s not sampled, for want of memory or of a counter: the kernel log says which", dark,
+			      dark == 1 ? " is" : "s are");
 	if (totals->unsampled.count)
-		buffer_format(text, "; counters stood still %" PRIu64 " times, for %.3g s at most: perf throttles them "
-			      "(kernel.perf_event_max_sample_rate), or others have the hardware",
-			      (uint64_t)totals->unsampled.count, (double)totals->unsampled.weight / 1e9);
+		describe_standstill(live, totals, text);
 }
 
 static void add_refused(struct buffer *text, const struct profile *profile)

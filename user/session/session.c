@@ -195,17 +195,13 @@ static int open_device(struct ktally_session **session, const struct session_opt
 }
 
 /* Those that there can be are a list of its own, for their numbers may have gaps. */
-static int choose_cpus(const struct ktally_info *info, struct session_options *options, struct ktally_setup *setup)
+int session_check_cpus(struct session_options *options)
 {
 	struct cpus possible;
 	int error;
 
 	if (options->cpus_wanted == SESSION_CPUS_DEFAULT)
 		return EXIT_OK;
-	if (!(info->features & KTALLY_FEATURE_CPUS)) {
-		message_error("--cpus: this kernel module samples all CPUs: load the one of this release");
-		return EXIT_UNAVAILABLE;
-	}
 	error = cpus_read(&possible, CPUS_POSSIBLE);
 	if (error) {
 		message_error("--cpus: cannot read " CPUS_POSSIBLE ": %s", strerror(-error));
@@ -217,6 +213,22 @@ static int choose_cpus(const struct ktally_info *info, struct session_options *o
 		message_error("--cpus: this host does not have all of these CPUs: " CPUS_POSSIBLE " says which it can have");
 		return EXIT_USAGE;
 	}
+	return EXIT_OK;
+}
+
+static int choose_cpus(const struct ktally_info *info, struct session_options *options, struct ktally_setup *setup)
+{
+	int code;
+
+	if (options->cpus_wanted == SESSION_CPUS_DEFAULT)
+		return EXIT_OK;
+	if (!(info->features & KTALLY_FEATURE_CPUS)) {
+		message_error("--cpus: this kernel module samples all CPUs: load the one of this release");
+		return EXIT_UNAVAILABLE;
+	}
+	code = session_check_cpus(options);
+	if (code != EXIT_OK)
+		return code;
 	setup->cpu_mask = (uintptr_t)options->cpus.words;
 	setup->cpu_words = (uint32_t)(cpus_end(&options->cpus) + 63) / 64;
 	return EXIT_OK;

@@ -17,6 +17,9 @@
  */
 int session_open(struct ktally_session **session, struct session_options *options);
 
+/* Whether this host can have the CPUs that are asked for, which does not take the module. The same; options->cpus is filled in for all. */
+int session_check_cpus(struct session_options *options);
+
 /* ktally_flush(), which the module admits only so often: waits until it does. 0 or -errno. */
 int session_flush(struct ktally_session *session, unsigned int flags);
 

@@ -13,6 +13,9 @@
 #include "base/message.h"
 #include "spool/spool.h"
 
+/* What runs may come to. */
+#define NUMBER_REACHED (SPOOL_NUMBER_MOST / 2)
+
 struct spool {
 	int directory, lock;
 	bool unsettled;			/* something was removed since the directory was brought to the disk */
@@ -136,15 +139,19 @@ static int take_part(struct spool *spool, struct spool_contents *contents, const
 
 static int take_file(struct spool *spool, struct spool_contents *contents, const char *name)
 {
-	uint64_t number;
+	uint64_t number = 0;
+	bool is_batch = !spool_file_parse_name(name, "batch", &number);
 	int error;
 
-	if (!spool_file_parse_name(name, "batch", &number))
-		error = take_batch(spool, contents, name, number);
-	else if (!spool_file_parse_name(name, "part", &number))
-		error = take_part(spool, contents, name, number);
-	else
+	if (!is_batch && spool_file_parse_name(name, "part", &number))
 		return 0;
+	/* No run comes as far, and the next one's batches would have numbers that are none. */
+	if (number > NUMBER_REACHED) {
+		contents->damaged += is_batch;
+		throw_away(spool, name);
+		return 0;
+	}
+	error = is_batch ? take_batch(spool, contents, name, number) : take_part(spool, contents, name, number);
 	if (number >= contents->next)
 		contents->next = number + 1;
 	return error;
@@ -174,7 +181,8 @@ int spool_open(struct spool **result, const char *path, struct spool_contents *c
 
 	*contents = (struct spool_contents){ .next = 1 };
 	spool->lock = -1;
-	spool->directory = error ? -1 : open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	/* Whoever owns the directory above could have put a link there, to any directory of the daemon's user. */
+	spool->directory = error ? -1 : open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (!error && spool->directory < 0)
 		error = -errno;
 	if (!error)
