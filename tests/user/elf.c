@@ -12,6 +12,7 @@
 #include "check.h"
 #include "fake_elf.h"
 #include "symbols/file.h"
+#include "symbols/symtab.h"
 
 #define LIBC		"/usr/lib/x86_64-linux-gnu/libc.so.6"
 #define LIBZ		"/usr/lib/x86_64-linux-gnu/libz.so.1"
@@ -461,6 +462,40 @@ static void hostile(void)
 	buffer_free(&data);
 }
 
+#define SHARING		40000
+
+/* Symbols that all have one long name, and lead to no function: what is looked at is bounded, not what the file has. */
+static void shared_names(void)
+{
+	static struct fake_symbol list[SHARING + 1];
+	const struct fake_elf fake = { .symbols = list };
+	struct buffer name = { 0 }, data;
+	struct elf_section *symbols;
+	struct draft draft;
+	struct elf elf;
+	bool rust = false;
+
+	buffer_string(&name, ".L");
+	while (name.bytes < 4000)
+		buffer_string(&name, "x");
+	for (size_t i = 0; i < SHARING; i++)
+		list[i] = (struct fake_symbol)LOCAL(i ? ".L" : name.data, 0x10, 0x20);
+	data = fake_elf(&fake);
+	check_number(elf_open(&elf, &(struct elf_source){ .fd = -1, .memory = data.data, .bytes = data.bytes }), 0, "symbols that share a name");
+	symbols = (struct elf_section *)(uintptr_t)elf_find_section_type(&elf, SHT_SYMTAB);
+	for (int shared = 0; symbols && shared < 2; shared++) {
+		draft_begin(&draft, 0, BYTES_MOST);
+		symtab_read(&elf, SHT_SYMTAB, false, &draft, &rust);
+		check(draft.overflow == shared, "%s", shared ? "are not all looked at" : "those that have their own are");
+		draft_drop(&draft);
+		for (size_t i = 1; i <= SHARING; i++)
+			((Elf64_Sym *)(data.data + symbols->offset))[i].st_name = 1;
+	}
+	elf_close(&elf);
+	buffer_free(&data);
+	buffer_free(&name);
+}
+
 int main(void)
 {
 	by_hand(false);
@@ -468,6 +503,7 @@ int main(void)
 	runtimes();
 	kinds();
 	ceilings();
+	shared_names();
 	debug_files();
 	real_files();
 	hostile();
