@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* profile/profile.h: records in any order that rings allow, as a capture has them. */
+#include <time.h>
+
 #include "base/buffer.h"
 #include "capture/capture.h"
 #include "check.h"
@@ -292,6 +294,28 @@ static void items(void)
 	profile_destroy(profile);
 }
 
+#define RENAMINGS	32000
+
+/* One thread with a new name at each sample: what is known of its earlier names is not gone through each time. */
+static void renamed(void)
+{
+	const struct profile_options options = { .live = true, .classes_only = true };
+	struct profile *profile = profile_create(&options);
+	clock_t began = clock();
+	struct ktally_task task;
+	char comm[16];
+
+	for (unsigned int i = 0; i < RENAMINGS; i++) {
+		snprintf(comm, sizeof(comm), "n%u", i);
+		task = task_record(1000 + i, 77, UINT32_MAX, UINT32_MAX, comm);
+		task.time = 1000000ULL * (1 + i);
+		profile_feed(profile, &task.header, NULL);
+	}
+	check_number(profile->tasks.used, RENAMINGS, "a thread has as many names as it likes");
+	check((clock() - began) / CLOCKS_PER_SEC < 3, "in a time that grows with their number: %.2f s", (double)(clock() - began) / CLOCKS_PER_SEC);
+	profile_destroy(profile);
+}
+
 int main(void)
 {
 	recorded();
@@ -302,5 +326,6 @@ int main(void)
 	classes_only();
 	mappings_only();
 	items();
+	renamed();
 	return check_end();
 }
