@@ -19,6 +19,8 @@ struct profile_state {
 	bool files_awaited;			/* a stack was named without a file of its own */
 	struct map readings;			/* mm_id -> struct space, of those whose reading is under way, or done and not taken */
 	uint64_t exec_reads, exec_window;	/* mappings read because of an exec since exec_window, ns */
+	uint64_t accounts_read;			/* when, as long as they are to be compared with samples of until then; else UINT64_MAX */
+	uint64_t sampled_since;			/* CPU time of samples since then */
 	struct turns turns;			/* of processes to have their stacks named */
 	size_t hurried;				/* stacks that wait for theirs, with all their frames */
 	struct pool frames;			/* bytes of frames that are kept, with cells */
@@ -116,6 +118,9 @@ void owners_feed(struct profile_state *state, const struct capture_item *item);
 void owners_forget_unused(struct profile_state *state);
 
 /* ---- accounts.c ---- */
+
+/* A sample of after the accounts were read. */
+void accounts_leave(struct profile_state *state, struct cgroup *cgroup, uint64_t weight);
 
 /* A chunk of a capture: lines of a cgroup's id (0: the host), ns charged and ns sampled since the chunk before. */
 void accounts_feed(struct profile *profile, const struct capture_item *item);
