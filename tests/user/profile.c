@@ -7,6 +7,7 @@
 #include "check.h"
 #include "fake_records.h"
 #include "profile/profile.h"
+#include "profile/state.h"
 
 static const char kallsyms[] =
 	"ffffffff81000000 T entry_SYSCALL_64\nffffffff81001000 T vfs_read\nffffffff81002000 T _etext\n";
@@ -294,6 +295,29 @@ static void items(void)
 	profile_destroy(profile);
 }
 
+/* To find out what runtime a program has takes a look at all its mappings: that is of its own time. */
+static void runtime_in_turn(void)
+{
+	const struct profile_options options = { .classes_only = true };
+	struct profile *profile = profile_create(&options);
+	const struct ktally_task task = task_record(1, 77, 7, 7, "many");
+	const uint64_t user[] = { 0x1000 };
+	struct buffer maps = { 0 };
+	uint64_t began;
+
+	for (unsigned int i = 1; i <= 16000; i++)
+		buffer_format(&maps, "%x000-%x800 r-xp 00000000 fe:00 %u /%0500u\n", i, i, i, i);
+	feed_mappings(profile, 77, "/many", maps.data);
+	feed_task(profile, &task);
+	feed_stack(profile, 5, 77, NULL, 0, user, 1);
+	began = turns_begin();
+	feed_sample(profile, 5, 1, 1000, 1000, -1, NULL);
+	began = turns_begin() - began;
+	check(state_of(profile)->turns.time > began / 2, "it is added up: %lu of %lu ns", (unsigned long)state_of(profile)->turns.time, (unsigned long)began);
+	profile_destroy(profile);
+	buffer_free(&maps);
+}
+
 #define RENAMINGS	32000
 
 /* One thread with a new name at each sample: what is known of its earlier names is not gone through each time. */
@@ -327,5 +351,6 @@ int main(void)
 	mappings_only();
 	items();
 	renamed();
+	runtime_in_turn();
 	return check_end();
 }

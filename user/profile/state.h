@@ -145,11 +145,12 @@ void space_read_again(struct profile_state *state, struct space *space, const st
 void space_first_sampled(struct profile_state *state, struct known_task *known);
 void space_read_exec(struct profile_state *state, struct space *space, const struct task *task);
 
-/* The mappings are new: all tasks of the space get its executable and their process name. */
 bool space_take_late(struct profile_state *state, struct space *space);	/* false: they are still being read */
 void spaces_take_late(struct profile_state *state);
 bool space_is_awaited(const struct space *space);	/* what is known of it may soon be more */
-void space_learnt(struct profile_state *state, struct space *space);
+
+/* The mappings are new, and what the process says of its owner is: all tasks of the space get its executable and their process name. */
+void space_learnt(struct profile_state *state, struct space *space, bool owner);
 
 void space_task_ended(struct profile_state *state, struct space *space, uint64_t time);
 void spaces_forget_ended(struct profile_state *state, uint64_t time);	/* those that ended a while before then */
