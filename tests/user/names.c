@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* What is shown of names: symbols/printable.h, demangle.h, names.h and runtime.h. */
 #include <errno.h>
+#include <unistd.h>
 
 #include "check.h"
 #include "symbols/demangle.h"
@@ -171,10 +172,25 @@ static void runtimes(void)
 	check_string(runtime_of_library("/usr/lib/libc.so.6", 18), NULL, "who maps libc");
 }
 
+/* Types with more lifetimes than anybody can count, in what is not shown: nothing ends a demangler that counts them, but an alarm. */
+static void endless(void)
+{
+	static const char *const names[] = { "_RMIC1aFGzzzzzzzzzz_EuEu", "_RMIC1aDGzzzzzzzzzz_EL_Eu", "_RXIC1aFG000000zzzzz_EuEuC1a" };
+	char shown[256];
+
+	alarm(60);
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		check_number(demangle(names[i], shown, sizeof(shown)), -EINVAL, "%s is left as it is", names[i]);
+	alarm(0);
+	check_number(demangle("_RMIC1aFGz_EuEu", shown, sizeof(shown)), 0, "those that somebody could write are shown");
+	check_number(demangle("_RINvC1a1fFG_RL0_uEuE", shown, sizeof(shown)), 0, "and those that somebody does");
+}
+
 int main(void)
 {
 	characters();
 	mangled();
+	endless();
 	ceiling();
 	runtimes();
 	return check_end();

@@ -46,6 +46,21 @@ static bool try(demangle_function *function, const char *mangled, struct output 
 	return true;
 }
 
+/*
+ * "FGz_" is a function type with 64 lifetimes, and "FGzzzzzzzzzz_" one with more than anybody could count; which libiberty does, one by one,
+ * also in parts of which it shows nothing, where the callback cannot end it. Real ones have a few. It may be a part of a name that only looks
+ * so: such a name is shown as it is.
+ */
+static bool has_endless_binder(const char *mangled)
+{
+	static const char digits[] = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+
+	for (const char *at = mangled + 1; (at = strchr(at, 'G')); at++)
+		if ((at[-1] == 'F' || at[-1] == 'D') && strspn(at + 1, digits) > 1)
+			return true;
+	return false;
+}
+
 int demangle(const char *mangled, char *into, size_t most)
 {
 	struct output output = { .text = into, .most = most };
@@ -54,6 +69,8 @@ int demangle(const char *mangled, char *into, size_t most)
 		return -EINVAL;
 	if (mangled[1] == 'D')
 		return demangle_d(mangled, into, most);
+	if (mangled[1] == 'R' && has_endless_binder(mangled))
+		return -EINVAL;
 	/* Rust's older scheme looks like C++ with a hash at the end. */
 	if (try(rust_demangle_callback, mangled, &output) || try(cplus_demangle_v3_callback, mangled, &output))
 		return 0;
