@@ -13,6 +13,7 @@
 #include "fake_elf.h"
 #include "symbols/file.h"
 #include "symbols/symtab.h"
+#include "symbols/window.h"
 
 #define LIBC		"/usr/lib/x86_64-linux-gnu/libc.so.6"
 #define LIBZ		"/usr/lib/x86_64-linux-gnu/libz.so.1"
@@ -462,6 +463,36 @@ static void hostile(void)
 	buffer_free(&data);
 }
 
+/* A file that has its reader go to and fro does not have it read for ever. */
+static void to_and_fro(void)
+{
+	struct buffer data = { 0 };
+	struct elf elf = { .source = { .fd = -1 } };
+	struct window window;
+	uint64_t read = 0;
+	size_t bytes = 0;
+
+	while (data.bytes < 4 << 20)
+		buffer_string(&data, "0123456789abcdef");
+	elf.source.memory = data.data;
+	elf.source.bytes = data.bytes;
+	window_open(&window, &elf, 0, data.bytes);
+	for (uint64_t at = 0; at < data.bytes; at += bytes, read += bytes) {
+		bytes = 4096;
+		if (!window_at(&window, at, &bytes))
+			break;
+	}
+	check_number(read, data.bytes, "who goes forward reads all of it");
+	read = 0;
+	for (uint64_t i = 0; i < 100000; i++) {
+		bytes = 16;
+		read += !!window_at(&window, i % 2 * (2 << 20) + i * 4 % 4096, &bytes);
+	}
+	check(read > 100 && read < 1000, "who goes to and fro does so some hundred times: %lu", (unsigned long)read);
+	window_close(&window);
+	buffer_free(&data);
+}
+
 #define SHARING		40000
 
 /* Symbols that all have one long name, and lead to no function: what is looked at is bounded, not what the file has. */
@@ -504,6 +535,7 @@ int main(void)
 	kinds();
 	ceilings();
 	shared_names();
+	to_and_fro();
 	debug_files();
 	real_files();
 	hostile();
