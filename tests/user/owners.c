@@ -472,6 +472,35 @@ static void accounts_until_read(void)
 	profile_destroy(profile);
 }
 
+#define DEEP	1500
+
+/* Cgroups as deep as paths go: what is above them is looked for so far, and no further. */
+static void deep_cgroups(void)
+{
+	const struct profile_options options = { .accounts = true };
+	struct profile *profile = profile_create(&options);
+	struct cgroup *top = cgroups_get(profile->cgroups, 1, 0, 0), *cgroup;
+	struct buffer path = { 0 };
+	clock_t began;
+
+	while (path.bytes < 4000)
+		buffer_string(&path, "/a");
+	cgroup_set(top, "/a/a", NULL);
+	for (unsigned int i = 0; i < DEEP; i++) {
+		cgroup = cgroups_get(profile->cgroups, 2 + i, 0, 0);
+		path.bytes = 4000;
+		buffer_format(&path, "/%u", i);
+		cgroup_set(cgroup, path.data, NULL);
+		cgroup->sampled = 10;
+	}
+	began = clock();
+	profile_compare_accounts(profile);
+	check_number(top->below, 10 * DEEP, "what is above has all that is below");
+	check(clock() - began < CLOCKS_PER_SEC, "found in %.2f s", (double)(clock() - began) / CLOCKS_PER_SEC);
+	buffer_free(&path);
+	profile_destroy(profile);
+}
+
 int main(void)
 {
 	live();
@@ -487,5 +516,6 @@ int main(void)
 	exported();
 	live_account();
 	accounts_until_read();
+	deep_cgroups();
 	return check_end();
 }

@@ -18,6 +18,8 @@
 /* Reading one takes some ten microseconds. */
 #define CGROUPS_MOST	50
 
+#define LEVELS_MOST	32
+
 static uint64_t now(void)
 {
 	struct timespec time;
@@ -29,6 +31,21 @@ static uint64_t now(void)
 static uint64_t hash_path(const char *path, size_t bytes)
 {
 	return hash_names(path, bytes, 0);
+}
+
+/* As deep as real ones are: somebody can have thousands of levels, and each takes a look at the path up to there. */
+static void add_above(const struct map *paths, const struct cgroup *cgroup, uint64_t more)
+{
+	const char *slash = strchr(cgroup->path, '/');
+
+	for (unsigned int level = 0; slash && level < LEVELS_MOST; level++) {
+		struct cgroup *above;
+
+		slash = strchr(slash + 1, '/');
+		above = slash ? map_get(paths, hash_path(cgroup->path, (size_t)(slash - cgroup->path))) : NULL;
+		if (above && above != cgroup)
+			above->below += more;
+	}
 }
 
 /* What was sampled in each since the last reading, in `below` with all that is below it. */
@@ -50,12 +67,7 @@ static void add_up(const struct map *cgroups)
 		if (!cgroup->path || !more)
 			continue;
 		cgroup->below += more;
-		for (size_t bytes = strlen(cgroup->path); bytes-- > 1;) {
-			struct cgroup *above = cgroup->path[bytes] == '/' ? map_get(&paths, hash_path(cgroup->path, bytes)) : NULL;
-
-			if (above && above != cgroup)
-				above->below += more;
-		}
+		add_above(&paths, cgroup, more);
 	}
 	map_free(&paths);
 }
