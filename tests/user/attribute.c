@@ -361,6 +361,55 @@ static void bounded_cgroups(void)
 	cgroups_destroy(cgroups);
 }
 
+static size_t take_below(struct cgroup_shares *shares, const char *parent, size_t most)
+{
+	struct cgroup_share share;
+	char path[256];
+	size_t taken = 0;
+
+	do
+		snprintf(path, sizeof(path), "%s/%zu", parent, taken);
+	while (taken < most && cgroup_shares_take(shares, path, &share) && ++taken);
+	return taken;
+}
+
+/* However many somebody makes where he may make some, and however deep: there are some left for all others. */
+static void shared_cgroups(void)
+{
+	static const char mine[] = "/user.slice/user-1000.slice/user@1000.service/app.slice";
+	struct cgroup_shares shares = { .most = 16384 };
+	struct cgroup_share share, unknown;
+	size_t flood, next;
+
+	flood = take_below(&shares, mine, SIZE_MAX);
+	check(flood > 1700 && flood < 1900, "below four there is an eighth of what is left: %zu", flood);
+	for (unsigned int i = 0; i < 20000; i++) {
+		char path[256];
+
+		snprintf(path, sizeof(path), "/user.slice/user-1000.slice/user@1000.service/%u/%u/%u", i / 100, i, i);
+		flood += cgroup_shares_take(&shares, path, &share);
+	}
+	check(flood > 3000 && flood < 3500, "nor is there more for who goes elsewhere there, or deeper: %zu", flood);
+	next = take_below(&shares, "/user.slice/user-1001.slice", 20000);
+	check(next > 2000, "another user has a share: %zu", next);
+	next = take_below(&shares, "/system.slice", 1000);
+	check_number(next, 1000, "and so has the system");
+	for (next = 0; cgroup_shares_take(&shares, NULL, &unknown); next++)
+		;
+	check(next > 2000 && next < 8192, "those of which nobody knows where they are share what one place has: %zu", next);
+	check(cgroup_shares_take(&shares, "/system.slice/late.service", &share) && cgroup_shares_take(&shares, "/", &share), "who comes late finds room");
+	cgroup_shares_free(&shares);
+
+	shares = (struct cgroup_shares){ .most = 100 };
+	check(cgroup_shares_take(&shares, "/a/b/c/d/e", &share), "one");
+	cgroup_shares_give(&shares, &share);
+	check(!shares.used && !shares.held.used, "what was given back is there again, and nothing is left of it");
+	cgroup_shares_free(&shares);
+	check_number(cgroup_shares_bytes("/a/b/c/d/e/f"), strlen("/a/b/c/d"), "four are told apart");
+	check_number(cgroup_shares_bytes("/a/b"), strlen("/a/b"), "or as many as there are");
+	check_number(cgroup_shares_bytes("/"), 1, "or none");
+}
+
 static char *mount_of_cgroups(struct cgroups *cgroups)
 {
 	return (char *)(uintptr_t)cgroups_mount(cgroups);
@@ -431,6 +480,62 @@ static void live_cgroups(void)
 	cgroups_destroy(cgroups);
 }
 
+#define MANY_CGROUPS	2000
+
+static void name_cgroup(char *directory, size_t most, struct cgroups *cgroups, unsigned int depth, int number)
+{
+	static const char *const below[] = { "", "/a", "/a/b", "/a/b/c" };
+
+	snprintf(directory, most, "%s/ktally-test-%d%s", mount_of_cgroups(cgroups), getpid(), below[depth]);
+	if (number >= 0)
+		snprintf(directory + strlen(directory), most - strlen(directory), "/%d", number);
+}
+
+/* One past its share is counted as the one above it that has room; and has its own once others were forgotten. */
+static void past_share(void)
+{
+	struct cgroups *cgroups = cgroups_create(true);
+	struct cgroup *cgroup = NULL, *other;
+	char directory[512], expected[64];
+	struct stat status;
+	bool made = mount_of_cgroups(cgroups);
+
+	for (unsigned int depth = 0; made && depth < 4; depth++) {
+		name_cgroup(directory, sizeof(directory), cgroups, depth, -1);
+		made = !mkdir(directory, 0755);
+	}
+	if (!made) {
+		check_skip("no cgroup v2 that can be written", "cgroups past their share");
+		cgroups_destroy(cgroups);
+		return;
+	}
+	for (int i = 0; i < MANY_CGROUPS; i++) {
+		name_cgroup(directory, sizeof(directory), cgroups, 3, i);
+		if (!mkdir(directory, 0755) && !stat(directory, &status))
+			cgroup = cgroups_get(cgroups, status.st_ino, 0, 1000000000);
+	}
+	snprintf(expected, sizeof(expected), "/ktally-test-%d/a/b", getpid());
+	check_string(cgroup ? cgroup->path : NULL, expected, "one past the share of those below %s/c is counted as that", expected);
+	check(cgroups_refused(cgroups) > 100 && cgroups_all(cgroups)->used < 1900, "and refused others: %zu", cgroups_all(cgroups)->used);
+	name_cgroup(directory, sizeof(directory), cgroups, 0, -1);
+	other = stat(directory, &status) ? NULL : cgroups_get(cgroups, status.st_ino, 0, 1000000000);
+	check(other && other->id == status.st_ino && other->path, "one elsewhere has room");
+	cgroups_forget(cgroups);
+	cgroups_forget(cgroups);
+	name_cgroup(directory, sizeof(directory), cgroups, 3, MANY_CGROUPS - 1);
+	cgroup = stat(directory, &status) ? NULL : cgroups_get(cgroups, status.st_ino, 0, 1000000000);
+	check(cgroup && cgroup->id == status.st_ino, "when others are forgotten there is room for it, too");
+	for (int i = 0; i < MANY_CGROUPS; i++) {
+		name_cgroup(directory, sizeof(directory), cgroups, 3, i);
+		rmdir(directory);
+	}
+	for (int depth = 3; depth >= 0; depth--) {
+		name_cgroup(directory, sizeof(directory), cgroups, (unsigned int)depth, -1);
+		rmdir(directory);
+	}
+	cgroups_destroy(cgroups);
+}
+
 int main(void)
 {
 	cgroup_paths();
@@ -444,7 +549,9 @@ int main(void)
 	bounded();
 	accounts();
 	bounded_cgroups();
+	shared_cgroups();
 	live_cgroups();
+	past_share();
 	of_process();
 	return check_end();
 }

@@ -12,6 +12,8 @@
 #include "check.h"
 #include "fake_elf.h"
 #include "symbols/file.h"
+#include "symbols/symtab.h"
+#include "symbols/window.h"
 
 #define LIBC		"/usr/lib/x86_64-linux-gnu/libc.so.6"
 #define LIBZ		"/usr/lib/x86_64-linux-gnu/libz.so.1"
@@ -461,6 +463,70 @@ static void hostile(void)
 	buffer_free(&data);
 }
 
+/* A file that has its reader go to and fro does not have it read for ever. */
+static void to_and_fro(void)
+{
+	struct buffer data = { 0 };
+	struct elf elf = { .source = { .fd = -1 } };
+	struct window window;
+	uint64_t read = 0;
+	size_t bytes = 0;
+
+	while (data.bytes < 4 << 20)
+		buffer_string(&data, "0123456789abcdef");
+	elf.source.memory = data.data;
+	elf.source.bytes = data.bytes;
+	window_open(&window, &elf, 0, data.bytes);
+	for (uint64_t at = 0; at < data.bytes; at += bytes, read += bytes) {
+		bytes = 4096;
+		if (!window_at(&window, at, &bytes))
+			break;
+	}
+	check_number(read, data.bytes, "who goes forward reads all of it");
+	read = 0;
+	for (uint64_t i = 0; i < 100000; i++) {
+		bytes = 16;
+		read += !!window_at(&window, i % 2 * (2 << 20) + i * 4 % 4096, &bytes);
+	}
+	check(read > 100 && read < 1000, "who goes to and fro does so some hundred times: %lu", (unsigned long)read);
+	window_close(&window);
+	buffer_free(&data);
+}
+
+#define SHARING		40000
+
+/* Symbols that all have one long name, and lead to no function: what is looked at is bounded, not what the file has. */
+static void shared_names(void)
+{
+	static struct fake_symbol list[SHARING + 1];
+	const struct fake_elf fake = { .symbols = list };
+	struct buffer name = { 0 }, data;
+	struct elf_section *symbols;
+	struct draft draft;
+	struct elf elf;
+	bool rust = false;
+
+	buffer_string(&name, ".L");
+	while (name.bytes < 4000)
+		buffer_string(&name, "x");
+	for (size_t i = 0; i < SHARING; i++)
+		list[i] = (struct fake_symbol)LOCAL(i ? ".L" : name.data, 0x10, 0x20);
+	data = fake_elf(&fake);
+	check_number(elf_open(&elf, &(struct elf_source){ .fd = -1, .memory = data.data, .bytes = data.bytes }), 0, "symbols that share a name");
+	symbols = (struct elf_section *)(uintptr_t)elf_find_section_type(&elf, SHT_SYMTAB);
+	for (int shared = 0; symbols && shared < 2; shared++) {
+		draft_begin(&draft, 0, BYTES_MOST);
+		symtab_read(&elf, SHT_SYMTAB, false, &draft, &rust);
+		check(draft.overflow == shared, "%s", shared ? "are not all looked at" : "those that have their own are");
+		draft_drop(&draft);
+		for (size_t i = 1; i <= SHARING; i++)
+			((Elf64_Sym *)(data.data + symbols->offset))[i].st_name = 1;
+	}
+	elf_close(&elf);
+	buffer_free(&data);
+	buffer_free(&name);
+}
+
 int main(void)
 {
 	by_hand(false);
@@ -468,6 +534,8 @@ int main(void)
 	runtimes();
 	kinds();
 	ceilings();
+	shared_names();
+	to_and_fro();
 	debug_files();
 	real_files();
 	hostile();

@@ -29,7 +29,7 @@ static struct ktally_session *session;
 static struct loader *loader;
 
 static bool hold_reading;
-static ino_t hung_inode;
+static ino_t hung_inode, slow_inode;
 
 ssize_t pread(int fd, void *into, size_t bytes, off_t offset)
 {
@@ -38,6 +38,9 @@ ssize_t pread(int fd, void *into, size_t bytes, off_t offset)
 	if (__atomic_load_n(&hold_reading, __ATOMIC_ACQUIRE) && !fstat(fd, &status) && status.st_ino == hung_inode)
 		while (__atomic_load_n(&hold_reading, __ATOMIC_ACQUIRE))
 			usleep(1000);
+	if (!offset && __atomic_load_n(&slow_inode, __ATOMIC_ACQUIRE) && !fstat(fd, &status) &&
+	    status.st_ino == __atomic_load_n(&slow_inode, __ATOMIC_ACQUIRE))
+		usleep(5000);
 	return syscall(SYS_pread64, fd, into, bytes, offset);
 }
 
@@ -303,6 +306,43 @@ static void opened_at_once(void)
 	stop();
 }
 
+/* Of one user's files, each of which takes long, others wait for one at most: whoever had least of the time is next. */
+static void owners_in_turn(void)
+{
+	char slow[sizeof(path) + 8];
+	struct stat status;
+	uint64_t took;
+
+	snprintf(slow, sizeof(slow), "%s.slow", path);
+	put_file(slow);
+	if (geteuid() || chown(slow, 12345, 12345)) {
+		unlink(slow);
+		check_skip("only root has files of others", "files of several owners");
+		return;
+	}
+	start();
+	stat(slow, &status);
+	__atomic_store_n(&slow_inode, status.st_ino, __ATOMIC_RELEASE);
+	__atomic_store_n(&device.file, slow, __ATOMIC_RELEASE);
+	for (uint32_t number = 1; number <= 300; number++)
+		submit_good(number);
+	for (unsigned int i = 0; i < 5000 && __atomic_load_n(&device.files_opened, __ATOMIC_ACQUIRE) < 300; i++)
+		usleep(1000);
+	check(__atomic_load_n(&device.files_opened, __ATOMIC_ACQUIRE) >= 300, "all are opened, though few are kept open");
+	__atomic_store_n(&device.file, path, __ATOMIC_RELEASE);
+	submit_good(301);
+	took = loop_now();
+	while (loader_is_busy_with(loader, 301) && loop_now() - took < 5000 * MS)
+		usleep(1000);
+	took = (loop_now() - took) / MS;
+	check(took < 2000, "another user's is read next: after %llu ms", (unsigned long long)took);
+	check(__atomic_load_n(&device.tables, __ATOMIC_ACQUIRE) < 100, "not after all those");
+	__atomic_store_n(&slow_inode, 0, __ATOMIC_RELEASE);
+	check(until_tables(301, 20000) < 20000, "in the end all are read");
+	stop();
+	unlink(slow);
+}
+
 /* The end does not wait for it. It comes back when the session is closed, and finds its own. */
 static void ended(void)
 {
@@ -395,6 +435,7 @@ int main(void)
 	reading_hangs();
 	many_readings_hang();
 	opened_at_once();
+	owners_in_turn();
 	errands_pile_up(ERRAND_PROCESS);
 	errands_pile_up(ERRAND_USER);
 	ended();

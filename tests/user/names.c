@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* What is shown of names: symbols/printable.h, demangle.h, names.h and runtime.h. */
 #include <errno.h>
+#include <unistd.h>
 
+#include "base/buffer.h"
 #include "check.h"
 #include "symbols/demangle.h"
 #include "symbols/names.h"
@@ -171,10 +173,47 @@ static void runtimes(void)
 	check_string(runtime_of_library("/usr/lib/libc.so.6", 18), NULL, "who maps libc");
 }
 
+/* Types with more lifetimes than anybody can count, in what is not shown: nothing ends a demangler that counts them, but an alarm. */
+static void endless(void)
+{
+	static const char *const names[] = { "_RMIC1aFGzzzzzzzzzz_EuEu", "_RMIC1aDGzzzzzzzzzz_EL_Eu", "_RXIC1aFG000000zzzzz_EuEuC1a" };
+	struct buffer nested = { 0 }, ends = { 0 }, shared = { 0 };
+	char shown[256];
+
+	alarm(60);
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		check_number(demangle(names[i], shown, sizeof(shown)), -EINVAL, "%s is left as it is", names[i]);
+	/* a::operator T<T<T<...>>>, of which each level is read twice */
+	for (int level = 0; level < 60; level++) {
+		buffer_string(&nested, level ? "T_I" : "_ZN1acvT_I");
+		buffer_string(&ends, "E");
+	}
+	buffer_format(&nested, "i%sE", ends.data);
+	check_number(demangle(nested.data, shown, sizeof(shown)), -EINVAL, "%s is left as it is", nested.data);
+	/* Types of two that came before, and what is expanded of the last one, which is searched all through. */
+	buffer_string(&shared, "_ZTC1aIFviiEFvS0_S0_E");
+	for (int type = 1; type < 34; type++) {
+		const char digit = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"[type];
+
+		buffer_format(&shared, "FvS%c_S%c_E", digit, digit);
+	}
+	buffer_string(&shared, "E0_1bIDpSY_E");
+	check_number(demangle(shared.data, shown, sizeof(shown)), -EINVAL, "%s is left as it is", shared.data);
+	buffer_free(&nested);
+	buffer_free(&ends);
+	buffer_free(&shared);
+	alarm(0);
+	check_number(demangle("_RMIC1aFGz_EuEu", shown, sizeof(shown)), 0, "those that somebody could write are shown");
+	check_number(demangle("_RINvC1a1fFG_RL0_uEuE", shown, sizeof(shown)), 0, "and those that somebody does");
+	check_number(demangle("_ZN1acvT_I1bEIS0_EEv", shown, sizeof(shown)), 0, "a conversion is shown");
+	check_number(demangle("_ZN1a1fIJilEEEvDpRKT_", shown, sizeof(shown)), 0, "and so is what is expanded");
+}
+
 int main(void)
 {
 	characters();
 	mangled();
+	endless();
 	ceiling();
 	runtimes();
 	return check_end();

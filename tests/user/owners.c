@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <malloc.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -420,6 +421,86 @@ static void live_account(void)
 	profile_destroy(profile);
 }
 
+static void feed_timed(struct profile *profile, uint64_t time, uint64_t weight)
+{
+	struct ktally_sample sample = {
+		.header = { .type = KTALLY_RECORD_SAMPLE, .size = sizeof(sample) }, .time = time, .stack_id = 11, .task_id = 1, .weight = weight,
+		.tid = 77, .syscall = -1,
+	};
+
+	profile_feed(profile, &sample.header, NULL);
+}
+
+/* What was sampled after the kernel's account was read is not of the time that was charged, however late it is compared. */
+static void accounts_until_read(void)
+{
+	const struct profile_options options = { .live = true, .accounts = true };
+	struct profile *profile = profile_create(&options);
+	const char *mount = cgroups_mount(profile->cgroups);
+	struct cgroup *cgroup = NULL;
+	char directory[512] = "";
+	struct stat status = { 0 };
+	struct ktally_task task;
+
+	if (mount)
+		snprintf(directory, sizeof(directory), "%s/ktally-owners-%d", mount, getpid());
+	if (!*directory || mkdir(directory, 0755) || stat(directory, &status))
+		check_skip("no cgroup v2 that can be written", "the account of a cgroup");
+	profile_read_accounts(profile);
+	profile_compare_accounts(profile);
+	task = task_record(1, MM, UINT32_MAX, UINT32_MAX, "worker");
+	task.cgroup_id = status.st_ino;
+	feed_task(profile, &task);
+	feed_stack(profile, 11, MM, NULL, 0, NULL, 0);
+	feed_timed(profile, 1, 1);
+	profile_read_accounts(profile);
+	feed_timed(profile, 1, 20);
+	feed_timed(profile, UINT64_MAX - 1, 300);
+	profile_compare_accounts(profile);
+	check_number(profile->account.sampled, 21, "what was sampled until the host's account was read");
+	profile_read_accounts(profile);
+	feed_timed(profile, 1, 4000);
+	profile_compare_accounts(profile);
+	check_number(profile->account.sampled, 4321, "what came after counts the next time");
+	if (status.st_ino)
+		cgroup = map_get(cgroups_all(profile->cgroups), status.st_ino);
+	if (cgroup)
+		check(cgroup->account.begun && cgroup->account.sampled == 4300, "a cgroup begins with what was sampled until its account was read: %lu",
+		      (unsigned long)cgroup->account.sampled);
+	if (*directory)
+		rmdir(directory);
+	profile_destroy(profile);
+}
+
+#define DEEP	1500
+
+/* Cgroups as deep as paths go: what is above them is looked for so far, and no further. */
+static void deep_cgroups(void)
+{
+	const struct profile_options options = { .accounts = true };
+	struct profile *profile = profile_create(&options);
+	struct cgroup *top = cgroups_get(profile->cgroups, 1, 0, 0), *cgroup;
+	struct buffer path = { 0 };
+	clock_t began;
+
+	while (path.bytes < 4000)
+		buffer_string(&path, "/a");
+	cgroup_set(top, "/a/a", NULL);
+	for (unsigned int i = 0; i < DEEP; i++) {
+		cgroup = cgroups_get(profile->cgroups, 2 + i, 0, 0);
+		path.bytes = 4000;
+		buffer_format(&path, "/%u", i);
+		cgroup_set(cgroup, path.data, NULL);
+		cgroup->sampled = 10;
+	}
+	began = clock();
+	profile_compare_accounts(profile);
+	check_number(top->below, 10 * DEEP, "what is above has all that is below");
+	check(clock() - began < CLOCKS_PER_SEC, "found in %.2f s", (double)(clock() - began) / CLOCKS_PER_SEC);
+	buffer_free(&path);
+	profile_destroy(profile);
+}
+
 int main(void)
 {
 	live();
@@ -434,5 +515,7 @@ int main(void)
 	captured();
 	exported();
 	live_account();
+	accounts_until_read();
+	deep_cgroups();
 	return check_end();
 }

@@ -11,6 +11,7 @@
 #include "fake_elf.h"
 #include "fake_records.h"
 #include "profile/profile.h"
+#include "profile/state.h"
 #include "symbols/proc.h"
 
 struct told {
@@ -285,11 +286,36 @@ static void last_moments(void)
 	profile_destroy(profile);
 }
 
+/* Under pressure those are not asked who had most of the time; what asking the others takes is theirs. */
+static void learnt_in_turn(void)
+{
+	struct told told = { 0 };
+	const struct profile_options options = { .classes_only = true, .live = true, .on_mappings = on_mappings, .context = &told };
+	struct profile *profile = profile_create(&options);
+	const struct pool_holder busy = { .user = geteuid(), .process = MM };
+	struct turns *turns = &state_of(profile)->turns;
+	struct ktally_task task = live_task(1, MM, getpid(), getpid());
+	uint64_t time;
+
+	profile_set_pressure(profile, PROFILE_FULL);
+	turns_end(turns, &busy, turns_begin() - 100000000);
+	time = turns->time;
+	feed_task(profile, &task);
+	check(!told.times && turns->time == time, "who had most is not asked what it is");
+	task.task_id = 2;
+	task.mm_id = MM + 1;
+	feed_task(profile, &task);
+	check(told.times == 1 && turns->time > time, "another is, and what it took is added up");
+	check(map_get(&turns->processes, MM + 1), "as its own");
+	profile_destroy(profile);
+}
+
 int main(void)
 {
 	last_moments();
 	live();
 	ends();
 	execution();
+	learnt_in_turn();
 	return check_end();
 }

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* profile/profile.h: records in any order that rings allow, as a capture has them. */
+#include <time.h>
+
 #include "base/buffer.h"
 #include "capture/capture.h"
 #include "check.h"
 #include "fake_records.h"
 #include "profile/profile.h"
+#include "profile/state.h"
 
 static const char kallsyms[] =
 	"ffffffff81000000 T entry_SYSCALL_64\nffffffff81001000 T vfs_read\nffffffff81002000 T _etext\n";
@@ -292,6 +295,51 @@ static void items(void)
 	profile_destroy(profile);
 }
 
+/* To find out what runtime a program has takes a look at all its mappings: that is of its own time. */
+static void runtime_in_turn(void)
+{
+	const struct profile_options options = { .classes_only = true };
+	struct profile *profile = profile_create(&options);
+	const struct ktally_task task = task_record(1, 77, 7, 7, "many");
+	const uint64_t user[] = { 0x1000 };
+	struct buffer maps = { 0 };
+	uint64_t began;
+
+	for (unsigned int i = 1; i <= 16000; i++)
+		buffer_format(&maps, "%x000-%x800 r-xp 00000000 fe:00 %u /%0500u\n", i, i, i, i);
+	feed_mappings(profile, 77, "/many", maps.data);
+	feed_task(profile, &task);
+	feed_stack(profile, 5, 77, NULL, 0, user, 1);
+	began = turns_begin();
+	feed_sample(profile, 5, 1, 1000, 1000, -1, NULL);
+	began = turns_begin() - began;
+	check(state_of(profile)->turns.time > began / 2, "it is added up: %lu of %lu ns", (unsigned long)state_of(profile)->turns.time, (unsigned long)began);
+	profile_destroy(profile);
+	buffer_free(&maps);
+}
+
+#define RENAMINGS	32000
+
+/* One thread with a new name at each sample: what is known of its earlier names is not gone through each time. */
+static void renamed(void)
+{
+	const struct profile_options options = { .live = true, .classes_only = true };
+	struct profile *profile = profile_create(&options);
+	clock_t began = clock();
+	struct ktally_task task;
+	char comm[16];
+
+	for (unsigned int i = 0; i < RENAMINGS; i++) {
+		snprintf(comm, sizeof(comm), "n%u", i);
+		task = task_record(1000 + i, 77, UINT32_MAX, UINT32_MAX, comm);
+		task.time = 1000000ULL * (1 + i);
+		profile_feed(profile, &task.header, NULL);
+	}
+	check_number(profile->tasks.used, RENAMINGS, "a thread has as many names as it likes");
+	check((clock() - began) / CLOCKS_PER_SEC < 3, "in a time that grows with their number: %.2f s", (double)(clock() - began) / CLOCKS_PER_SEC);
+	profile_destroy(profile);
+}
+
 int main(void)
 {
 	recorded();
@@ -302,5 +350,7 @@ int main(void)
 	classes_only();
 	mappings_only();
 	items();
+	renamed();
+	runtime_in_turn();
 	return check_end();
 }

@@ -4,6 +4,7 @@
  * to end.
  */
 #include <stdint.h>
+#include <time.h>
 
 #include "check.h"
 #include "symbols/table.h"
@@ -209,6 +210,27 @@ static void random_tables(void)
 	check_number(wrong, 0, "330 000 look-ups in random tables are as in an exhaustive search");
 }
 
+#define NESTED	60000U
+
+/* Many that nest and end at once, one that covers all, and many labels in that, which are left out: nobody can make that take long. */
+static void many_ended(void)
+{
+	clock_t began = clock();
+	struct draft draft;
+	struct table table;
+
+	draft_begin(&draft, BASE, 32 << 20);
+	add(&draft, 0, 4 * NESTED, 8 * NESTED, ALL, "all");
+	for (unsigned int i = 1; i <= NESTED; i++)
+		add(&draft, i, NESTED + 1 - i, 8 * NESTED, ALL, "nested");
+	for (unsigned int i = 1; i <= NESTED; i++)
+		add(&draft, NESTED + i, 0, 8 * NESTED, ALL, "label");
+	draft_finish(&draft, &table);
+	check_number(table.count, NESTED + 1, "labels in a function are left out, behind those that ended in it, too");
+	check((clock() - began) / CLOCKS_PER_SEC < 3, "each that ended is passed over once: %.2f s", (double)(clock() - began) / CLOCKS_PER_SEC);
+	table_free(&table);
+}
+
 int main(void)
 {
 	aliases();
@@ -216,5 +238,6 @@ int main(void)
 	extents();
 	bounds();
 	random_tables();
+	many_ended();
 	return check_end();
 }

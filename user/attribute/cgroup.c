@@ -28,6 +28,8 @@
 
 struct cgroups {
 	struct map all;			/* id -> struct cgroup */
+	struct cgroup_shares shares;	/* of a host's */
+	uint64_t refused;
 	bool live, old;
 	char *mount;
 	int mount_fd;			/* -1: there is none */
@@ -163,18 +165,23 @@ static bool path_of_process(const struct cgroups *cgroups, uint64_t id, uint32_t
 }
 
 /* What is missing is looked for again, less and less often: a container may be there before its names are. */
-static void look(const struct cgroups *cgroups, struct cgroup *cgroup, uint32_t pid, uint64_t now)
+static bool find_path(const struct cgroups *cgroups, struct cgroup *cgroup, uint32_t pid, uint64_t now, char *path)
 {
-	struct owner_draft draft = { 0 };
-	char path[PATH_BYTES_MOST];
-	bool gone, complete;
+	bool gone;
 
 	cgroup->retry_time = now + (RETRY_LEAST << cgroup->attempts++);
-	if (!path_of_id(cgroups, cgroup->id, path, &gone) && (gone || !path_of_process(cgroups, cgroup->id, pid, path))) {
-		if (gone || cgroup->attempts == ATTEMPTS_MOST)
-			cgroup->retry_time = UINT64_MAX;
-		return;
-	}
+	if (path_of_id(cgroups, cgroup->id, path, &gone) || (!gone && path_of_process(cgroups, cgroup->id, pid, path)))
+		return true;
+	if (gone || cgroup->attempts == ATTEMPTS_MOST)
+		cgroup->retry_time = UINT64_MAX;
+	return false;
+}
+
+static void take_path(struct cgroup *cgroup, char *path)
+{
+	struct owner_draft draft = { 0 };
+	bool complete;
+
 	printable(path, strlen(path));
 	cgroup_path_read(path, &draft);
 	complete = !draft.owner.values[OWNER_POD] || !draft.owner.values[OWNER_CONTAINER] ||
@@ -196,6 +203,7 @@ struct cgroups *cgroups_create(bool live)
 		cgroups->old = has_old_hierarchies();
 		cgroups->mount = find_mount();
 	}
+	cgroups->shares.most = CGROUPS_MOST;
 	if (cgroups->mount)
 		cgroups->mount_fd = open(cgroups->mount, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	return cgroups;
@@ -215,6 +223,7 @@ void cgroups_destroy(struct cgroups *cgroups)
 	for (struct map_slot *slot = map_next(&cgroups->all, NULL); slot; slot = map_next(&cgroups->all, slot))
 		free_cgroup(slot->value);
 	map_free(&cgroups->all);
+	cgroup_shares_free(&cgroups->shares);
 	if (cgroups->mount_fd >= 0)
 		close(cgroups->mount_fd);
 	free(cgroups->mount);
@@ -236,20 +245,83 @@ const struct map *cgroups_all(const struct cgroups *cgroups)
 	return &cgroups->all;
 }
 
+uint64_t cgroups_refused(const struct cgroups *cgroups)
+{
+	return cgroups->refused;
+}
+
+/* What is counted of that one is counted with what is above it: so sums stay right, and what is said of those that are above is true of it. */
+static struct cgroup *stand_in(struct cgroups *cgroups, char *path, uint64_t now)
+{
+	size_t bytes = cgroup_shares_bytes(path);
+	char file[2 * PATH_BYTES_MOST];
+	struct stat status;
+
+	if (!path[bytes])
+		bytes = (size_t)(strrchr(path, '/') - path);
+	if (!bytes)
+		return NULL;
+	path[bytes] = '\0';
+	snprintf(file, sizeof(file), "%s%s", cgroups->mount, path);
+	return stat(file, &status) ? NULL : cgroups_get(cgroups, status.st_ino, 0, now);
+}
+
+static struct cgroup *keep(struct cgroups *cgroups, const struct cgroup *new)
+{
+	struct cgroup *cgroup = memory_zeroed(1, sizeof(*cgroup));
+
+	*cgroup = *new;
+	map_put(&cgroups->all, cgroup->id, cgroup);
+	return cgroup;
+}
+
+/* Of a capture, which is what was told of a host: so nobody has to be kept from anything. */
+static struct cgroup *add(struct cgroups *cgroups, uint64_t id)
+{
+	return cgroups->all.used < CGROUPS_MOST ? keep(cgroups, &(struct cgroup){ .id = id }) : NULL;
+}
+
+static struct cgroup *add_live(struct cgroups *cgroups, uint64_t id, uint32_t pid, uint64_t now)
+{
+	struct cgroup new = { .id = id }, *cgroup;
+	char path[PATH_BYTES_MOST];
+	bool found = cgroups->mount && find_path(cgroups, &new, pid, now, path);
+
+	if (!cgroup_shares_take(&cgroups->shares, found ? path : NULL, &new.share)) {
+		cgroups->refused++;
+		return found ? stand_in(cgroups, path, now) : NULL;
+	}
+	cgroup = keep(cgroups, &new);
+	if (found)
+		take_path(cgroup, path);
+	return cgroup;
+}
+
+/* One that has been counted among the unknown stays there, if there is no room where it is. */
+static void look_again(struct cgroups *cgroups, struct cgroup *cgroup, uint32_t pid, uint64_t now)
+{
+	char path[PATH_BYTES_MOST];
+	struct cgroup_share share;
+
+	if (!find_path(cgroups, cgroup, pid, now, path))
+		return;
+	if (!cgroup->path && cgroup_shares_take(&cgroups->shares, path, &share)) {
+		cgroup_shares_give(&cgroups->shares, &cgroup->share);
+		cgroup->share = share;
+	}
+	take_path(cgroup, path);
+}
+
 struct cgroup *cgroups_get(struct cgroups *cgroups, uint64_t id, uint32_t pid, uint64_t now)
 {
 	struct cgroup *cgroup = map_get(&cgroups->all, id);
 
-	if (!cgroup && cgroups->all.used >= CGROUPS_MOST)
-		return NULL;
-	if (!cgroup) {
-		cgroup = memory_zeroed(1, sizeof(*cgroup));
-		cgroup->id = id;
-		map_put(&cgroups->all, id, cgroup);
-	}
-	cgroup->used = true;
-	if (cgroups->live && cgroups->mount && now >= cgroup->retry_time)
-		look(cgroups, cgroup, pid, now);
+	if (!cgroup)
+		cgroup = cgroups->live ? add_live(cgroups, id, pid, now) : add(cgroups, id);
+	else if (cgroups->live && cgroups->mount && now >= cgroup->retry_time)
+		look_again(cgroups, cgroup, pid, now);
+	if (cgroup)
+		cgroup->used = true;
 	return cgroup;
 }
 
@@ -269,6 +341,7 @@ void cgroups_forget(struct cgroups *cgroups)
 
 		if (!cgroup->used) {
 			map_remove(&cgroups->all, slot->key);
+			cgroup_shares_give(&cgroups->shares, &cgroup->share);
 			free_cgroup(cgroup);
 		} else {
 			cgroup->used = false;

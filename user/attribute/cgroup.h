@@ -11,6 +11,7 @@
 #define KTALLY_CGROUP_H
 
 #include "attribute/account.h"
+#include "attribute/cgroup_shares.h"
 #include "attribute/owner.h"
 #include "base/map.h"
 
@@ -19,11 +20,13 @@ struct cgroup {
 	char *path;			/* within the hierarchy: "/system.slice/nginx.service"; NULL: not known */
 	struct owner *owner;		/* what the path says; NULL: nothing */
 	uint64_t sampled;		/* CPU time of its own tasks, ns */
-	uint64_t sampled_then;		/* what that was when it was last compared, see profile/accounts.c */
+	uint64_t sampled_since;		/* of that, since the kernel's account was read that it is yet to be compared with */
+	uint64_t sampled_then;		/* what was before, when it was last compared, see profile/accounts.c */
 	uint64_t below, below_then;	/* the same, with all that is below */
 	struct account account;
 	uint64_t retry_time;		/* ns: when to look again for what is missing; UINT64_MAX: nothing is, or it was given up */
 	uint32_t attempts;
+	struct cgroup_share share;
 	bool told;			/* to a recorder */
 	bool used;			/* since the last cgroups_forget() */
 };
@@ -40,8 +43,13 @@ bool cgroups_are_old(const struct cgroups *cgroups);
 /* Where cgroup v2 is mounted; NULL: nowhere. */
 const char *cgroups_mount(const struct cgroups *cgroups);
 
-/* The cgroup of that id, made if not there; pid: a process that is in it, 0: none; now: CLOCK_MONOTONIC. NULL past 16 384 of them. */
+/*
+ * The cgroup of that id, made if not there; pid: a process that is in it, 0: none; now: CLOCK_MONOTONIC. There are 16 384 at most, of which
+ * each place in the hierarchy has a share: one past its share is counted as the nearest above it that has room, and that is what comes. NULL:
+ * there is none.
+ */
 struct cgroup *cgroups_get(struct cgroups *cgroups, uint64_t id, uint32_t pid, uint64_t now);
+uint64_t cgroups_refused(const struct cgroups *cgroups);	/* how often one had no room of its own */
 
 /* Says what is known of one, in place of what was. Both may be NULL. */
 void cgroup_set(struct cgroup *cgroup, const char *path, const struct owner *owner);

@@ -69,7 +69,7 @@ static void feed_mappings(struct profile *profile, const struct capture_item *it
 	if (!item->mm_id)
 		return;
 	symbols_set_mappings(profile->symbols, item->mm_id, item->pid, item->path, item->data, item->bytes);
-	space_learnt(state, space_get(state, item->mm_id));
+	space_learnt(state, space_get(state, item->mm_id), true);
 }
 
 /* In memory that is a file, so that all who read files can read it. */

@@ -188,6 +188,26 @@ static void forget_owners(struct profile_state *state)
 	owners_forget(profile->owners);
 }
 
+/* Tasks whose cgroup had no room of its own have it from when there is some. */
+static void find_cgroups(struct profile_state *state)
+{
+	struct map *tasks = &state->profile.tasks;
+
+	for (struct map_slot *slot = map_next(tasks, NULL); slot; slot = map_next(tasks, slot)) {
+		struct known_task *known = slot->value;
+		struct cgroup *before = known->cgroup;
+
+		if ((before && before->id == known->task.cgroup_id) || known->time >= state->forgotten)
+			continue;
+		known->cgroup = cgroups_get(state->profile.cgroups, known->task.cgroup_id, known->task.pid, state->profile.last_time);
+		if (known->cgroup == before)
+			continue;
+		if (known->cgroup && !known->cgroup->told)
+			owners_tell_cgroup(state, known->cgroup);
+		owners_attribute(state, known);
+	}
+}
+
 /*
  * Tasks that came when there was no room get an owner of their own once there is: those that lived through the time since the last
  * call go first, as names that come and go would fill it again.
@@ -206,6 +226,7 @@ void owners_forget_unused(struct profile_state *state)
 		if (known->task.owner == other && known->time < state->forgotten)
 			owners_attribute(state, known);
 	}
-	state->forgotten = state->profile.last_time;
 	cgroups_forget(state->profile.cgroups);
+	find_cgroups(state);
+	state->forgotten = state->profile.last_time;
 }

@@ -40,6 +40,7 @@ struct profile *profile_create(const struct profile_options *options)
 	profile->oncpu = create_source(profile);
 	profile->offcpu = create_source(profile);
 	profile->thin = 1;
+	state->accounts_read = UINT64_MAX;
 	state->frames = (struct pool){ .most = options->frame_bytes ? options->frame_bytes : SIZE_MAX, .undivided = !options->frame_bytes };
 	if (options->live) {
 		symbols_use_own_vdso(profile->symbols);
@@ -175,6 +176,8 @@ static bool feed_sample(struct profile *profile, const struct ktally_sample *rec
 		profile->orphans++;
 		place = place_for(profile, &profile->oncpu, NULL, NULL, syscall, NULL);
 		place_add(&place, 1, record->weight);
+		if (record->time > state_of(profile)->accounts_read)
+			accounts_leave(state_of(profile), NULL, record->weight);
 		return false;
 	}
 	if (stack->user_end < STACK_ENDS)
@@ -183,6 +186,8 @@ static bool feed_sample(struct profile *profile, const struct ktally_sample *rec
 	place_add(&place, 1, record->weight);
 	if (known->cgroup)
 		known->cgroup->sampled += record->weight;
+	if (record->time > state_of(profile)->accounts_read)
+		accounts_leave(state_of(profile), known->cgroup, record->weight);
 	if (sample)
 		*sample = (struct profile_sample){
 			.record = record,

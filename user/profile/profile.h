@@ -204,7 +204,7 @@ void profile_name_again(struct profile *profile, uint32_t file);
 
 /*
  * The CPU time of samples beside what the kernel charged, of the host and of cgroups. Read it when sampling begins, and whenever
- * the rings are about to be emptied; compare when they are.
+ * the rings are about to be emptied; compare when they are. Samples of after the reading, that come before, are compared the next time.
  */
 void profile_read_accounts(struct profile *profile);
 void profile_compare_accounts(struct profile *profile);

@@ -63,11 +63,13 @@ static bool is_still_there(const struct task *task)
 	return task->tid != task->pid || !strcmp(task->comm, comm);
 }
 
-void space_learnt(struct profile_state *state, struct space *space)
+void space_learnt(struct profile_state *state, struct space *space, bool owner)
 {
 	const char *executable = symbols_executable(state->profile.symbols, space->mm_id);
 
 	for (struct known_task *known = space->tasks; known; known = known->next_in_space) {
+		if (!owner && known->task.executable == executable)
+			continue;
 		known->task.executable = executable;
 		owners_attribute(state, known);
 	}
@@ -141,6 +143,8 @@ static void take(struct profile_state *state, struct space *space, struct space_
 {
 	const struct profile_options *options = &state->profile.options;
 	uint32_t pid = reading->task.pid;
+	uint64_t began = turns_begin();
+	struct pool_holder holder;
 
 	if (reading->is_there) {
 		if (reading->owner)
@@ -148,11 +152,13 @@ static void take(struct profile_state *state, struct space *space, struct space_
 		symbols_set_user(state->profile.symbols, space->mm_id, reading->user);
 		symbols_set_mappings(state->profile.symbols, space->mm_id, pid, reading->executable, reading->text, reading->bytes);
 		symbols_set_start(state->profile.symbols, space->mm_id, reading->started);
-		space_learnt(state, space);
+		space_learnt(state, space, reading->owner);
 		if (options->on_mappings)
 			options->on_mappings(options->context, space->mm_id, pid, reading->executable, reading->text, reading->bytes);
 	}
 	discard(&reading->errand);
+	symbols_get_holder(state->profile.symbols, space->mm_id, &holder);
+	turns_end(&state->turns, &holder, began);
 }
 
 bool space_take_late(struct profile_state *state, struct space *space)
@@ -187,11 +193,15 @@ bool space_is_awaited(const struct space *space)
 void space_read(struct profile_state *state, struct space *space, const struct task *task)
 {
 	struct space_reading *reading;
+	struct pool_holder holder;
 	uint32_t user;
 
 	if (!space_take_late(state, space) || proc_read_user(task->pid, &user))
 		return;
 	symbols_set_user(state->profile.symbols, space->mm_id, user);
+	symbols_get_holder(state->profile.symbols, space->mm_id, &holder);
+	if (!turns_may_learn(&state->turns, &holder))
+		return;
 	reading = reading_of(state, space, task, user);
 	if (errand_ask(symbols_errands(state->profile.symbols), &reading->errand)) {
 		take(state, space, reading);

@@ -147,22 +147,6 @@ static struct lack name_kernel_frames(struct profile_state *state, struct stack 
 	return (struct lack){ .awaited = stack->hurried };
 }
 
-static struct lack name_in_turn(struct profile_state *state, struct stack *stack)
-{
-	struct pool_holder holder;
-	struct lack lack;
-	uint64_t began;
-
-	symbols_get_holder(state->profile.symbols, stack->mm_id, &holder);
-	if (!turns_has(&state->turns, &holder))
-		return name_kernel_frames(state, stack, &holder);
-	set_hurried(state, stack, false);
-	began = turns_begin();
-	lack = name_frames(state, stack);
-	turns_end(&state->turns, &holder, began);
-	return lack;
-}
-
 /* Once, however often it is named. */
 static void keep_frames(struct profile_state *state, struct stack *stack)
 {
@@ -192,6 +176,36 @@ const struct stack *stacks_kept(struct profile_state *state, const struct stack 
 	return state->unkept;
 }
 
+/* By the names that it has; and the runtime of its program, which takes a look at all its mappings. */
+static void classify_stack(struct profile *profile, struct stack *stack, const struct task *task, const char *runtime)
+{
+	stack->memo = (struct stack_memo){ .row = NULL };
+	classify(stack, task->executable, runtime);
+	stack->topics = topics_of_stack(profile->topics, stack, task->executable, runtime);
+	stack->wait_cause = wait_cause_of_stack(stack);
+}
+
+static struct lack name_in_turn(struct profile_state *state, struct stack *stack, const struct task *task)
+{
+	struct profile *profile = &state->profile;
+	struct pool_holder holder;
+	struct lack lack;
+	uint64_t began;
+
+	symbols_get_holder(profile->symbols, stack->mm_id, &holder);
+	if (!turns_has(&state->turns, &holder)) {
+		lack = name_kernel_frames(state, stack, &holder);
+		classify_stack(profile, stack, task, symbols_known_runtime(profile->symbols, task->mm_id));
+		return lack;
+	}
+	set_hurried(state, stack, false);
+	began = turns_begin();
+	lack = name_frames(state, stack);
+	classify_stack(profile, stack, task, symbols_runtime(profile->symbols, task->mm_id));
+	turns_end(&state->turns, &holder, began);
+	return lack;
+}
+
 /* One that was sampled before a file of its own could be read is named once more when it is sampled again. */
 struct stack *stacks_name(struct profile_state *state, struct stack *stack, const struct task *task)
 {
@@ -207,11 +221,7 @@ struct stack *stacks_name(struct profile_state *state, struct stack *stack, cons
 	}
 	keep_frames(state, stack);
 	symbols_were_awaited(profile->symbols);
-	lack = name_in_turn(state, stack);
-	stack->memo = (struct stack_memo){ .row = NULL };
-	classify(stack, task->executable, symbols_runtime(profile->symbols, task->mm_id));
-	stack->topics = topics_of_stack(profile->topics, stack, task->executable, symbols_runtime(profile->symbols, task->mm_id));
-	stack->wait_cause = wait_cause_of_stack(stack);
+	lack = name_in_turn(state, stack, task);
 	lack.awaited |= symbols_were_awaited(profile->symbols);
 	stack->named = !lack.awaited || stack->unkept;
 	state->files_awaited |= !stack->named && (!stack->hurried || can_come_late(profile));

@@ -19,6 +19,8 @@ struct profile_state {
 	bool files_awaited;			/* a stack was named without a file of its own */
 	struct map readings;			/* mm_id -> struct space, of those whose reading is under way, or done and not taken */
 	uint64_t exec_reads, exec_window;	/* mappings read because of an exec since exec_window, ns */
+	uint64_t accounts_read;			/* when, as long as they are to be compared with samples of until then; else UINT64_MAX */
+	uint64_t sampled_since;			/* CPU time of samples since then */
 	struct turns turns;			/* of processes to have their stacks named */
 	size_t hurried;				/* stacks that wait for theirs, with all their frames */
 	struct pool frames;			/* bytes of frames that are kept, with cells */
@@ -117,6 +119,9 @@ void owners_forget_unused(struct profile_state *state);
 
 /* ---- accounts.c ---- */
 
+/* A sample of after the accounts were read. */
+void accounts_leave(struct profile_state *state, struct cgroup *cgroup, uint64_t weight);
+
 /* A chunk of a capture: lines of a cgroup's id (0: the host), ns charged and ns sampled since the chunk before. */
 void accounts_feed(struct profile *profile, const struct capture_item *item);
 
@@ -140,11 +145,12 @@ void space_read_again(struct profile_state *state, struct space *space, const st
 void space_first_sampled(struct profile_state *state, struct known_task *known);
 void space_read_exec(struct profile_state *state, struct space *space, const struct task *task);
 
-/* The mappings are new: all tasks of the space get its executable and their process name. */
 bool space_take_late(struct profile_state *state, struct space *space);	/* false: they are still being read */
 void spaces_take_late(struct profile_state *state);
 bool space_is_awaited(const struct space *space);	/* what is known of it may soon be more */
-void space_learnt(struct profile_state *state, struct space *space);
+
+/* The mappings are new, and what the process says of its owner is: all tasks of the space get its executable and their process name. */
+void space_learnt(struct profile_state *state, struct space *space, bool owner);
 
 void space_task_ended(struct profile_state *state, struct space *space, uint64_t time);
 void spaces_forget_ended(struct profile_state *state, uint64_t time);	/* those that ended a while before then */

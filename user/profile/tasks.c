@@ -18,9 +18,14 @@ static void end(struct profile_state *state, struct known_task *known, uint64_t 
 		space_task_ended(state, known->space, time);
 }
 
-/* What this thread ran in before it executed a program is gone; so is another thread that had its number. */
+/*
+ * What this thread ran in before it executed a program is gone; so is another thread that had its number. Where only its name or its cgroup
+ * is new, that was seen to when it was last announced: a thread may have as many names as it likes.
+ */
 static void end_earlier(struct profile_state *state, const struct known_task *latest)
 {
+	if (latest->earlier && latest->earlier->task.mm_id == latest->task.mm_id && latest->earlier->time <= latest->time)
+		return;
 	for (struct known_task *known = latest->earlier; known; known = known->earlier)
 		if (!known->ended && known->task.mm_id != latest->task.mm_id && known->time < latest->time)
 			end(state, known, latest->time);

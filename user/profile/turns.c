@@ -23,16 +23,26 @@ static bool has_average(const struct turns *turns, const struct map *times, uint
 	return turns->time && time_of(times, key) * times->used >= turns->time;
 }
 
+static bool had_less(const struct turns *turns, const struct pool_holder *holder)
+{
+	return !has_average(turns, &turns->users, holder->user) || !has_average(turns, &turns->processes, holder->process);
+}
+
 bool turns_has(struct turns *turns, const struct pool_holder *holder)
 {
 	switch (turns->pressure) {
 	case PROFILE_AT_EASE:
 		return true;
 	case PROFILE_BEHIND:
-		return !has_average(turns, &turns->users, holder->user) || !has_average(turns, &turns->processes, holder->process);
+		return had_less(turns, holder);
 	default:
 		return false;
 	}
+}
+
+bool turns_may_learn(const struct turns *turns, const struct pool_holder *holder)
+{
+	return turns->pressure == PROFILE_AT_EASE || had_less(turns, holder);
 }
 
 /* Time of the CPU: while others run, nobody uses up anything. */

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/message.h"
 #include "session/jobs.h"
@@ -11,6 +12,12 @@
  */
 #define OPEN_MOST		256
 #define OPEN_MOST_EACH		(OPEN_MOST / 4 * 3)
+
+/* Of one owner, on one file system: open; and waiting to be read at all, of which a large program has some hundred. */
+#define OPEN_MOST_OWNER		(OPEN_MOST_EACH / 2)
+#define WAITING_MOST_OWNER	2048
+
+#define OWNER_WINDOW		(30 * 1000000000ULL)
 
 /* Errands that wait: no more of them are than processes are new at once. */
 #define ERRANDS_MOST		1024
@@ -33,6 +40,7 @@ static void forget_idle(struct jobs *jobs)
 
 		if (is_idle(on)) {
 			map_remove(&jobs->file_systems, on->device);
+			map_free_values(&on->owners);
 			free(on);
 		}
 	}
@@ -99,6 +107,124 @@ unsigned int jobs_workers_at(const struct file_system *on)
 	return count;
 }
 
+/* ---- owners of files ---- */
+
+/* Who has numbers for users of containers has 65 536 of them. */
+static uint32_t owner_of(uint32_t user)
+{
+	return user < 65536 ? user : 65536 + (user >> 16);
+}
+
+static struct file_owner *file_owner(struct file_system *on, uint32_t number)
+{
+	struct file_owner *owner = map_get(&on->owners, number);
+
+	if (!owner) {
+		owner = memory_zeroed(1, sizeof(*owner));
+		map_put(&on->owners, number, owner);
+	}
+	return owner;
+}
+
+/* Nothing is held against anybody for long. */
+static void begin_window(struct file_system *on, uint64_t now)
+{
+	if (now - on->window < OWNER_WINDOW)
+		return;
+	on->window = now;
+	for (struct map_slot *slot = map_next(&on->owners, NULL); slot; slot = map_next(&on->owners, slot)) {
+		struct file_owner *owner = slot->value;
+
+		owner->time = 0;
+		if (owner->waiting)
+			continue;
+		map_remove(&on->owners, slot->key);
+		free(owner);
+	}
+}
+
+static void uncount(struct jobs *jobs, struct job *job)
+{
+	if (!job->counted)
+		return;
+	job->counted = false;
+	jobs->open--;
+	job->on->open--;
+}
+
+bool jobs_opened(struct jobs *jobs, struct job *job, uint32_t user)
+{
+	struct file_owner *owner;
+
+	job->owner = owner_of(user);
+	owner = file_owner(job->on, job->owner);
+	if (owner->waiting >= WAITING_MOST_OWNER) {
+		uncount(jobs, job);
+		return false;
+	}
+	owner->waiting++;
+	job->parked = owner->open >= OPEN_MOST_OWNER && job->fd >= 0;
+	if (job->parked) {
+		close(job->fd);
+		job->fd = -1;
+		uncount(jobs, job);
+	} else {
+		owner->open++;
+	}
+	return true;
+}
+
+static void end_reading(struct jobs *jobs, struct job *job, uint64_t now)
+{
+	struct file_owner *owner = map_get(&job->on->owners, job->owner);
+
+	uncount(jobs, job);
+	/* One that is read again was not opened here. */
+	if (!owner || job->loaded.again)
+		return;
+	owner->waiting--;
+	owner->open -= !job->parked;
+	owner->time += now - job->since;
+	begin_window(job->on, now);
+}
+
+/* The first of whose owner had least. */
+static struct job *fairest(const struct file_system *on)
+{
+	struct job *best = on->waiting[READ].first;
+	uint64_t least = UINT64_MAX;
+
+	for (struct job *job = best; job && least; job = job->next) {
+		const struct file_owner *owner = map_get(&on->owners, job->owner);
+		uint64_t time = owner ? owner->time : 0;
+
+		if (time >= least)
+			continue;
+		least = time;
+		best = job;
+	}
+	return best;
+}
+
+static struct job *first_on(const struct file_system *on, enum task task)
+{
+	return task == READ ? fairest(on) : on->waiting[task].first;
+}
+
+static void unlink_job(struct job_list *list, const struct job *job)
+{
+	struct job *before = NULL;
+
+	for (struct job *at = list->first; at != job; at = at->next)
+		before = at;
+	if (before)
+		before->next = job->next;
+	else
+		list->first = job->next;
+	if (list->last == job)
+		list->last = before;
+}
+
 /* Whether nobody is left for file systems that are not the host's own, as all who are at such are late. */
 static bool foreign_are_late(const struct jobs *jobs, uint64_t now)
 {
@@ -149,15 +275,18 @@ static bool may_begin(const struct jobs *jobs, const struct file_system *on, enu
 
 static struct job *first_of(const struct jobs *jobs, enum task task, uint64_t now)
 {
-	struct job *first = NULL;
+	const struct file_system *chosen = NULL;
+	const struct job *first = NULL;
 
 	for (struct map_slot *slot = map_next(&jobs->file_systems, NULL); slot; slot = map_next(&jobs->file_systems, slot)) {
 		const struct file_system *on = slot->value;
 
-		if (may_begin(jobs, on, task, now) && (!first || on->waiting[task].first->number < first->number))
+		if (may_begin(jobs, on, task, now) && (!first || on->waiting[task].first->number < first->number)) {
 			first = on->waiting[task].first;
+			chosen = on;
+		}
 	}
-	return first;
+	return chosen ? first_on(chosen, task) : NULL;
 }
 
 struct job *jobs_next(const struct jobs *jobs, uint64_t now)
@@ -172,19 +301,16 @@ struct job *jobs_next(const struct jobs *jobs, uint64_t now)
 struct job *jobs_begin(struct jobs *jobs, uint64_t now)
 {
 	struct job *job = jobs_next(jobs, now);
-	struct job_list *list;
 
 	if (!job)
 		return NULL;
-	list = &job->on->waiting[job->task];
-	list->first = job->next;
-	if (!list->first)
-		list->last = NULL;
+	unlink_job(&job->on->waiting[job->task], job);
 	job->since = now;
 	job->on->at_work[job->task] = job;
 	jobs->at_work[job->task]++;
 	jobs->downloads -= job->task == DOWNLOAD;
 	if (job->task == OPEN) {
+		job->counted = true;
 		jobs->open++;
 		job->on->open++;
 	}
@@ -192,15 +318,13 @@ struct job *jobs_begin(struct jobs *jobs, uint64_t now)
 	return job;
 }
 
-void jobs_end(struct jobs *jobs, struct job *job)
+void jobs_end(struct jobs *jobs, struct job *job, uint64_t now)
 {
 	job->on->at_work[job->task] = NULL;
 	jobs->at_work[job->task]--;
 	jobs->foreign -= job->task != DOWNLOAD && !job->on->own;
-	if (job->task == READ) {
-		jobs->open--;
-		job->on->open--;
-	}
+	if (job->task == READ)
+		end_reading(jobs, job, now);
 	jobs->errands -= !!job->errand;
 	job->on->errands -= !!job->errand;
 	job->since = 0;
@@ -220,5 +344,7 @@ struct file_system *jobs_unknown(const struct jobs *jobs)
 
 void jobs_free(struct jobs *jobs)
 {
+	for (struct map_slot *slot = map_next(&jobs->file_systems, NULL); slot; slot = map_next(&jobs->file_systems, slot))
+		map_free_values(&((struct file_system *)slot->value)->owners);
 	map_free_values(&jobs->file_systems);
 }

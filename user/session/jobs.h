@@ -11,6 +11,10 @@
  * first is done first, but opening goes before all else, and errands, which are short, before reading. What a process alone can
  * say where it is counts as a file system of its user's, which is not the host's own.
  *
+ * A file can be made so that it takes seconds to read, and a user can map a new one many times a second. So of the files on one file system
+ * those are read first whose owner had least of the time of late; one owner keeps half of what may be open at most, what is past that is closed,
+ * and opened again when it is its turn; and what is past what anybody has at once is not read at all.
+ *
  * Workers beside these look at processes alone, at one of each user's, and one of them is kept for those of root.
  */
 #ifndef KTALLY_JOBS_H
@@ -34,6 +38,9 @@ struct job {
 	struct loaded loaded;
 	struct errand *errand;		/* ASK, LOOK: all there is to do */
 	int fd;				/* open until it was read, and its debug file came; -1 */
+	uint32_t owner;			/* of the file, from when it was open; of many that one user may have, one */
+	bool counted;			/* among those that are open */
+	bool parked;			/* closed, to be opened again */
 	bool done;
 	enum task task;			/* what comes next, or is being done */
 	uint64_t number;		/* in the order in which they came */
@@ -54,6 +61,13 @@ struct file_system {
 	struct job *at_work[TASKS];
 	unsigned int open;		/* files that wait to be read */
 	unsigned int errands;		/* that wait or are being run */
+	struct map owners;		/* of files that were opened -> struct file_owner */
+	uint64_t window;		/* their times are of since then */
+};
+
+struct file_owner {
+	unsigned int open, waiting;	/* files; that are to be read, too */
+	uint64_t time;			/* that reading them took, ns */
 };
 
 struct jobs {
@@ -72,7 +86,10 @@ bool jobs_have_room(const struct jobs *jobs, uint32_t major, uint32_t minor);
 
 struct job *jobs_next(const struct jobs *jobs, uint64_t now);	/* what is to be done next; NULL: nothing that may be begun */
 struct job *jobs_begin(struct jobs *jobs, uint64_t now);	/* takes it off what waits */
-void jobs_end(struct jobs *jobs, struct job *job);	/* with what was begun */
+void jobs_end(struct jobs *jobs, struct job *job, uint64_t now);	/* with what was begun */
+
+/* It was opened, and is that user's: false, and no more is done with it, if its owner has too many. Else it may have been closed. */
+bool jobs_opened(struct jobs *jobs, struct job *job, uint32_t user);
 void jobs_free(struct jobs *jobs);			/* not the jobs */
 
 unsigned int jobs_workers_at(const struct file_system *on);	/* downloads are elsewhere */

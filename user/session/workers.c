@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/message.h"
@@ -28,10 +29,13 @@ void workers_close_file(struct job *job)
 
 /* ---- what is done with a file; without the lock ---- */
 
-static void open_file(const struct loader *loader, struct job *job)
+static void open_file(const struct loader *loader, struct job *job, uint32_t *owner)
 {
+	struct stat status;
+
 	if (!job->loaded.again)
 		job->fd = reading_open(&loader->reading, &job->loaded.file);
+	*owner = job->fd >= 0 && !fstat(job->fd, &status) ? status.st_uid : 0;
 }
 
 static void read_again(const struct loader *loader, struct job *job)
@@ -50,6 +54,8 @@ static void read_file(struct loader *loader, struct job *job)
 		read_again(loader, job);
 		return;
 	}
+	if (job->parked)
+		job->fd = reading_open_again(&loader->reading, &job->loaded.file);
 	if (job->fd >= 0)
 		reading_read(&loader->reading, job->fd, &job->loaded);
 	if (!job->loaded.file.downloading)
@@ -128,13 +134,14 @@ static void end_errand(struct loader *loader, struct job *job)
 static void do_job(struct loader *loader, struct job *job)
 {
 	enum task task = job->task;
-	bool done = true;
+	bool done = true, refused = false;
+	uint32_t owner = 0;
 
 	if (jobs_unknown(&loader->to_do) || jobs_next(&loader->to_do, loop_now()))
 		workers_call(loader);
 	pthread_mutex_unlock(&loader->lock);
 	if (task == OPEN)
-		open_file(loader, job);
+		open_file(loader, job, &owner);
 	else if (task == ASK || task == LOOK)
 		job->errand->run(job->errand);
 	else if (task == READ)
@@ -142,16 +149,22 @@ static void do_job(struct loader *loader, struct job *job)
 	else
 		done = download(loader, job);
 	pthread_mutex_lock(&loader->lock);
-	jobs_end(&loader->to_do, job);
+	if (task == OPEN && !job->loaded.again)
+		refused = !jobs_opened(&loader->to_do, job, owner);
+	jobs_end(&loader->to_do, job, loop_now());
 	if (job->errand) {
 		end_errand(loader, job);
 		return;
 	}
 	if (!done)
 		loader->to_do.no_download_before = loop_now() + DOWNLOAD_RETRY;
+	if (refused) {
+		workers_close_file(job);
+		job->loaded.file.error = -EAGAIN;
+	}
 	if (task == OPEN)
 		job->task = READ;
-	job->done = done && task != OPEN;
+	job->done = done && (task != OPEN || refused);
 	if (!job->done)
 		jobs_add(&loader->to_do, job);
 	pthread_cond_broadcast(&loader->changed);

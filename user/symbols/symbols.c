@@ -474,6 +474,13 @@ const char *symbols_runtime(struct symbols *symbols, uint64_t mm_id)
 	return mappings->runtime;
 }
 
+const char *symbols_known_runtime(const struct symbols *symbols, uint64_t mm_id)
+{
+	const struct mappings *mappings = map_get(&symbols->spaces, mm_id);
+
+	return mappings ? mappings->runtime : NULL;
+}
+
 void symbols_get_statistics(const struct symbols *symbols, struct symbols_statistics *statistics)
 {
 	*statistics = (struct symbols_statistics){

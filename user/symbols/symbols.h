@@ -175,6 +175,7 @@ void symbols_use_own_vdso(struct symbols *symbols);
  * for the address space, as a path can be another file in each container.
  */
 const char *symbols_runtime(struct symbols *symbols, uint64_t mm_id);
+const char *symbols_known_runtime(const struct symbols *symbols, uint64_t mm_id);	/* without looking for it; NULL: nor is it known */
 
 void symbols_get_statistics(const struct symbols *symbols, struct symbols_statistics *statistics);
 

@@ -15,6 +15,7 @@
 #define NAME_BYTES_MOST		4096
 #define SYMBOLS_LOOKED_AT	(16U << 20)
 #define STRINGS_BYTES_MOST	(512U << 20)
+#define NAMES_BYTES_MOST	(128U << 20)	/* looked at: symbols may share names, and so have more than the file is long */
 #define LABEL_BYTES_MOST	4096	/* reach of what has no size in a stripped file: its neighbours are unknown */
 
 struct reference {
@@ -130,16 +131,16 @@ static int by_name(const void *a, const void *b)
 /* The string at a place in the section, without what follows an "@" (the version). NULL if it cannot be read. */
 static const char *string_at(struct window *window, uint64_t at, size_t *bytes)
 {
-	const char *string;
+	const char *string, *version;
 
 	*bytes = NAME_BYTES_MOST;
 	string = window_at(window, at, bytes);
 	if (!string)
 		return NULL;
 	*bytes = strnlen(string, *bytes);
-	for (size_t i = 1; i < *bytes; i++)
-		if (string[i] == '@')
-			*bytes = i;
+	version = *bytes ? memchr(string + 1, '@', *bytes - 1) : NULL;
+	if (version)
+		*bytes = (size_t)(version - string);
 	return string;
 }
 
@@ -151,10 +152,11 @@ static bool is_rust(const char *name, size_t bytes)
 static void name_all(const struct elf *elf, const struct elf_section *strings, const struct references *references,
 		     bool stripped, struct draft *draft, bool *rust)
 {
+	uint64_t left = NAMES_BYTES_MOST;
 	struct window window;
 
 	window_open(&window, elf, strings->offset, strings->bytes < STRINGS_BYTES_MOST ? strings->bytes : STRINGS_BYTES_MOST);
-	for (size_t i = 0; i < references->count; i++) {
+	for (size_t i = 0; i < references->count && !draft->overflow; i++) {
 		const struct reference *reference = &references->list[i];
 		const struct elf_section *section = &elf->sections[reference->section];
 		struct symbol symbol = {
@@ -166,6 +168,11 @@ static void name_all(const struct elf *elf, const struct elf_section *strings, c
 		size_t bytes;
 
 		name = string_at(&window, reference->name, &bytes);
+		if (name && bytes > left) {
+			draft->overflow = true;
+			break;
+		}
+		left -= name ? bytes : 0;
 		if (!name || !bytes || (!(reference->rank & SYMBOL_PUBLIC) && name[0] == '.'))
 			continue;	/* ".L1": labels within functions */
 		symbol.end = section->address + section->bytes;

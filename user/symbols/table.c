@@ -150,12 +150,12 @@ static uint64_t entry_end(const struct table_entry *entry)
 }
 
 /*
- * The nearest entry that reaches over start, beginning with the last one. What is passed over here ends too early for
- * all later ones.
+ * The nearest entry that reaches over start, beginning with the innermost one that reached over what came before. What is passed over
+ * here ends too early for all later ones: so each is passed over once, however many nest, and however many are left out behind them.
  */
-static uint32_t find_outer(const struct table *table, uint32_t start)
+static uint32_t find_outer(const struct table *table, uint32_t innermost, uint32_t start)
 {
-	uint32_t outer = table->count ? (uint32_t)table->count - 1 : TABLE_NO_OUTER;
+	uint32_t outer = innermost;
 
 	while (outer != TABLE_NO_OUTER && entry_end(&table->entries[outer]) <= start)
 		outer = table->entries[outer].outer;
@@ -199,6 +199,7 @@ static bool is_folded(const struct draft *draft, const struct draft_entry *best,
 static void select_entries(const struct draft *draft, struct table *table)
 {
 	const struct draft_entry *best = NULL;
+	uint32_t innermost = TABLE_NO_OUTER;
 
 	for (size_t i = 0; i < draft->count; i++) {
 		const struct draft_entry *from = &draft->entries[i];
@@ -212,7 +213,8 @@ static void select_entries(const struct draft *draft, struct table *table)
 				last->bytes |= TABLE_FOLDED;
 			continue;
 		}
-		outer = find_outer(table, from->start);
+		outer = find_outer(table, innermost, from->start);
+		innermost = outer;
 		if (!bytes && from->name != TABLE_NAMELESS) {
 			if (outer != TABLE_NO_OUTER)
 				continue;
@@ -223,6 +225,7 @@ static void select_entries(const struct draft *draft, struct table *table)
 				bytes = draft->entries[next].start - from->start;
 		}
 		best = from;
+		innermost = (uint32_t)table->count;
 		to = &table->entries[table->count++];
 		*to = (struct table_entry){ .start = from->start, .bytes = bytes, .name = from->name, .outer = outer };
 	}

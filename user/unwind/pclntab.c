@@ -3,13 +3,13 @@
 #include <string.h>
 
 #include "base/message.h"
+#include "symbols/window.h"
 #include "unwind/pclntab.h"
 
 #define MAGIC_1_16		0xfffffffa	/* and 1.17 */
 #define MAGIC_1_18		0xfffffff0	/* and 1.19 */
 #define MAGIC_1_20		0xfffffff1	/* and later */
 #define HEADER_BYTES		72
-#define WINDOW_BYTES		65536
 #define TOP_FRAME		1		/* of a function's flags */
 #define RSP_NUMBER		7
 #define SMALL_BYTES		32
@@ -18,10 +18,10 @@
 #define SEARCHED_MOST		(256U << 20)
 #define MOVES_MOST		(256U << 20)	/* functions share them, so a small file can have very many */
 
-enum window { FUNCTIONS, REST };
+enum which { FUNCTIONS, REST };
 
 /* Bytes at a place in the section; NULL past its end. They stay until the next call with that window. */
-static const uint8_t *peek(struct pclntab *pclntab, enum window which, uint64_t at, size_t bytes)
+static const uint8_t *peek(struct pclntab *pclntab, enum which which, uint64_t at, size_t bytes)
 {
 	const struct elf_source *source = &pclntab->elf->source;
 	typeof(pclntab->windows[0]) *window = &pclntab->windows[which];
@@ -36,6 +36,9 @@ static const uint8_t *peek(struct pclntab *pclntab, enum window which, uint64_t 
 		if (!window->data)
 			window->data = memory_zeroed(WINDOW_BYTES, 1);
 		window->bytes = 0;
+		if (here > pclntab->left)
+			return NULL;
+		pclntab->left -= here;
 		if (elf_read(pclntab->elf, pclntab->offset + at, window->data, here))
 			return NULL;
 		window->at = at;
@@ -49,11 +52,12 @@ static void look_at(struct pclntab *pclntab, uint64_t offset, uint64_t bytes)
 {
 	pclntab->offset = offset;
 	pclntab->bytes = bytes;
+	pclntab->left = window_most(bytes);
 	pclntab->windows[FUNCTIONS].bytes = 0;
 	pclntab->windows[REST].bytes = 0;
 }
 
-static uint64_t number_at(struct pclntab *pclntab, enum window which, uint64_t at, unsigned int bytes, bool *there)
+static uint64_t number_at(struct pclntab *pclntab, enum which which, uint64_t at, unsigned int bytes, bool *there)
 {
 	const uint8_t *data = peek(pclntab, which, at, bytes);
 	uint64_t number = 0;
@@ -201,13 +205,17 @@ void pclntab_index(struct pclntab *pclntab, struct index *index, unsigned int so
 static bool is_top_by_name(struct pclntab *pclntab, uint64_t name)
 {
 	static const char *const tops[] = { "runtime.goexit", "runtime.mstart", "runtime.rt0_go" };
+	uint64_t at = pclntab->names + name, bytes = at < pclntab->bytes ? pclntab->bytes - at : 0;
+	char here[16] = "";
 
-	for (size_t i = 0; i < sizeof(tops) / sizeof(tops[0]); i++) {
-		const uint8_t *here = peek(pclntab, REST, pclntab->names + name, strlen(tops[i]) + 1);
-
-		if (here && !memcmp(here, tops[i], strlen(tops[i]) + 1))
+	/* Not by a window, which would go to and fro between names and descriptions. */
+	if (bytes > sizeof(here))
+		bytes = sizeof(here);
+	if (!bytes || elf_read(pclntab->elf, pclntab->offset + at, here, (size_t)bytes))
+		return false;
+	for (size_t i = 0; i < sizeof(tops) / sizeof(tops[0]); i++)
+		if (strlen(tops[i]) < bytes && !memcmp(here, tops[i], strlen(tops[i]) + 1))
 			return true;
-	}
 	return false;
 }
 

@@ -21,6 +21,7 @@ struct pclntab {
 	uint64_t functions;		/* in the section: where each begins, and where it is described */
 	struct section moves;		/* of the stack pointer: read whole, as functions share them */
 	uint64_t budget;		/* so many of them may yet be followed */
+	uint64_t left;			/* so many bytes may yet be read into windows */
 	struct {
 		uint8_t *data;
 		uint64_t at, bytes;
