@@ -21,9 +21,6 @@
 
 #define ASKERS_MOST 8
 
-/* More than the kernel queues, so that a hang-up is seen at once; who never stops sending would have the daemon do nothing else. */
-#define PACKETS_IN_A_TURN 1000
-
 #define GROUPS_MOST 256
 
 /* How long somebody who connects may take to say what he wants. */
@@ -40,6 +37,7 @@ struct asker {
 	int watch;
 	struct ucred who;
 	struct loop_timer patience;
+	bool stopped;			/* it sent REQUEST_STOP */
 };
 
 struct control {
@@ -272,32 +270,46 @@ static void take_request(struct asker *asker, const struct packet *packet)
 		begin(asker, &request, packet);
 }
 
+/* One request, and one stop: who sends more could go on without end, and have the daemon do nothing else. */
+static const char *take_packet(struct asker *asker, const struct packet *packet)
+{
+	struct control *control = asker->control;
+
+	if (control->asked != asker) {
+		take_request(asker, packet);
+		return NULL;
+	}
+	if (asker->stopped || strcmp(packet->text.data, REQUEST_STOP) != 0)
+		return "who asked sends what nobody asked for";
+	asker->stopped = true;
+	profiling_stop(&control->profiling);
+	return NULL;
+}
+
 static void on_asker(void *context, short events)
 {
 	struct asker *asker = context;
 	struct control *control = asker->control;
+	const char *wrong = NULL;
 	struct packet packet;
 	int result = 1;
 
 	(void)events;
-	for (int i = 0; asker->fd >= 0 && i < PACKETS_IN_A_TURN; i++) {
+	while (asker->fd >= 0 && !wrong) {
 		result = packet_receive(asker->fd, &packet, REQUEST_BYTES_MOST);
 		if (result != 1)
 			break;
-		if (control->asked != asker)
-			take_request(asker, &packet);
-		else if (!strcmp(packet.text.data, REQUEST_STOP))
-			profiling_stop(&control->profiling);
+		wrong = take_packet(asker, &packet);
 		packet_free(&packet);
 	}
-	if (asker->fd < 0 || result == 1 || result == -EAGAIN)
+	if (asker->fd < 0 || result == -EAGAIN)
 		return;
 	if (result == -EMSGSIZE && control->asked != asker) {
 		refuse(asker, EXIT_USAGE, "the request cannot be understood: it is too long");
 		return;
 	}
 	if (control->asked == asker)
-		cancel(control, "who asked has hung up");
+		cancel(control, wrong ?: "who asked has hung up");
 	hang_up(asker);
 }
 
@@ -335,6 +347,7 @@ static void on_connection(void *context, short events)
 		}
 		asker->fd = fd;
 		asker->watch = watch;
+		asker->stopped = false;
 		loop_timer_set(control->loop, &asker->patience, PATIENCE_MS);
 	}
 	/* With all places taken the others wait in the kernel's queue. */
