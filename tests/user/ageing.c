@@ -157,7 +157,7 @@ static void tables(void)
 	struct cache cache = { .most_bytes = 1000, .user = 0 };
 
 	for (uint64_t key = 1; key <= 4; key++) {
-		cache_put(&cache, key, file_of(100));
+		cache_put(&cache, key, file_of(60));
 		cache_get(&cache, key);
 	}
 	cache.user = 65534;
@@ -168,6 +168,14 @@ static void tables(void)
 	check(cache.bytes <= 1000 && cache.evicted > 90, "tables are dropped to make room");
 	for (uint64_t key = 1; key <= 4; key++)
 		check(cache_get(&cache, key), "those of the one who brought them all, and not of others");
+	cache_put(&cache, 200, file_of(950));
+	for (uint64_t key = 1; key <= 4; key++)
+		check(cache_get(&cache, key), "nor for one file that takes nearly all there may be");
+	cache_get(&cache, 200);
+	cache_put(&cache, 201, file_of(950));
+	check(cache.bytes <= 1500 && !cache_get(&cache, 200), "the next of that size takes its place");
+	for (uint64_t key = 1; key <= 4; key++)
+		check(cache_get(&cache, key), "and again none of others");
 	cache_free(&cache);
 }
 

@@ -70,27 +70,34 @@ struct file *cache_get(struct cache *cache, uint64_t key)
 	return file;
 }
 
-/* Of the user who has most, what was used longest ago: but not this one. */
+/*
+ * Beside this one: of the user who has most, what was used longest ago. NULL: what the others have is to stay, which is half of all
+ * there may be; a file may be as large as that by itself, and nobody knows yet whose it is.
+ */
 static struct file *expendable(const struct cache *cache, const struct file *but)
 {
 	uint64_t user = POOL_NOBODY;
 	uintptr_t most = 0;
 	struct file *file;
 
+	if (cache->bytes - but->bytes <= cache->most_bytes / 2)
+		return NULL;
 	for (struct map_slot *slot = map_next(&cache->users, NULL); slot; slot = map_next(&cache->users, slot)) {
-		if ((uintptr_t)slot->value > most) {
-			most = (uintptr_t)slot->value;
+		uintptr_t bytes = (uintptr_t)slot->value - (slot->key == user_of(but) ? but->bytes : 0);
+
+		if (bytes > most) {
+			most = bytes;
 			user = slot->key;
 		}
 	}
 	for (file = cache->oldest; file && (file == but || user_of(file) != user); file = file->newer)
 		;
-	return file ? file : cache->oldest;
+	return file;
 }
 
 void cache_put(struct cache *cache, uint64_t key, struct file *file)
 {
-	struct file *before = map_get(&cache->files, key);
+	struct file *before = map_get(&cache->files, key), *other;
 
 	if (before)
 		drop(cache, before);
@@ -98,8 +105,8 @@ void cache_put(struct cache *cache, uint64_t key, struct file *file)
 	map_put(&cache->files, key, file);
 	link_newest(cache, file);
 	account(cache, file, 1);
-	while (cache->bytes > cache->most_bytes && cache->oldest != file) {
-		drop(cache, expendable(cache, file));
+	while (cache->bytes > cache->most_bytes && (other = expendable(cache, file))) {
+		drop(cache, other);
 		cache->evicted++;
 	}
 }

@@ -41,7 +41,7 @@ void file_free(struct file *file);
 struct cache {
 	struct map files;		/* by key */
 	struct file *newest, *oldest;
-	size_t bytes, most_bytes;
+	size_t bytes, most_bytes;	/* half as much again at worst, with a file that is larger than half */
 	uint32_t user;			/* for whom files are asked for: to be set before */
 	size_t piece;			/* see struct jit */
 	struct map users;		/* -> bytes, as a number */
