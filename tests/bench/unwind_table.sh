@@ -9,7 +9,7 @@ cd "$(dirname "$0")/../.."
 build=${BUILD:-build}
 mkdir -p "$build/bench"
 ${CC:-gcc} -O2 -g -std=gnu11 -Wall -Wextra -Werror -D_GNU_SOURCE -Iuser -Ikmod/uapi -o "$build/bench/unwind_table" tests/bench/unwind_table.c \
-	user/unwind/*.c user/symbols/elf.c user/symbols/reads.c user/base/*.c -lz -lzstd
+	user/unwind/*.c user/symbols/elf.c user/symbols/reads.c user/symbols/window.c user/base/*.c -lz -lzstd
 
 printf '%6s %8s %8s %9s %9s %6s %9s %6s %6s  %s\n' MB 'CPU s' 'peak MiB' functions rows rules bytes lost '% none' file
 for file; do

@@ -47,7 +47,7 @@ $(UNWIND_BUILD)/subject: tests/unwind/subject.c
 	@mkdir -p $(@D)
 	$(CC) -O2 -g -D_GNU_SOURCE -std=gnu11 $(WARNINGS) -fomit-frame-pointer -fplt -Wl,-z,lazy -o $@ $< -lpthread
 
-STOPS_SOURCES = $(wildcard user/unwind/*.c user/base/*.c) user/symbols/elf.c user/symbols/reads.c
+STOPS_SOURCES = $(wildcard user/unwind/*.c user/base/*.c) user/symbols/elf.c user/symbols/reads.c user/symbols/window.c
 
 $(UNWIND_BUILD)/stops: $(patsubst %,$(UNWIND_BUILD)/%.o,stops $(UNWIND_MODULE)) $(STOPS_SOURCES)
 	$(UNWIND_CC) -Iuser -o $@ $^ -lz -lzstd
