@@ -2,6 +2,7 @@
 #include "vdso.h"
 
 #include <asm/vdso.h>
+#include <linux/elf.h>
 #include <linux/err.h>
 #include <linux/file.h>
 #include <linux/fs.h>
@@ -52,10 +53,15 @@ static struct file *make_copy(const struct vdso_image *from)
 	return ERR_PTR(err);
 }
 
-/* Modules are not told where the images are: each process has its own. */
+/*
+ * Modules are not told where the images are: each process has its own. That the process is a 64-bit one does not say
+ * that its image is: arch_prctl(ARCH_MAP_VDSO_32) gives it another. But the image itself does.
+ */
 static const struct vdso_image *image_of_current(void)
 {
-	return current->mm && !test_thread_flag(TIF_ADDR32) ? current->mm->context.vdso_image : NULL;
+	const struct vdso_image *own = current->mm ? current->mm->context.vdso_image : NULL;
+
+	return own && ((const struct elf64_hdr *)own->data)->e_ident[EI_CLASS] == ELFCLASS64 ? own : NULL;
 }
 
 /*

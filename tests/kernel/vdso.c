@@ -5,6 +5,7 @@
 #include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <time.h>
 
 #include "device.h"
@@ -166,6 +167,68 @@ TEST(a_file_in_every_process)
 	EXPECT_EQ(0, memcmp(content, vdso, (size_t)found.st_size));
 	close(fd);
 	session_close(&session);
+}
+
+#define ARCH_MAP_VDSO_32 0x2002
+
+/* Instead of that of a 64-bit program, which this remains. 0 or 1. */
+static int take_other_vdso(void)
+{
+	unsigned long begin[8], end[8];
+	FILE *file = fopen("/proc/self/maps", "r");
+	size_t count = 0;
+	char line[256];
+
+	while (file && fgets(line, sizeof(line), file) && count < ARRAY_SIZE(begin))
+		if ((strstr(line, "[vdso]") || strstr(line, "[vvar")) &&
+		    sscanf(line, "%lx-%lx", &begin[count], &end[count]) == 2)
+			count++;
+	while (count--)
+		munmap((void *)begin[count], end[count] - begin[count]);
+	return syscall(SYS_arch_prctl, ARCH_MAP_VDSO_32, 0x70000000UL) < 0;
+}
+
+/* Says how it went, and keeps its session. */
+static int come_first(void *argument)
+{
+	const int *said = argument;
+	struct ktally_setup setup = files_setup(NULL, 0);
+	char how = (char)take_other_vdso();
+	int fd = device_open();
+
+	if (fd < 0 || device_setup(fd, &setup))
+		how = 2;
+	if (write(said[1], &how, 1) != 1)
+		return 1;
+	while (pause())
+		continue;
+	return 0;
+}
+
+/* Whoever sets a session up first, and whatever it has for its vdso, does not choose for all. */
+TEST(the_first_does_not_choose)
+{
+	struct ktally_setup setup;
+	int said[2];
+	pid_t first;
+	char how;
+
+	ASSERT_EQ(0, pipe(said));
+	first = start_child(come_first, said);
+	ASSERT_EQ(1, read(said[0], &how, 1));
+	if (how == 1)
+		SKIP(stop_child(first); return, "no vdso of 32-bit programs here");
+	ASSERT_EQ(0, how);
+	processes[0] = start_child(execute, (void *)(uintptr_t)"/proc/self/exe");
+	setup = files_setup(processes, 1);
+	ASSERT_EQ(0, session_open(&session, &setup, true));
+	session.on_record = note_leaf;
+	ASSERT_EQ(0, device_enable(session.fd));
+	EXPECT_EQ(0, session_run_until(&session, &in_vdso[0], 100));
+	EXPECT_STREQ("", session.error);
+	session_close(&session);
+	stop_child(processes[0]);
+	stop_child(first);
 }
 
 /* Who does not ask for files gets addresses. */
