@@ -21,13 +21,15 @@
 /* Borrowing an address space takes a kernel thread. */
 static struct workqueue_struct *tellers;
 
-/* What is told of a task. @spent: nanoseconds that looking at it took, for the time budget. */
+/* What is told of a task, in which session. @spent: nanoseconds that looking at it took, for the time budget. */
 struct ktally_story {
+	struct ktally_session *session;
 	u64 spent;
 	struct ktally_task who;
 	struct pt_regs regs;
 	bool has_user_part;
 	bool compat;
+	u16 flags;
 	struct ktally_offcpu record;
 	struct ktally_stack_buffer stack;
 };
@@ -97,31 +99,34 @@ static void add_user_stack(struct ktally_session *session, struct task_struct *t
 	mmput_async(mm);	/* the last user's end may wait for I/O */
 }
 
-static void write_story(struct ktally_session *session, struct ktally_story *story)
+static void write_on_this_cpu(void *argument)
+{
+	struct ktally_story *story = argument;
+	struct ktally_cpu *cpu = ktally_session_cpu(story->session, smp_processor_id());
+	u64 began = local_clock() - story->spent;
+
+	if (!cpu)
+		return;
+	ktally_records_begin(cpu);
+	if (!ktally_records_admit(cpu) || !ktally_write_task(cpu, &story->who, false) ||
+	    !ktally_write_stack(cpu, ktally_stack_of(&story->stack)) ||
+	    !ktally_write_offcpu(cpu, &story->record, story->flags))
+		ktally_ring_lose(&cpu->ring, KTALLY_LOST_NOTICE, 1, 0);
+	ktally_records_end(cpu);
+	ktally_cpu_charge(cpu, &cpu->offcpu.budget, KTALLY_SOURCE_OFFCPU, began);
+	story->spent = 0;
+}
+
+/* Here, as a rule. But a worker may be on a CPU that the session does not sample, and has no ring on. */
+static void write_story(struct ktally_story *story)
 {
 	struct ktally_stack *stack = ktally_stack_of(&story->stack);
-	u16 record_flags = KTALLY_OFFCPU_PARTIAL | (story->compat ? KTALLY_OFFCPU_COMPAT : 0);
-	struct ktally_cpu *cpu;
-	unsigned long flags;
-	u64 began;
 
-	ktally_stack_finish(stack, session);
+	ktally_stack_finish(stack, story->session);
 	story->record.stack_id = stack->stack_id;
 	story->record.task_id = story->who.task_id;
-
-	local_irq_save(flags);
-	began = local_clock() - story->spent;
-	cpu = ktally_session_cpu(session, smp_processor_id());
-	if (cpu) {
-		ktally_records_begin(cpu);
-		if (!ktally_records_admit(cpu) || !ktally_write_task(cpu, &story->who, false) ||
-		    !ktally_write_stack(cpu, stack) || !ktally_write_offcpu(cpu, &story->record, record_flags))
-			ktally_ring_lose(&cpu->ring, KTALLY_LOST_NOTICE, 1, 0);
-		ktally_records_end(cpu);
-		ktally_cpu_charge(cpu, &cpu->offcpu.budget, KTALLY_SOURCE_OFFCPU, began);
-		story->spent = 0;
-	}
-	local_irq_restore(flags);
+	story->flags = KTALLY_OFFCPU_PARTIAL | (story->compat ? KTALLY_OFFCPU_COMPAT : 0);
+	smp_call_function_any(story->session->sampled, write_on_this_cpu, story, true);
 }
 
 static void tell(struct ktally_session *session, struct task_struct *task, u32 place, struct ktally_story *story)
@@ -158,7 +163,7 @@ static void tell(struct ktally_session *session, struct task_struct *task, u32 p
 		story->record.run_queue = took;
 	else
 		story->record.blocked = took;
-	write_story(session, story);
+	write_story(story);
 }
 
 void ktally_openwaits_work(struct work_struct *work)
@@ -193,6 +198,7 @@ int ktally_openwaits_tell(struct ktally_session *session, bool again)
 	offcpu->story = kmalloc(sizeof(*offcpu->story), GFP_KERNEL_ACCOUNT);
 	if (!offcpu->story)
 		return -ENOMEM;
+	offcpu->story->session = session;
 	offcpu->story->spent = 0;
 	offcpu->tell_again = again;
 	queue_work(tellers, &offcpu->tell);

@@ -172,6 +172,64 @@ TEST(only_these_are_sampled)
 	}
 }
 
+#define WORKERS "/sys/devices/virtual/workqueue/cpumask"
+
+static pid_t sleeper;
+static uint64_t open_waits;
+
+static int sleep_for_good(void *argument)
+{
+	(void)argument;
+	while (pause())
+		continue;
+	return 0;
+}
+
+static void count_open_wait(struct session *from, const struct ktally_record *record)
+{
+	const struct ktally_offcpu *wait = (const void *)record;
+
+	open_waits += record->type == KTALLY_RECORD_OFFCPU && record->flags & KTALLY_OFFCPU_PARTIAL &&
+		      session_task(from, wait->task_id)->pid == (uint32_t)sleeper;
+}
+
+/* A worker tells of them, which here can only be on a CPU that the session does not sample. */
+TEST(open_waits_are_told_from_any_cpu)
+{
+	char workers[256] = "";
+	unsigned int cpu;
+	FILE *file = fopen(WORKERS, "r");
+
+	if (file && !fgets(workers, sizeof(workers), file))
+		workers[0] = '\0';
+	if (file)
+		fclose(file);
+	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
+		SKIP(return, "one CPU only");
+	sleeper = start_child(sleep_for_good, NULL);
+	sleep_seconds(0.2);
+	for (cpu = 0; cpu < 2; cpu++) {
+		struct ktally_setup setup = setup_on(1ULL << cpu);
+
+		if (write_file(WORKERS, cpu ? "1" : "2"))
+			SKIP(break, "workers are not to be kept to a CPU");
+		setup.sources = KTALLY_SOURCE_OFFCPU;
+		setup.keep_ns = 1000000;
+		open_waits = 0;
+		ASSERT_EQ(0, session_open(&session, &setup, true));
+		session.on_record = count_open_wait;
+		ASSERT_EQ(0, device_enable(session.fd));
+		sleep_seconds(0.1);
+		ASSERT_EQ(0, device_flush(session.fd, 0));
+		ASSERT_LE(0, session_drain(&session));
+		EXPECT_EQ(1, open_waits);
+		EXPECT_STREQ("", session.error);
+		session_close(&session);
+	}
+	write_file(WORKERS, workers);
+	stop_child(sleeper);
+}
+
 TEST(isolated_cpus_are_left_out)
 {
 	struct ktally_setup setup = setup_on(0), named = setup_on(2);
