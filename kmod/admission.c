@@ -54,6 +54,11 @@ static void drop_opener(struct ktally_opener *user)
 }
 
 /* A pace looks back for a second; who was not seen for longer, and has nothing, is as good as new. */
+static bool is_forgettable(const struct ktally_opener *user, u64 now)
+{
+	return !user->sessions && now - user->seen > NSEC_PER_SEC;
+}
+
 static struct ktally_opener *find_opener(kuid_t id, u64 now)
 {
 	struct ktally_opener *user, *next, *found = NULL;
@@ -62,21 +67,31 @@ static struct ktally_opener *find_opener(kuid_t id, u64 now)
 	list_for_each_entry_safe(user, next, &users, entry) {
 		if (uid_eq(user->id, id))
 			found = user;
-		else if (!user->sessions && now - user->seen > NSEC_PER_SEC)
+		else if (is_forgettable(user, now))
 			drop_opener(user);
 	}
 	return found;
 }
 
-/* NULL: no memory. */
-static struct ktally_opener *remember_opener(kuid_t id, u64 now)
+/*
+ * Before the lock is taken: memory may have to be reclaimed, in the caller's own cgroup, for as long as who fills that
+ * likes, and everybody waits for the lock; so does a CPU that comes online.
+ */
+static struct ktally_opener *make_spare(void)
+{
+	return kzalloc(sizeof(struct ktally_opener), GFP_KERNEL_ACCOUNT);
+}
+
+/* One who is not remembered becomes *@spare. NULL: there is none. */
+static struct ktally_opener *remember_opener(kuid_t id, u64 now, struct ktally_opener **spare)
 {
 	struct ktally_opener *user = find_opener(id, now);
 
 	if (!user) {
-		user = kzalloc(sizeof(*user), GFP_KERNEL_ACCOUNT);
+		user = *spare;
 		if (!user)
 			return NULL;
+		*spare = NULL;
 		user->id = id;
 		list_add(&user->entry, &users);
 	}
@@ -84,10 +99,10 @@ static struct ktally_opener *remember_opener(kuid_t id, u64 now)
 	return user;
 }
 
-static struct ktally_opener *admit_user(const struct ktally_gate *gate)
+static struct ktally_opener *admit_user(const struct ktally_gate *gate, struct ktally_opener **spare)
 {
 	u64 now = ktime_get_mono_fast_ns();
-	struct ktally_opener *user = remember_opener(ktally_tenant_of(gate->cred), now);
+	struct ktally_opener *user = remember_opener(ktally_tenant_of(gate->cred), now, spare);
 
 	if (!user)
 		return ERR_PTR(-ENOMEM);
@@ -103,13 +118,13 @@ static struct ktally_opener *admit_user(const struct ktally_gate *gate)
 
 int ktally_admit(struct ktally_admission *admission, const struct ktally_gate *gate)
 {
-	struct ktally_opener *user = NULL;
+	struct ktally_opener *spare = gate->privileged ? NULL : make_spare(), *user = NULL;
 	int err = 0;
 
 	*admission = (struct ktally_admission) {};
 	mutex_lock(&lock);
 	if (!gate->privileged)
-		user = admit_user(gate);
+		user = admit_user(gate, &spare);
 	else if (sessions >= SESSIONS_MAX)
 		err = -EBUSY;
 	if (IS_ERR(user))
@@ -119,6 +134,7 @@ int ktally_admit(struct ktally_admission *admission, const struct ktally_gate *g
 		sessions++;
 	}
 	mutex_unlock(&lock);
+	kfree(spare);
 	return err;
 }
 
@@ -170,18 +186,36 @@ void ktally_admission_uncharge(struct ktally_admission *admission, u64 bytes)
 	mutex_unlock(&lock);
 }
 
+/* ------------------------------------------------------------------------------------------------ paces */
+
+/* Not those of who may do more to the host than this, in a session of the like. */
+static bool is_paced(const struct ktally_admission *admission)
+{
+	return admission->user || !perfmon_capable();
+}
+
+/* Whose pace counts: the session's user's, or, in one that was opened with CAP_PERFMON, the caller's. With the lock. */
+static struct ktally_opener *lock_opener(const struct ktally_admission *admission, u64 *now)
+{
+	struct ktally_opener *spare = admission->user ? NULL : make_spare(), *user = admission->user;
+
+	mutex_lock(&lock);
+	*now = ktime_get_mono_fast_ns();
+	if (!user)
+		user = remember_opener(ktally_tenant_of(current_cred()), *now, &spare);
+	kfree(spare);
+	return user;
+}
+
 bool ktally_admission_may_interrupt(const struct ktally_admission *admission)
 {
-	struct ktally_opener *user = admission->user;
+	struct ktally_opener *user;
 	bool may;
 	u64 now;
 
-	if (!user && perfmon_capable())
+	if (!is_paced(admission))
 		return true;
-	mutex_lock(&lock);
-	now = ktime_get_mono_fast_ns();
-	if (!user)
-		user = remember_opener(ktally_tenant_of(current_cred()), now);
+	user = lock_opener(admission, &now);
 	may = user && ktally_pace_admits(&user->interruptions, now);
 	mutex_unlock(&lock);
 	return may;
