@@ -6,6 +6,7 @@
 #include <linux/err.h>
 #include <linux/list.h>
 #include <linux/lockdep.h>
+#include <linux/minmax.h>
 #include <linux/mutex.h>
 #include <linux/slab.h>
 #include <linux/timekeeping.h>
@@ -23,13 +24,14 @@
 #define SESSIONS_MAX_OF_USER (SESSIONS_MAX_UNPRIVILEGED / 2)
 
 /**
- * struct ktally_opener - an unprivileged user with sessions, or who had one or used another's within the last second
+ * struct ktally_opener - an unprivileged user with sessions, or who had one or used another's a short while ago
  * @entry: in the list of all
  * @id: see tenant.h
  * @sessions: he has
  * @bytes: these take
  * @setups: when he set sessions up
  * @interruptions: when he had every CPU interrupted since
+ * @rested: when a worker may work for him again
  * @seen: when he was looked for
  */
 struct ktally_opener {
@@ -39,8 +41,12 @@ struct ktally_opener {
 	u64 bytes;
 	struct ktally_pace setups;
 	struct ktally_pace interruptions;
+	u64 rested;
 	u64 seen;
 };
+
+/* A worker rests so many times as long as it worked for a user. */
+#define REST 9
 
 static DEFINE_MUTEX(lock);			/* all that follows, and every session's admission */
 static LIST_HEAD(users);
@@ -56,7 +62,7 @@ static void drop_opener(struct ktally_opener *user)
 /* A pace looks back for a second; who was not seen for longer, and has nothing, is as good as new. */
 static bool is_forgettable(const struct ktally_opener *user, u64 now)
 {
-	return !user->sessions && now - user->seen > NSEC_PER_SEC;
+	return !user->sessions && now - user->seen > NSEC_PER_SEC && now > user->rested;
 }
 
 static struct ktally_opener *find_opener(kuid_t id, u64 now)
@@ -219,6 +225,33 @@ bool ktally_admission_may_interrupt(const struct ktally_admission *admission)
 	may = user && ktally_pace_admits(&user->interruptions, now);
 	mutex_unlock(&lock);
 	return may;
+}
+
+bool ktally_admission_has_rested(const struct ktally_admission *admission)
+{
+	struct ktally_opener *user;
+	bool rested;
+	u64 now;
+
+	if (!is_paced(admission))
+		return true;
+	user = lock_opener(admission, &now);
+	rested = user && now >= user->rested;
+	mutex_unlock(&lock);
+	return rested;
+}
+
+void ktally_admission_worked(const struct ktally_admission *admission, u64 took)
+{
+	struct ktally_opener *user;
+	u64 now;
+
+	if (!is_paced(admission))
+		return;
+	user = lock_opener(admission, &now);
+	if (user)
+		user->rested = max(user->rested, now) + REST * took;
+	mutex_unlock(&lock);
 }
 
 void ktally_admission_exit(void)

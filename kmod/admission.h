@@ -5,7 +5,8 @@
  * those with CAP_PERFMON, for whom the last place is kept, too.
  *
  * And how often: setting up a session, starting it and changing its rate interrupt every CPU, and a user that closes
- * what it has set up can begin anew. So they are paced by user, who is remembered for a second beyond his sessions.
+ * what it has set up can begin anew. So they are paced by user, who is remembered for a second beyond his sessions. So
+ * is what a worker does for him, whom none of his cgroups' limits hold.
  *
  * tenant.h says who a user is.
  */
@@ -40,6 +41,13 @@ void ktally_admission_uncharge(struct ktally_admission *admission, u64 bytes);
  * privileged session was handed to somebody who is not, whether he may.
  */
 bool ktally_admission_may_interrupt(const struct ktally_admission *admission);
+
+/*
+ * The same: whether a worker may work for that user again, which it rests from after it has; and that it worked, and
+ * for how many nanoseconds.
+ */
+bool ktally_admission_has_rested(const struct ktally_admission *admission);
+void ktally_admission_worked(const struct ktally_admission *admission, u64 took);
 
 /* Module exit. There is no session, but users may still be remembered. */
 void ktally_admission_exit(void);

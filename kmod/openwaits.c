@@ -21,10 +21,14 @@
 /* Borrowing an address space takes a kernel thread. */
 static struct workqueue_struct *tellers;
 
-/* What is told of a task, in which session. @spent: nanoseconds that looking at it took, for the time budget. */
+/*
+ * What is told of a task, in which session. @spent: nanoseconds that looking at it took, for the time budget. @took:
+ * what was charged to that, in all.
+ */
 struct ktally_story {
 	struct ktally_session *session;
 	u64 spent;
+	u64 took;
 	struct ktally_task who;
 	struct pt_regs regs;
 	bool has_user_part;
@@ -114,6 +118,7 @@ static void write_on_this_cpu(void *argument)
 		ktally_ring_lose(&cpu->ring, KTALLY_LOST_NOTICE, 1, 0);
 	ktally_records_end(cpu);
 	ktally_cpu_charge(cpu, &cpu->offcpu.budget, KTALLY_SOURCE_OFFCPU, began);
+	story->took += local_clock() - began;
 	story->spent = 0;
 }
 
@@ -187,22 +192,29 @@ void ktally_openwaits_work(struct work_struct *work)
 	}
 }
 
+bool ktally_openwaits_are_told(const struct ktally_session *session)
+{
+	lockdep_assert_held(&session->lock);
+	/* Once it is stopped its probes are idle, and what the table says ages. */
+	return session->offcpu.started && ktally_session_state(session) != KTALLY_STATE_STOPPED;
+}
+
 int ktally_openwaits_tell(struct ktally_session *session, bool again)
 {
 	struct ktally_offcpu_session *offcpu = &session->offcpu;
 
-	lockdep_assert_held(&session->lock);
-	/* Once it is stopped its probes are idle, and what the table says ages. */
-	if (!offcpu->started || ktally_session_state(session) == KTALLY_STATE_STOPPED)
+	if (!ktally_openwaits_are_told(session))
 		return 0;
 	offcpu->story = kmalloc(sizeof(*offcpu->story), GFP_KERNEL_ACCOUNT);
 	if (!offcpu->story)
 		return -ENOMEM;
 	offcpu->story->session = session;
 	offcpu->story->spent = 0;
+	offcpu->story->took = 0;
 	offcpu->tell_again = again;
 	queue_work(tellers, &offcpu->tell);
 	flush_work(&offcpu->tell);
+	ktally_admission_worked(&session->admission, offcpu->story->took + offcpu->story->spent);
 	kfree(offcpu->story);
 	return 0;
 }

@@ -19,6 +19,9 @@ struct work_struct;
 int ktally_openwaits_init(void);
 void ktally_openwaits_exit(void);
 
+/* With the session's lock: whether there is anything to tell of, which takes a worker. */
+bool ktally_openwaits_are_told(const struct ktally_session *session);
+
 /* Process context. Writes what there is to tell before it returns; `again`: also what was told already. -ENOMEM. */
 int ktally_openwaits_tell(struct ktally_session *session, bool again);
 

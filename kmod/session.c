@@ -332,6 +332,8 @@ int ktally_session_flush(struct ktally_session *session, u32 flags)
 		return err;
 	if (!session->state || flags & ~KTALLY_FLUSH_RESEND)
 		return -EINVAL;
+	if (ktally_openwaits_are_told(session) && !ktally_admission_has_rested(&session->admission))
+		return -EAGAIN;
 	if (!ktally_pace_admits(&session->flushes, ktime_get_mono_fast_ns()))
 		return -EAGAIN;
 

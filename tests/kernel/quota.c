@@ -4,6 +4,7 @@
  */
 #include <fcntl.h>
 #include <grp.h>
+#include <pthread.h>
 #include <sched.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -300,6 +301,85 @@ TEST(flushes_of_nobody)
 	ASSERT_EQ(0, chmod(KTALLY_DEVICE_PATH, 0666));
 	become_nobody(0);
 	storm(_metadata);
+}
+
+#define SLEEPERS 256
+
+static void *sleep_for_good(void *argument)
+{
+	while (pause())
+		continue;
+	return argument;
+}
+
+static int run_sleepers(void *argument)
+{
+	pthread_attr_t attributes;
+	pthread_t thread;
+	char byte;
+	int i;
+
+	become_nobody(0);
+	pthread_attr_init(&attributes);
+	pthread_attr_setstacksize(&attributes, 65536);
+	if (read(*(int *)argument, &byte, 1) != 1)
+		return 1;
+	for (i = 0; i < SLEEPERS; i++)
+		if (pthread_create(&thread, &attributes, sleep_for_good, NULL))
+			return 2;
+	sleep_for_good(NULL);
+	return 0;
+}
+
+/* Open waits are told by a worker, in nobody's cgroup: after that it rests, in all sessions of the user. */
+TEST(a_worker_rests)
+{
+	struct ktally_setup setup = {
+		.sources = KTALLY_SOURCE_OFFCPU, .capture = KTALLY_CAPTURE_USER, .threads = 4 * SLEEPERS,
+		.ring_bytes = 1 << 20, .budget_ppm = KTALLY_BUDGET_PPM_MAX,
+	};
+	static struct session session;
+	uint64_t began, took, rested;
+	int go[2], other, error;
+	pid_t child;
+
+	ASSERT_EQ(0, chmod(KTALLY_DEVICE_PATH, 0666));
+	ASSERT_EQ(0, pipe(go));
+	child = start_child(run_sleepers, &go[0]);
+	become_nobody(0);
+	ASSERT_EQ(0, session_open(&session, &setup, true));
+	ASSERT_EQ(0, device_enable(session.fd));
+	other = device_open();
+	ASSERT_EQ(0, device_setup(other, &setup));
+	ASSERT_EQ(0, device_enable(other));
+	ASSERT_EQ(1, write(go[1], "", 1));
+	sleep_seconds(is_slow() ? 5 : 1);
+	ASSERT_LE(0, session_drain(&session));
+
+	began = now_ns();
+	ASSERT_EQ(0, device_try_flush(session.fd, KTALLY_FLUSH_RESEND));
+	took = now_ns() - began;
+	EXPECT_EQ(-EAGAIN, device_try_flush(other, 0));
+	began = now_ns();
+	do {
+		sleep_seconds(0.001);
+		error = device_try_flush(session.fd, KTALLY_FLUSH_RESEND);
+	} while (error == -EAGAIN && now_ns() - began < 60000000000);
+	rested = now_ns() - began;
+	EXPECT_EQ(0, error);
+	ASSERT_LE(0, session_drain(&session));
+	TH_LOG("%ju waits told in %.3f ms, then %.3f ms of rest", (uintmax_t)session_total(&session).open_waits,
+	       (double)took / 1e6, (double)rested / 1e6);
+	EXPECT_LT(SLEEPERS, session_total(&session).open_waits);
+	/* Of what it took, some is the call's own, and the next one's. */
+	EXPECT_LT(2 * took, rested);
+
+	/* Where there is nothing to tell nobody waits. */
+	ASSERT_EQ(0, device_disable(session.fd));
+	EXPECT_EQ(0, device_try_flush(session.fd, 0));
+	close(other);
+	session_close(&session);
+	stop_child(child);
 }
 
 /* What else interrupts all CPUs: only those are stopped whom nobody trusts with the host. */

@@ -553,7 +553,9 @@ struct ktally_keep {
  * @flags: KTALLY_FLUSH_*
  *
  * Errors: -EAGAIN, and nothing is done, when it was called KTALLY_CALLS_PER_SECOND times in the last second, for it
- * interrupts every CPU of the session; -EPERM without KTALLY_RIGHT_FLUSH.
+ * interrupts every CPU of the session; in a session that was opened without CAP_PERFMON, or for a caller who does not
+ * have that, also before nine times as long has passed as a worker last took to tell open waits for its user;
+ * -EPERM without KTALLY_RIGHT_FLUSH.
  */
 struct ktally_flush {
 	__u32 size;
