@@ -3,6 +3,8 @@
 #
 # DESTDIR is put before everything. With another PREFIX, pkg-config and ld.so must be told of it, and systemd looks only
 # below /usr and /usr/local. Without DESTDIR this host is told of what was installed: its linker, users, udev and systemd.
+#
+# Directories are made by `install`: whatever umask root has, everybody may enter them.
 
 PREFIX ?= /usr
 LIBDIR ?= $(PREFIX)/lib/$(shell $(CC) -print-multiarch)
@@ -14,15 +16,15 @@ SYSTEMDIR ?= $(PREFIX)/lib
 INSTALL ?= install
 
 # $(call here,COMMAND): where what is installed is to run, which is not so with DESTDIR; and where systemd runs, as it does not in a
-# chroot: there the next boot does that.
+# chroot: there the next boot does that. In a container systemd may run and udev not. Root by `su` has no sbin in the path.
 here = $(if $(DESTDIR),,if [ -d /run/systemd/system ]; then $(1); fi)
 
 put = $(INSTALL) -D -m $(1) '$(2)' '$(DESTDIR)$(3)'
 
 install: install-programs install-library install-system install-manuals install-examples
-	$(if $(DESTDIR),,ldconfig)
+	$(if $(DESTDIR),,PATH="$$PATH:/usr/sbin:/sbin" ldconfig)
 	$(if $(DESTDIR),,if command -v systemd-sysusers; then systemd-sysusers '$(SYSTEMDIR)/sysusers.d/ktally.conf'; fi)
-	$(call here,udevadm control --reload && udevadm trigger --subsystem-match=misc --sysname-match=ktally)
+	$(call here,if [ -S /run/udev/control ]; then udevadm control --reload && udevadm trigger --subsystem-match=misc --sysname-match=ktally; fi)
 	$(call here,systemctl daemon-reload)
 
 install-programs: $(BUILD)/ktally $(BUILD)/ktallyd
@@ -34,7 +36,7 @@ install-library: $(BUILD)/libktally.so $(BUILD)/libktally.a
 	ln -sf $(LIBRARY_FILE) '$(DESTDIR)$(LIBDIR)/$(LIBRARY_SONAME)'
 	ln -sf $(LIBRARY_SONAME) '$(DESTDIR)$(LIBDIR)/libktally.so'
 	$(call put,0644,$(BUILD)/libktally.a,$(LIBDIR)/libktally.a)
-	@mkdir -p '$(DESTDIR)$(LIBDIR)/pkgconfig'
+	@$(INSTALL) -d '$(DESTDIR)$(LIBDIR)/pkgconfig'
 	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@INCLUDEDIR@|$(INCLUDEDIR)|' \
 		-e 's|@VERSION@|$(LIBRARY_VERSION)|' user/lib/libktally.pc.in \
 		>'$(DESTDIR)$(LIBDIR)/pkgconfig/libktally.pc'
@@ -44,7 +46,7 @@ install-library: $(BUILD)/libktally.so $(BUILD)/libktally.a
 
 # The group that the device belongs to comes with the daemon's user.
 install-system:
-	@mkdir -p '$(DESTDIR)$(SYSTEMDIR)/systemd/system'
+	@$(INSTALL) -d '$(DESTDIR)$(SYSTEMDIR)/systemd/system'
 	sed 's|/usr/sbin/ktallyd|$(SBINDIR)/ktallyd|' user/systemd/ktallyd.service \
 		>'$(DESTDIR)$(SYSTEMDIR)/systemd/system/ktallyd.service'
 	chmod 0644 '$(DESTDIR)$(SYSTEMDIR)/systemd/system/ktallyd.service'
@@ -56,9 +58,9 @@ install-manuals:
 	@set -e; for page in user/man/*.[1-8]; do \
 		section=$${page##*.}; name=$$(basename $$page .$$section); \
 		directory='$(DESTDIR)$(MANDIR)'/man$$section; \
-		$(INSTALL) -D -m 0644 $$page $$directory/$$name.$$section; \
+		$(INSTALL) -D -m 0644 $$page "$$directory/$$name.$$section"; \
 		for other in $$(sed -n '/^\.Sh NAME/,/^\.Nd/s/^\.Nm \([a-z._-]*\).*/\1/p' $$page); do \
-			[ $$other = $$name ] || ln -sf $$name.$$section $$directory/$$other.$$section; \
+			[ $$other = $$name ] || ln -sf $$name.$$section "$$directory/$$other.$$section"; \
 		done; \
 	done
 

@@ -70,21 +70,21 @@ archive_apt() {
 	shift
 	local program=$1
 	shift
-	# -c is read last: there the hooks that machines hang on `apt-get update` can be cleared.
-	"$program" -c "$root/apt.conf" "$@"
+	# -c is read last: there the hooks that machines hang on `apt-get update` can be cleared. What is said is read here, in English.
+	LC_ALL=C "$program" -c "$root/apt.conf" "$@"
 }
 
 # archive_update ARCHIVE: makes the private root and brings its index up to date. With an index already there, a
 # mirror that cannot be reached is only a warning: work goes on with what is known.
 archive_update() {
-	local archive=$1 root suite
+	local archive=$1 root suite mirror
 	root=$(archive_root "$archive")
 	if [[ -n $(find "$root/updated" -mmin "-$ARCHIVE_FRESH_MINUTES" 2>/dev/null) ]]; then
 		return
 	fi
-	mkdir -p "$root/state/lists/partial" "$root/cache/archives/partial" "$root/etc/preferences.d"
-	: >"$root/status"
-	cat >"$root/apt.conf" <<-CONF
+	# Renamed into place: another run may be reading them.
+	mkdir -p "$root/state/lists/partial" "$root/cache/archives/partial" "$root/etc/preferences.d" && : >"$root/status" &&
+		cat >"$root/apt.conf.new" <<-CONF && mv "$root/apt.conf.new" "$root/apt.conf" || die "cannot write to $root"
 		#clear APT::Update::Pre-Invoke;
 		#clear APT::Update::Post-Invoke;
 		#clear APT::Update::Post-Invoke-Success;
@@ -106,9 +106,10 @@ archive_update() {
 		Dir::Etc::preferences "/dev/null";
 	CONF
 	for suite in $(archive_suites "$archive"); do
-		printf 'deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] %s %s main\n' \
-			"$(archive_mirror "$suite")" "$suite"
-	done >"$root/sources.list"
+		mirror=$(archive_mirror "$suite") || exit
+		printf 'deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] %s %s main\n' "$mirror" "$suite" || exit
+	done >"$root/sources.list.new"
+	mv "$root/sources.list.new" "$root/sources.list" || exit
 	if archive_apt "$archive" apt-get --quiet=2 --error-on=any update >&2; then
 		touch "$root/updated"
 	elif [[ -e $root/updated ]]; then
@@ -140,18 +141,18 @@ archive_depends() {
 
 # archive_unpack ARCHIVE DIRECTORY PACKAGE...: downloads, checks and unpacks into a directory.
 archive_unpack() {
-	local archive=$1 directory=$2 downloads package
+	local archive=$1 directory=$2 downloads package status=0
 	shift 2
 	downloads=$(mktemp -d -p "$(archive_root "$archive")") || return
 	if ! (cd "$downloads" && archive_apt "$archive" apt-get --quiet=2 download "$@" >&2); then
 		rm -rf "$downloads"
 		return 1
 	fi
-	mkdir -p "$directory"
 	for package in "$downloads"/*.deb; do
 		# Not `dpkg -x`: that replaces a symlink to a directory (lib -> usr/lib) by a directory.
-		dpkg-deb --fsys-tarfile "$package" |
-			tar -x --keep-directory-symlink --no-same-owner -C "$directory" || return 1
+		mkdir -p "$directory" && dpkg-deb --fsys-tarfile "$package" |
+			tar -x --keep-directory-symlink --no-same-owner -C "$directory" || status=1
 	done
 	rm -rf "$downloads"
+	return $status
 }

@@ -6,12 +6,18 @@
 # and can be made again from nothing at any time. Nothing in it is precious and nothing may depend on its being
 # there; `rm -rf` of it is always safe between runs.
 
+# Where depmod and modprobe are, which is not in the path of everybody.
+PATH+=:/usr/local/sbin:/usr/sbin:/sbin
+
 say() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
 
 die() {
 	say "$@"
 	exit 1
 }
+
+# Asked once, here: what is made of an empty answer begins at /.
+[[ ${KTALLY_CACHE:-${XDG_CACHE_HOME:-${HOME-}}} ]] || die "where is the cache to be? Neither KTALLY_CACHE, XDG_CACHE_HOME nor HOME is set"
 
 cache_directory() { printf '%s\n' "${KTALLY_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/ktally}"; }
 
@@ -21,11 +27,10 @@ cache_directory() { printf '%s\n' "${KTALLY_CACHE:-${XDG_CACHE_HOME:-$HOME/.cach
 with_lock() {
 	local name=$1 lock status=0
 	shift
-	mkdir -p "$(cache_directory)/locks"
-	exec {lock}>"$(cache_directory)/locks/$name"
+	mkdir -p "$(cache_directory)/locks" && exec {lock}>"$(cache_directory)/locks/$name" || return
 	if ! flock --nonblock "$lock"; then
 		say "waiting for another run to finish with '$name'"
-		flock "$lock"
+		flock "$lock" || return
 	fi
 	"$@" || status=$?
 	exec {lock}>&-

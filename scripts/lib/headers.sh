@@ -8,6 +8,7 @@ headers_offered() {
 	mapfile -t names < <(archive_packages every linux-headers- |
 		grep -E '^linux-headers-[0-9]+\.[0-9]+\.[0-9].*-amd64$' | sort -V)
 	# Of a release that is in several suites, the version that apt would take.
+	((${#names[@]})) || die "the archive's indexes name no headers"
 	archive_offers every "${names[@]}" | sed 's/^linux-headers-//' | awk '!seen[$1]++' | sort -V
 }
 

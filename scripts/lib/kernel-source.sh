@@ -16,12 +16,11 @@ source_tarball() {
 	if [[ ! -d $directory ]]; then
 		say "fetching $SOURCE_PACKAGE $version"
 		work=$(mktemp -d -p "$kernels" .work.XXXXXX) || return
-		archive_unpack "$SOURCE_ARCHIVE" "$work/root" "$SOURCE_PACKAGE" || return 1
-		mkdir "$work/source"
-		mv "$work/root/usr/src/$SOURCE_PACKAGE.tar.xz" "$work/source/" || return 1
-		chmod 755 "$work/source"
-		mv -T "$work/source" "$directory" 2>/dev/null || [[ -d $directory ]] || return 1
+		archive_unpack "$SOURCE_ARCHIVE" "$work/root" "$SOURCE_PACKAGE" && mkdir "$work/source" &&
+			mv "$work/root/usr/src/$SOURCE_PACKAGE.tar.xz" "$work/source/" && chmod 755 "$work/source" &&
+			mv -T "$work/source" "$directory"
 		rm -rf "$work"
+		[[ -d $directory ]] || return 1
 		point_at source "$directory"
 	fi
 	printf '%s/%s.tar.xz\n' "$directory" "$SOURCE_PACKAGE"
@@ -35,9 +34,9 @@ fetch_selftests() {
 		work=$(mktemp -d -p "$kernels" .work.XXXXXX) || return
 		tar -xf "$tarball" -C "$work" --strip-components=4 --wildcards \
 			"$SOURCE_PACKAGE/tools/testing/selftests/kselftest*" \
-			"$SOURCE_PACKAGE/tools/testing/selftests/lib.mk" || return 1
-		chmod 755 "$work"
-		mv -T "$work" "$entry" || return 1
+			"$SOURCE_PACKAGE/tools/testing/selftests/lib.mk" && chmod 755 "$work" && mv -T "$work" "$entry"
+		rm -rf "$work"
+		[[ -d $entry ]] || return 1
 	fi
 	point_at selftests "$entry"
 }
@@ -49,9 +48,9 @@ fetch_checkpatch() {
 	if [[ ! -d $entry ]]; then
 		work=$(mktemp -d -p "$kernels" .work.XXXXXX) || return
 		tar -xf "$tarball" -C "$work" --strip-components=2 "$SOURCE_PACKAGE/scripts/checkpatch.pl" \
-			"$SOURCE_PACKAGE/scripts/spelling.txt" "$SOURCE_PACKAGE/scripts/const_structs.checkpatch" || return 1
-		chmod 755 "$work"
-		mv -T "$work" "$entry" || return 1
+			"$SOURCE_PACKAGE/scripts/spelling.txt" "$SOURCE_PACKAGE/scripts/const_structs.checkpatch" && chmod 755 "$work" && mv -T "$work" "$entry"
+		rm -rf "$work"
+		[[ -d $entry ]] || return 1
 	fi
 	point_at checkpatch "$entry"
 }
@@ -104,20 +103,21 @@ build_made_kernel() {
 		work=$(mktemp -d -p "$kernels" .work.XXXXXX) || return
 		tree=$work/headers
 		log=$work/log
-		mkdir "$tree"
-		tar -xf "$tarball" -C "$tree" --strip-components=1 || return 1
-		made_config "$name" >"$work/config"
+		# What is left of a build that failed takes gigabytes.
+		if ! { mkdir "$tree" && tar -xf "$tarball" -C "$tree" --strip-components=1 && made_config "$name" >"$work/config"; }; then
+			rm -rf "$work"
+			return 1
+		fi
 		if ! make_debug_kernel "$work/config" "$tree" "$work" >"$log" 2>&1; then
 			tail -n 40 "$log" >&2
 			rm -rf "$work"
 			return 1
 		fi
 		release=$(<"$work/release")
-		strip_tree "$tree" || return 1
-		ln -sfn "$entry/headers" "$work/lib/modules/$release/build"
-		rm -f "$work/lib/modules/$release/source"
-		chmod 755 "$work"
-		mv -T "$work" "$entry" || return 1
+		strip_tree "$tree" && ln -sfn "$entry/headers" "$work/lib/modules/$release/build" &&
+			rm -f "$work/lib/modules/$release/source" && chmod 755 "$work" && mv -T "$work" "$entry"
+		rm -rf "$work"
+		[[ -d $entry ]] || return 1
 	fi
 	point_at "$name" "$entry"
 }

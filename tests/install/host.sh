@@ -16,7 +16,8 @@ suite=${1:?usage: tests/install/host.sh SUITE}
 
 # A host: it boots.
 make_host() {
-	copy_tree "$(clean_tree "$suite")" "$work/host" && mount_tree "$work/host/root" &&
+	local clean
+	clean=$(clean_tree "$suite") && copy_tree "$clean" "$work/host" && mount_tree "$work/host/root" &&
 		without_initramfs "$work/host/root" &&
 		install_in "$work/host/root" linux-image-amd64 systemd-sysv udev dbus kmod procps &&
 		umount_tree "$work/host/root"
@@ -26,8 +27,9 @@ tree=$work/host/root
 source=$tree/root/ktally
 trap 'drop_tree "$tree" && cleanup' EXIT
 ok "$suite: a host" make_host
-mount_tree "$tree"
-mkdir "$source"
+((tap_failed == 0)) || finish
+mount_tree "$tree" || exit
+mkdir "$source" || exit
 git ls-files -z --cached --others --exclude-standard | xargs -0 cp --parents -t "$source" 2>/dev/null
 
 release=$(cd "$tree/usr/lib/modules" && echo *)

@@ -36,8 +36,8 @@ clean_tree() {
 
 # copy_tree TREE DIRECTORY: one to change, at DIRECTORY/root.
 copy_tree() {
-	mkdir -p "$2"/{root,upper,work}
-	mount -t overlay -o "lowerdir=$1,upperdir=$2/upper,workdir=$2/work" overlay "$2/root"
+	[[ $1 ]] && mkdir -p "$2"/{root,upper,work} &&
+		mount -t overlay -o "lowerdir=$1,upperdir=$2/upper,workdir=$2/work" overlay "$2/root"
 }
 
 # mount_tree TREE, umount_tree TREE: what programs in it expect of a system.
@@ -49,8 +49,14 @@ mount_tree() {
 
 umount_tree() { umount -l "$1/proc" "$1/sys" "$1/dev" "$1/run"; }
 
-# drop_tree TREE: a copy, with all that is mounted in it. Nothing may be deleted where this fails: the host's /dev is among that.
-drop_tree() { ! mountpoint -q "$1" || umount --recursive --lazy "$1"; }
+# drop_tree TREE: a copy, with all that is mounted in it, also where the copy itself could not be mounted. Nothing may be deleted where
+# this fails: the host's /dev is among that.
+drop_tree() {
+	local mounted
+	for mounted in "$1"/{dev,run,sys,proc} "$1"; do
+		while mountpoint -q "$mounted"; do umount --recursive --lazy "$mounted" || return; done
+	done
+}
 
 # in_tree TREE COMMAND...
 in_tree() {

@@ -15,9 +15,8 @@ suite=${1:?usage: tests/install/upgrade.sh SUITE}
 tree=$work/root
 
 clean=$(clean_tree "$suite") || exit
-copy_tree "$clean" "$work"
-mount_tree "$tree"
 trap 'drop_tree "$tree" && cleanup' EXIT
+copy_tree "$clean" "$work" && mount_tree "$tree" || exit
 
 # The two highest of the release, the older first.
 mapfile -t releases < <(in_tree "$tree" apt-cache pkgnames linux-headers- |

@@ -19,7 +19,10 @@ static struct session session;
 /* Samples in the code of a file, by who called it; and in code of no known file. */
 static uint64_t first_by_first, second_by_second, wrong, unknown;
 static uint64_t first_caller, first_caller_end, second_caller, second_caller_end;
-static char mark_of[64];
+static struct {
+	uint32_t number;
+	char mark;
+} files[64];
 
 #define CALLER_BYTES 64	/* at most, as they are aligned */
 
@@ -63,19 +66,23 @@ static char mark_of_file(uint32_t number)
 {
 	static char path[KTALLY_PATH_BYTES_MAX];
 	struct stat status;
+	size_t place = 0;
 	uint32_t flags;
 	int fd;
 
-	if (number >= sizeof(mark_of))
+	while (place < ARRAY_SIZE(files) && files[place].number && files[place].number != number)
+		place++;
+	if (place == ARRAY_SIZE(files))
 		return '?';
-	if (mark_of[number])
-		return mark_of[number];
+	if (files[place].number)
+		return files[place].mark;
+	files[place].number = number;
 	fd = device_open_file(session.fd, number, path, &flags);
 	if (fd < 0 || fstat(fd, &status) || status.st_size != CODE_BYTES ||
-	    pread(fd, &mark_of[number], 1, CODE_BYTES - 1) != 1)
-		mark_of[number] = '?';
+	    pread(fd, &files[place].mark, 1, CODE_BYTES - 1) != 1)
+		files[place].mark = '?';
 	close(fd);
-	return mark_of[number];
+	return files[place].mark;
 }
 
 static void check_callers(struct session *from, const struct ktally_record *record)

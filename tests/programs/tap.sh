@@ -2,11 +2,12 @@
 # TAP for shell tests. A test is a command; what it printed is shown when it fails.
 
 tap_failed=0
-work=$(mktemp -d /tmp/ktally-test.XXXXXX)
+work=$(mktemp -d /tmp/ktally-test.XXXXXX) || exit
 started=()
 cleanup() {
 	((${#started[@]})) && kill -9 "${started[@]}" 2>/dev/null
-	rm -rf "$work"
+	# Nothing of what a test may have left mounted there.
+	rm -rf --one-file-system "$work"
 }
 trap cleanup EXIT
 

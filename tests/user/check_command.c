@@ -243,6 +243,8 @@ static void check_judgement(void)
 	host = good_host();
 	host.info.clock = KTALLY_CLOCK_CPU;
 	judge(&host, EXIT_OK, "--  clock            a timer, though this CPU has counters", "a timer");
+	host.info.allowed = 0;
+	judge(&host, EXIT_OK, "-> this CPU has counters, which are for CAP_PERFMON", "counters that are for others");
 	host.hardware_counters = false;
 	judge(&host, EXIT_OK, "-> there are no hardware counters", "no counters");
 	host = good_host();

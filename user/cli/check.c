@@ -266,6 +266,9 @@ static void check_clock(struct report *report, const struct host *host)
 		say(report, GOOD, "clock", "hardware cycles, by non-maskable interrupts");
 	} else if (host->hardware_counters && !clock) {
 		say(report, GOOD, "clock", "this CPU has hardware counters");
+	} else if (host->hardware_counters && !(host->info.allowed & KTALLY_ALLOWED_ALL_PROCESSES)) {
+		say(report, POORER, "clock", "a timer: code that runs with interrupts off is not seen in place");
+		cure(report, "this CPU has counters, which are for CAP_PERFMON");
 	} else if (host->hardware_counters) {
 		say(report, POORER, "clock",
 		    "a timer, though this CPU has counters: code that runs with interrupts off is not seen in place");

@@ -92,7 +92,7 @@ static int parse(struct record *record, int argc, char **argv)
 			}
 			break;
 		case 'h':
-			printf("%s%s%s%s%s", help, session_help_whom, session_help_how, session_help_rights, help_end);
+			printf("%s%s%s%s%s", help, session_help_whom, session_help_how, session_help_here, help_end);
 			return EXIT_OK;
 		default:
 			taken = session_options_take(&record->options, option, optarg);

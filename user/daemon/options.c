@@ -395,7 +395,7 @@ static int take(struct daemon_options *options, int option, const char *argument
 		options->check_only = true;
 		return -1;
 	case 'h':
-		printf("%s%s%s%s%s", help, session_help_how, session_help_rights, help_config, help_end);
+		printf("%s%s%s%s%s", help, session_help_how, session_help_here, help_config, help_end);
 		return EXIT_OK;
 	case 'V':
 		printf("ktallyd %s\n", ktally_version());

@@ -20,10 +20,10 @@ const char session_help_how[] =
 	"      --budget-ppm N      most CPU time the module may take, in millionths, before it thins (10000: 1 %)\n"
 	"      --ring-bytes N      ring of each CPU, a power of two, 16K to 16M (256K)\n"
 	"      --off-cpu[=TIME]    what threads wait for, too; of waits shorter than TIME a share (1ms), 0: all\n"
-	"      --wait-min TIME     only count waits shorter than TIME: 500ns, 20us, 5ms, 1s\n"
-	"      --cpus LIST         only these CPUs: 0-3,8; all: isolated ones, too, which are left out otherwise\n";
+	"      --wait-min TIME     only count waits shorter than TIME: 500ns, 20us, 5ms, 1s\n";
 
-const char session_help_rights[] =
+const char session_help_here[] =
+	"      --cpus LIST         only these CPUs: 0-3,8; all: isolated ones, too, which are left out otherwise\n"
 	"      --no-confine        keep all capabilities and system calls, for debuggers and sanitizers\n";
 
 const char session_help_whom[] =

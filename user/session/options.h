@@ -68,7 +68,7 @@ enum session_option {
 	{ "pid", required_argument, NULL, 'p' },				\
 	{ "cgroup", required_argument, NULL, 'G' }
 
-extern const char session_help_how[], session_help_whom[], session_help_rights[];
+extern const char session_help_how[], session_help_whom[], session_help_here[];
 
 void session_options_init(struct session_options *options);
 
