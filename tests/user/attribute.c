@@ -48,7 +48,7 @@ static void cgroup_paths(void)
 		{ "/system.slice/docker-" ID ".scope", "container.id=" ID "\n" },
 		{ "/docker/" ID, "container.id=" ID "\n" },
 		{ "/docker/" ID "/init", "container.id=" ID "\n" },
-		{ "/docker/" ID "/docker/" ID2, "container.id=" ID2 "\n" },
+		{ "/docker/" ID "/docker/" ID2, "container.id=" ID "\n" },
 		{ "/docker/" ID "/system.slice/cron.service", "systemd.unit.name=cron.service\ncontainer.id=" ID "\n" },
 		{ "/system.slice/shop.service/libpod-payload-" ID, "systemd.unit.name=shop.service\ncontainer.id=" ID "\n" },
 		{ "/machine.slice/libpod-" ID ".scope/container", "container.id=" ID "\n" },
@@ -66,7 +66,11 @@ static void cgroup_paths(void)
 		{ "/system.slice/containerd.service/kubepods-burstable-pod" UID_ ".slice:cri-containerd:" ID,
 		  "systemd.unit.name=containerd.service\nk8s.pod.uid=" UID "\ncontainer.id=" ID "\n" },
 		{ "/docker/" ID "/kubelet.slice/kubelet-kubepods.slice/kubelet-kubepods-pod" UID_ ".slice/cri-containerd-" ID2 ".scope",
-		  "k8s.pod.uid=" UID "\ncontainer.id=" ID2 "\n" },
+		  "container.id=" ID "\n" },
+		/* As somebody else is called, by whoever may make cgroups in a container, or in a pod. */
+		{ "/kubepods/burstable/pod" UID "/" ID "/pod" STATIC "/" ID2, "k8s.pod.uid=" UID "\ncontainer.id=" ID "\n" },
+		{ "/kubepods/burstable/pod" UID "/pod" STATIC "/" ID, "k8s.pod.uid=" UID "\ncontainer.id=" ID "\n" },
+		{ "/kubepods/burstable/pod" UID "/crio-conmon-" ID2 "/crio-" ID, "k8s.pod.uid=" UID "\ncontainer.id=" ID "\n" },
 		/* Nearly. */
 		{ "/docker/" ID "0", "" },
 		{ "/docker/0123456789abcdef", "" },
@@ -225,6 +229,35 @@ static void pods(void)
 	check(!pod_read_name("a_b-" ID ".log", ID, &draft) && !pod_read_name(ID ".log", ID, &draft) &&
 	      !pod_read_name("a_b_c-" ID ".log.1", ID, &draft) && !pod_read_name("a_b_c-" ID ".txt", ID, &draft) &&
 	      !pod_read_name("a_b_c_" ID ".log", ID, &draft) && !pod_read_name("-" ID ".log", ID, &draft), "nor in other names");
+}
+
+/* Who is not among them has the directory read at most once a second; who is, does not have it read at all. */
+static void remembered_pods(void)
+{
+	static const uint64_t second = 1000000000;
+	char directory[] = "/tmp/ktally-pods.XXXXXX", path[512], late[512];
+	struct owner_draft draft = { 0 };
+	struct pod_logs logs = { .read = false };
+
+	check(mkdtemp(directory), "a directory");
+	snprintf(path, sizeof(path), "%s/cart-7d9f_shop_web-" ID ".log", directory);
+	snprintf(late, sizeof(late), "%s/late_shop_web-" ID2 ".log", directory);
+	close(open(path, O_CREAT | O_WRONLY, 0600));
+	check_number(pod_logs_find(&logs, directory, ID, 10 * second, &draft), 0, "one that is there is found");
+	check_owner(&draft, "k8s.namespace.name=shop\nk8s.pod.name=cart-7d9f\nk8s.container.name=web\n", "with its names");
+	close(open(late, O_CREAT | O_WRONLY, 0600));
+	check_number(pod_logs_find(&logs, directory, ID2, 10 * second + 1, &draft), -ENOENT, "the directory is not read for each");
+	check_number(pod_logs_find(&logs, directory, ID2, 1, &draft), -ENOENT, "nor for one of before");
+	check_number(pod_logs_find(&logs, directory, "short", 10 * second + 1, &draft), -ENOENT, "nor for what is none");
+	check_number(pod_logs_find(&logs, directory, ID2, 11 * second, &draft), 0, "but a second later it is");
+	check_owner(&draft, "k8s.namespace.name=shop\nk8s.pod.name=late\nk8s.container.name=web\n", "and the one that came late has its names");
+	unlink(path);
+	unlink(late);
+	rmdir(directory);
+	check_number(pod_logs_find(&logs, directory, ID, 20 * second, &draft), 0, "those that are known stay so");
+	check_number(pod_logs_find(&logs, directory, STATIC STATIC, 20 * second, &draft), -ENOENT, "until another one is looked for");
+	check_number(pod_logs_find(&logs, directory, ID, 20 * second, &draft), -ENOENT, "for which there is no directory");
+	pod_logs_free(&logs);
 }
 
 static const struct owner *get(struct owners *owners, const char *lines)
@@ -544,6 +577,7 @@ int main(void)
 	empty_environment();
 	proc_text();
 	pods();
+	remembered_pods();
 	added();
 	levels();
 	bounded();

@@ -44,6 +44,19 @@ ssize_t pread(int fd, void *into, size_t bytes, off_t offset)
 	return syscall(SYS_pread64, fd, into, bytes, offset);
 }
 
+static bool hold_closing;
+
+/* For a few seconds, so that the test comes to its end whoever waits. */
+int close(int fd)
+{
+	struct stat status;
+
+	if (__atomic_load_n(&hold_closing, __ATOMIC_ACQUIRE) && !fstat(fd, &status) && status.st_ino == hung_inode)
+		for (unsigned int i = 0; i < 4000 && __atomic_load_n(&hold_closing, __ATOMIC_ACQUIRE); i++)
+			usleep(1000);
+	return (int)syscall(SYS_close, fd);
+}
+
 static void put_file(const char *where)
 {
 	const struct fake_elf fake = { .build_id = "build id of a loader", .section = ".eh_frame", .section_data = frames,
@@ -343,6 +356,61 @@ static void owners_in_turn(void)
 	unlink(slow);
 }
 
+/*
+ * What is past an owner's share of those that may be open is closed, for which a file system can be waited for as well. The one that is read first
+ * keeps the others.
+ */
+static void closing_hangs(void)
+{
+	struct stat status;
+	uint64_t before;
+
+	start();
+	stat(hung_path, &status);
+	hung_inode = status.st_ino;
+	__atomic_store_n(&hold_reading, true, __ATOMIC_RELEASE);
+	__atomic_store_n(&hold_closing, true, __ATOMIC_RELEASE);
+	__atomic_store_n(&device.file, hung_path, __ATOMIC_RELEASE);
+	for (uint32_t number = 1; number <= 100; number++)
+		submit_good(number);
+	for (unsigned int i = 0; i < 2000 && __atomic_load_n(&device.files_opened, __ATOMIC_ACQUIRE) < 97; i++)
+		usleep(1000);
+	check_number(__atomic_load_n(&device.files_opened, __ATOMIC_ACQUIRE), 97, "one more is opened than its owner may keep open");
+	usleep(100000);
+	before = loop_now();
+	check(loader_has(loader, 97), "it is being closed");
+	check((loop_now() - before) / MS < 500, "and nobody else waits for that");
+	__atomic_store_n(&hold_closing, false, __ATOMIC_RELEASE);
+	__atomic_store_n(&hold_reading, false, __ATOMIC_RELEASE);
+	check(until_tables(100, 20000) < 20000, "in the end all are read");
+	stop();
+}
+
+/* What cannot be opened is nobody's, so it takes nobody's share, and is done with at once. */
+static void opening_fails(void)
+{
+	struct stat status;
+
+	start();
+	stat(hung_path, &status);
+	hung_inode = status.st_ino;
+	__atomic_store_n(&hold_reading, true, __ATOMIC_RELEASE);
+	__atomic_store_n(&device.file, hung_path, __ATOMIC_RELEASE);
+	submit_good(1);
+	for (unsigned int i = 0; i < 2000 && !__atomic_load_n(&device.files_opened, __ATOMIC_ACQUIRE); i++)
+		usleep(1000);
+	usleep(100000);
+	__atomic_store_n(&device.file, "/nonexistent", __ATOMIC_RELEASE);
+	for (uint32_t number = 2; number <= 400; number++)
+		submit_good(number);
+	for (unsigned int i = 0; i < 2000 && loader_is_busy_with(loader, 400); i++)
+		usleep(1000);
+	check(take(400, false), "four hundred that cannot be opened do not wait for one that is read");
+	__atomic_store_n(&hold_reading, false, __ATOMIC_RELEASE);
+	check(until_tables(1, 5000) < 5000, "which is read in the end");
+	stop();
+}
+
 /* The end does not wait for it. It comes back when the session is closed, and finds its own. */
 static void ended(void)
 {
@@ -436,6 +504,8 @@ int main(void)
 	many_readings_hang();
 	opened_at_once();
 	owners_in_turn();
+	closing_hangs();
+	opening_fails();
 	errands_pile_up(ERRAND_PROCESS);
 	errands_pile_up(ERRAND_USER);
 	ended();

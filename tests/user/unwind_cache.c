@@ -20,6 +20,7 @@ static const uint8_t frames[] = {
 
 static char directory[] = "/tmp/ktally-test-unwind-XXXXXX";
 static struct unwind_cache cache;
+static enum unwind_cache_half half;	/* of what is put there */
 
 /* The same but for the last byte: the CFA is 24 above rsp, not 16. */
 static uint8_t other_frames[sizeof(frames)];
@@ -81,7 +82,7 @@ static void back_and_forth(void)
 	struct unwind_table table, cached;
 
 	check_number(unwind_cache_get(&cache, &elf, NULL, &cached, &again), -ENOENT, "not there yet");
-	check_number(unwind_cache_read(&cache, &elf, NULL, KTALLY_UNWIND_BYTES_MAX, &table, &statistics), 0, "read");
+	check_number(unwind_cache_read(&cache, &elf, NULL, UNWIND_CACHE_HERE, KTALLY_UNWIND_BYTES_MAX, &table, &statistics), 0, "read");
 	check_string(rule_text(unwind_table_find(&table, FAKE_TEXT_OFFSET + 0x100)), "rsp+16", "read: right");
 	check_number(count_files(".unwind"), 1, "one file in the cache");
 	check_number(count_files(".unfinished"), 0, "and nothing else");
@@ -89,10 +90,10 @@ static void back_and_forth(void)
 	check(same_tables(&table, &cached), "from the cache: the same table");
 	check(!memcmp(&statistics, &again, sizeof(again)), "from the cache: the same statistics");
 	unwind_table_free(&cached);
-	check_number(unwind_cache_read(&cache, &elf, NULL, KTALLY_UNWIND_BYTES_MAX, &cached, &again), 0, "read again");
+	check_number(unwind_cache_read(&cache, &elf, NULL, UNWIND_CACHE_HERE, KTALLY_UNWIND_BYTES_MAX, &cached, &again), 0, "read again");
 	check(same_tables(&table, &cached), "read again: from the cache");
 	unwind_table_free(&cached);
-	check_number(unwind_cache_read(&cache, &elf, NULL, 16, &cached, &again), -EFBIG, "more than is wanted");
+	check_number(unwind_cache_read(&cache, &elf, NULL, UNWIND_CACHE_HERE, 16, &cached, &again), -EFBIG, "more than is wanted");
 	unwind_table_free(&table);
 	drop_elf(&elf);
 }
@@ -128,7 +129,7 @@ static int put_after(const struct elf *elf, void change(const struct elf *elf))
 	if (!error) {
 		if (change)
 			change(elf);
-		error = unwind_cache_put(&cache, elf, NULL, &reads, &table, &statistics);
+		error = unwind_cache_put(&cache, elf, NULL, half, &reads, &table, &statistics);
 		unwind_table_free(&table);
 	}
 	reads_free(&reads);
@@ -147,7 +148,7 @@ static const char *says(const struct elf *elf, const struct elf *debug)
 	struct unwind_table table;
 	const char *text;
 
-	if (unwind_cache_read(&cache, elf, debug, KTALLY_UNWIND_BYTES_MAX, &table, &statistics))
+	if (unwind_cache_read(&cache, elf, debug, UNWIND_CACHE_HERE, KTALLY_UNWIND_BYTES_MAX, &table, &statistics))
 		return "nothing";
 	text = rule_text(unwind_table_find(&table, FAKE_TEXT_OFFSET + 0x100));
 	unwind_table_free(&table);
@@ -234,7 +235,7 @@ static void whose(void)
 	elf.build_id_bytes = 0;
 	check_number(put(&elf), 0, "no build id: cached as well");
 	check_number(get(&elf), 0, "no build id: and found");
-	check_number(unwind_cache_read(&none, &elf, NULL, KTALLY_UNWIND_BYTES_MAX, &table, &statistics), 0, "no cache: read");
+	check_number(unwind_cache_read(&none, &elf, NULL, UNWIND_CACHE_HERE, KTALLY_UNWIND_BYTES_MAX, &table, &statistics), 0, "no cache: read");
 	unwind_table_free(&table);
 	drop_elf(&elf);
 }
@@ -384,7 +385,7 @@ static void *take_turns(void *argument)
 		struct unwind_statistics statistics;
 		struct unwind_table table;
 
-		if (unwind_cache_read(&cache, &elf, NULL, KTALLY_UNWIND_BYTES_MAX, &table, &statistics)) {
+		if (unwind_cache_read(&cache, &elf, NULL, UNWIND_CACHE_HERE, KTALLY_UNWIND_BYTES_MAX, &table, &statistics)) {
 			wrong++;
 			continue;
 		}
@@ -447,7 +448,7 @@ static void room(void)
 	write_file(other, "x", 1);
 	times[0].tv_sec = times[1].tv_sec = 1000;
 	utimensat(AT_FDCWD, other, times, 0);
-	cache.most_bytes = 3 * bytes;
+	cache.most_bytes = 7 * bytes / 2;
 	elf = make_elf("room for the sixth..", 0644);
 	check_number(put(&elf), 0, "a sixth, with room for three");
 	for (unsigned int i = 0; i < 5; i++)
@@ -461,6 +462,74 @@ static void room(void)
 	elf = make_elf("larger than it all..", 0644);
 	check_number(put(&elf), -EFBIG, "one that is larger than all that may be");
 	drop_elf(&elf);
+	cache.most_bytes = most;
+}
+
+/* How many of ten are there: of the host's files, or of others. */
+static unsigned int there(char kind)
+{
+	unsigned int count = 0;
+
+	for (unsigned int i = 0; i < 10; i++) {
+		struct elf elf;
+		char id[21];
+
+		sprintf(id, "half of build id %c%02u", kind, i);
+		elf = make_elf(id, 0644);
+		count += !get(&elf);
+		drop_elf(&elf);
+	}
+	return count;
+}
+
+static void put_some(char kind, unsigned int from, unsigned int count)
+{
+	for (unsigned int i = from; i < from + count; i++) {
+		struct elf elf;
+		char id[21];
+
+		sprintf(id, "half of build id %c%02u", kind, i % 100);
+		elf = make_elf(id, 0644);
+		put(&elf);
+		drop_elf(&elf);
+	}
+}
+
+/* Files that are not the host's come and go, as many as their owner likes: a few of the host's, of before, stay. */
+static void halves(void)
+{
+	uint64_t most = cache.most_bytes, bytes;
+	char late[300];
+	struct stat status;
+
+	empty();
+	put_some('h', 0, 1);
+	stat(only_file(), &status);
+	bytes = (uint64_t)status.st_size;
+	cache.most_bytes = 20 * bytes;
+	put_some('h', 1, 5);
+	half = UNWIND_CACHE_ELSEWHERE;
+	put_some('c', 0, 90);
+	check(count_files(".unwind") <= 20, "no more than there may be: %u", count_files(".unwind"));
+	check_number(there('h'), 6, "those of the host stay, whatever comes of others");
+	check_number(count_files(".elsewhere.unwind") > 10, 1, "which have the room that is left");
+	half = UNWIND_CACHE_HERE;
+	put_some('i', 0, 90);
+	check(count_files(".elsewhere.unwind") >= 8, "nor do the host's take more than is left by a half: %u", count_files(".elsewhere.unwind"));
+
+	snprintf(late, sizeof(late), "%s/late.unwind", directory);
+	empty();
+	put_some('h', 0, 1);
+	cache.listed = 0;
+	put_some('h', 1, 1);
+	write_file(late, "", 0);
+	check(truncate(late, (off_t)(30 * bytes)) == 0, "another process puts some there");
+	put_some('h', 2, 1);
+	check(!stat(late, &status), "which is not looked for each time");
+	cache.listed = 0;
+	put_some('h', 3, 1);
+	check(stat(late, &status), "but later");
+	empty();
 	cache.most_bytes = most;
 }
 
@@ -484,6 +553,7 @@ int main(void)
 	gone();
 	at_once();
 	room();
+	halves();
 	close(cache.directory);
 	snprintf(command, sizeof(command), "rm -rf %s", directory);
 	return system(command) ? 1 : check_end();

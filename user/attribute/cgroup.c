@@ -30,6 +30,7 @@ struct cgroups {
 	struct map all;			/* id -> struct cgroup */
 	struct cgroup_shares shares;	/* of a host's */
 	uint64_t refused;
+	struct pod_logs logs;
 	bool live, old;
 	char *mount;
 	int mount_fd;			/* -1: there is none */
@@ -177,7 +178,7 @@ static bool find_path(const struct cgroups *cgroups, struct cgroup *cgroup, uint
 	return false;
 }
 
-static void take_path(struct cgroup *cgroup, char *path)
+static void take_path(struct cgroups *cgroups, struct cgroup *cgroup, char *path, uint64_t now)
 {
 	struct owner_draft draft = { 0 };
 	bool complete;
@@ -185,7 +186,7 @@ static void take_path(struct cgroup *cgroup, char *path)
 	printable(path, strlen(path));
 	cgroup_path_read(path, &draft);
 	complete = !draft.owner.values[OWNER_POD] || !draft.owner.values[OWNER_CONTAINER] ||
-		   !pod_find_names(POD_LOGS, draft.owner.values[OWNER_CONTAINER], &draft);
+		   !pod_logs_find(&cgroups->logs, POD_LOGS, draft.owner.values[OWNER_CONTAINER], now, &draft);
 	cgroup_set(cgroup, path, &draft.owner);
 	if (complete || cgroup->attempts == ATTEMPTS_MOST)
 		cgroup->retry_time = UINT64_MAX;
@@ -224,6 +225,7 @@ void cgroups_destroy(struct cgroups *cgroups)
 		free_cgroup(slot->value);
 	map_free(&cgroups->all);
 	cgroup_shares_free(&cgroups->shares);
+	pod_logs_free(&cgroups->logs);
 	if (cgroups->mount_fd >= 0)
 		close(cgroups->mount_fd);
 	free(cgroups->mount);
@@ -293,7 +295,7 @@ static struct cgroup *add_live(struct cgroups *cgroups, uint64_t id, uint32_t pi
 	}
 	cgroup = keep(cgroups, &new);
 	if (found)
-		take_path(cgroup, path);
+		take_path(cgroups, cgroup, path, now);
 	return cgroup;
 }
 
@@ -309,7 +311,7 @@ static void look_again(struct cgroups *cgroups, struct cgroup *cgroup, uint32_t 
 		cgroup_shares_give(&cgroups->shares, &cgroup->share);
 		cgroup->share = share;
 	}
-	take_path(cgroup, path);
+	take_path(cgroups, cgroup, path, now);
 }
 
 struct cgroup *cgroups_get(struct cgroups *cgroups, uint64_t id, uint32_t pid, uint64_t now)

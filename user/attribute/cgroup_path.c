@@ -44,22 +44,21 @@ static struct word without(struct word word, const char *end)
 	return word;
 }
 
-/* "docker-ID.scope", "crio-ID", "slice:cri-containerd:ID", "ID" */
-static bool read_container(const struct word *part, struct owner_draft *draft)
+/* "docker-ID.scope", "crio-ID", "slice:cri-containerd:ID", "ID"; NULL: none. A container's, or of what its runtime has beside it. */
+static const char *find_container(const struct word *part, bool *beside)
 {
 	struct word word = without(*part, ".scope");
 	const char *id;
 	struct word maker;
 
 	if (word.bytes < ID_DIGITS)
-		return false;
+		return NULL;
 	id = word.at + word.bytes - ID_DIGITS;
 	maker = (struct word){ word.at, word.bytes - ID_DIGITS };
 	if (!is_hexadecimal(id, ID_DIGITS) || (maker.bytes && !strchr("-:", maker.at[maker.bytes - 1])))
-		return false;
-	if (!ends_with(&maker, "conmon-"))
-		owner_draft_set(draft, OWNER_CONTAINER, id, ID_DIGITS);
-	return true;
+		return NULL;
+	*beside = ends_with(&maker, "conmon-");
+	return id;
 }
 
 /* 8-4-4-4-12 digits, or 32. */
@@ -81,7 +80,7 @@ static bool is_uid(const char *at, size_t bytes)
 }
 
 /* "kubepods-burstable-podUID.slice", "podUID"; what comes after a colon is of the container. */
-static void read_pod(const struct word *part, struct owner_draft *draft)
+static bool read_pod(const struct word *part, struct owner_draft *draft)
 {
 	static const char pod[] = "pod";
 	const char *colon = memchr(part->at, ':', part->bytes);
@@ -97,7 +96,9 @@ static void read_pod(const struct word *part, struct owner_draft *draft)
 		for (size_t i = 0; i < bytes; i++)
 			uid[i] = at[i] == '_' ? '-' : at[i];
 		owner_draft_set(draft, OWNER_POD, uid, bytes);
+		return true;
 	}
+	return false;
 }
 
 static void read_unit(const struct word *part, struct owner_draft *draft)
@@ -106,17 +107,22 @@ static void read_unit(const struct word *part, struct owner_draft *draft)
 		owner_draft_set(draft, OWNER_UNIT, part->at, part->bytes);
 }
 
+/* What is below a container was made by it, and is called as it likes: so the outermost counts, and a pod that is not below one. */
 void cgroup_path_read(const char *path, struct owner_draft *draft)
 {
+	bool container = false, pod = false, beside = false;
+
 	while (*path) {
 		struct word part = { path, strcspn(path, "/") };
+		const char *id = find_container(&part, &beside);
 
-		if (!read_container(&part, draft)) {
-			read_pod(&part, draft);
+		if (!container && !pod && (!id || memchr(part.at, ':', part.bytes)))
+			pod = read_pod(&part, draft);
+		if (!id)
 			read_unit(&part, draft);
-		} else if (memchr(part.at, ':', part.bytes)) {
-			read_pod(&part, draft);
-		}
+		else if (!container && !beside)
+			owner_draft_set(draft, OWNER_CONTAINER, id, ID_DIGITS);
+		container |= id && !beside;
 		path += part.bytes + (path[part.bytes] == '/');
 	}
 }

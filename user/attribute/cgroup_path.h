@@ -11,9 +11,11 @@
  *	/kubepods-burstable-podUID.slice:cri-containerd:ID	the one told to use systemd, the other not
  *
  * ID is 64 hexadecimal digits. UID has dashes, or where systemd would take them for slices underscores; pods of files on the host
- * have 32 digits without either. Of containers within containers the innermost counts, and of units too, so that a systemd in a
- * container tells its own. Monitors of containers (conmon) are not in them. Only services are units: scopes are named after
- * sessions and runs, each of which would have its own, and so are the services of systemd-run.
+ * have 32 digits without either. Of containers within containers the outermost counts, and no pod below one, as whoever may make
+ * cgroups in a container calls them what he likes: by another's name, too. Of units the innermost counts, so that a systemd in a
+ * container tells its own: they are the container's word. Where no container is above, as below a user's own systemd, a container is
+ * whatever is called one. Monitors of containers (conmon) are not in them. Only services are units: scopes are named after sessions
+ * and runs, each of which would have its own, and so are the services of systemd-run.
  */
 #ifndef KTALLY_CGROUP_PATH_H
 #define KTALLY_CGROUP_PATH_H

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "base/message.h"
 #include "session/jobs.h"
@@ -154,23 +153,21 @@ static void uncount(struct jobs *jobs, struct job *job)
 
 bool jobs_opened(struct jobs *jobs, struct job *job, uint32_t user)
 {
-	struct file_owner *owner;
+	struct file_owner *owner = NULL;
 
 	job->owner = owner_of(user);
-	owner = file_owner(job->on, job->owner);
-	if (owner->waiting >= WAITING_MOST_OWNER) {
+	if (job->fd >= 0)
+		owner = file_owner(job->on, job->owner);
+	if (!owner || owner->waiting >= WAITING_MOST_OWNER) {
 		uncount(jobs, job);
 		return false;
 	}
 	owner->waiting++;
-	job->parked = owner->open >= OPEN_MOST_OWNER && job->fd >= 0;
-	if (job->parked) {
-		close(job->fd);
-		job->fd = -1;
+	job->parked = owner->open >= OPEN_MOST_OWNER;
+	if (job->parked)
 		uncount(jobs, job);
-	} else {
+	else
 		owner->open++;
-	}
 	return true;
 }
 

@@ -40,7 +40,7 @@ struct job {
 	int fd;				/* open until it was read, and its debug file came; -1 */
 	uint32_t owner;			/* of the file, from when it was open; of many that one user may have, one */
 	bool counted;			/* among those that are open */
-	bool parked;			/* closed, to be opened again */
+	bool parked;			/* to be closed, and opened again when it is its turn */
 	bool done;
 	enum task task;			/* what comes next, or is being done */
 	uint64_t number;		/* in the order in which they came */
@@ -88,7 +88,10 @@ struct job *jobs_next(const struct jobs *jobs, uint64_t now);	/* what is to be d
 struct job *jobs_begin(struct jobs *jobs, uint64_t now);	/* takes it off what waits */
 void jobs_end(struct jobs *jobs, struct job *job, uint64_t now);	/* with what was begun */
 
-/* It was opened, and is that user's: false, and no more is done with it, if its owner has too many. Else it may have been closed. */
+/*
+ * It was opened, and is that user's. False: no more is done with it, as it could not be, or as its owner has too many. What is parked now, or
+ * is too many, is for the caller to close, without a lock: a file system can keep waiting who closes a file as well.
+ */
 bool jobs_opened(struct jobs *jobs, struct job *job, uint32_t user);
 void jobs_free(struct jobs *jobs);			/* not the jobs */
 

@@ -54,14 +54,24 @@ static void load_table(struct reading *reading, uint32_t number, const struct un
 	add(&reading->tables_evicted, argument.evicted);
 }
 
+/* The host has it where whoever mapped it has it, which no container's file is. */
+static bool is_here(const struct symbols_file *file)
+{
+	int fd = symbols_open_path_here(file);
+
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
+}
+
 static void make_table(struct reading *reading, const struct elf *elf, const struct symbols_file *file, int root)
 {
 	struct unwind_statistics statistics;
 	struct unwind_table table;
 	struct elf debug;
 	bool has_debug = !debug_open(elf, file->path, root, &debug);
-	int error = unwind_cache_read(&reading->cache, elf, has_debug ? &debug : NULL, KTALLY_UNWIND_BYTES_MAX, &table,
-				      &statistics);
+	enum unwind_cache_half half = is_here(file) ? UNWIND_CACHE_HERE : UNWIND_CACHE_ELSEWHERE;
+	int error = unwind_cache_read(&reading->cache, elf, has_debug ? &debug : NULL, half, KTALLY_UNWIND_BYTES_MAX, &table, &statistics);
 
 	if (!error) {
 		load_table(reading, file->identity.file, &table);
@@ -149,15 +159,6 @@ int reading_open_again(const struct reading *reading, const struct symbols_file 
 static bool lacks_debug_file(const struct symbols_file *file)
 {
 	return file->names && !file->names->whole && file->build_id_bytes && file->path[0] == '/';
-}
-
-static bool is_here(const struct symbols_file *file)
-{
-	int fd = symbols_open_path_here(file);
-
-	if (fd >= 0)
-		close(fd);
-	return fd >= 0;
 }
 
 void reading_read(struct reading *reading, int fd, struct loaded *loaded)

@@ -130,6 +130,21 @@ static void end_errand(struct loader *loader, struct job *job)
 	pthread_cond_broadcast(&loader->changed);
 }
 
+/* With the lock, which others have while a file is closed. False: it is done with. */
+static bool take_open_file(struct loader *loader, struct job *job, uint32_t owner)
+{
+	bool goes_on = jobs_opened(&loader->to_do, job, owner);
+
+	if (job->fd >= 0 && (!goes_on || job->parked)) {
+		pthread_mutex_unlock(&loader->lock);
+		workers_close_file(job);
+		pthread_mutex_lock(&loader->lock);
+		if (!goes_on)
+			job->loaded.file.error = -EAGAIN;
+	}
+	return goes_on;
+}
+
 /* Done, or what comes next. Whoever goes to work calls another for what is left, as it may never come back. */
 static void do_job(struct loader *loader, struct job *job)
 {
@@ -150,7 +165,7 @@ static void do_job(struct loader *loader, struct job *job)
 		done = download(loader, job);
 	pthread_mutex_lock(&loader->lock);
 	if (task == OPEN && !job->loaded.again)
-		refused = !jobs_opened(&loader->to_do, job, owner);
+		refused = !take_open_file(loader, job, owner);
 	jobs_end(&loader->to_do, job, loop_now());
 	if (job->errand) {
 		end_errand(loader, job);
@@ -158,10 +173,6 @@ static void do_job(struct loader *loader, struct job *job)
 	}
 	if (!done)
 		loader->to_do.no_download_before = loop_now() + DOWNLOAD_RETRY;
-	if (refused) {
-		workers_close_file(job);
-		job->loaded.file.error = -EAGAIN;
-	}
 	if (task == OPEN)
 		job->task = READ;
 	job->done = done && (task != OPEN || refused);

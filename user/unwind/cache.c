@@ -20,9 +20,10 @@
 #define MAGIC		"ktallyUW"
 #define VERSION		2	/* of what a table of a file is: to be raised whenever reading it changes */
 #define SUFFIX		".unwind"
+#define ELSEWHERE	".elsewhere" SUFFIX
 #define UNFINISHED	".unfinished"
 #define UNFINISHED_AGE	600	/* seconds: by then its writer is dead */
-#define NAME_BYTES	(2 * DIGEST_BYTES + sizeof(SUFFIX))
+#define NAME_BYTES	(2 * DIGEST_BYTES + sizeof(ELSEWHERE))
 #define PATH_BYTES	(NAME_BYTES + sizeof(UNFINISHED) + 20)
 
 /* A file of the cache: this, and one after the other the arrays of an entry. */
@@ -43,6 +44,9 @@ struct entry {
 };
 
 #define PARTS	5
+
+/* Seconds after which the directory is read again, as other processes put tables there, too, and leave unfinished ones. */
+#define LISTED_AGE	600
 
 #define CACHE_DIRECTORY	"/var/cache/ktally"
 #define TABLES		"unwind"
@@ -128,7 +132,7 @@ static uint64_t checksum(struct entry *entry)
 }
 
 /* Files that differ in their headers only do not take each other's place. */
-static void make_name(const struct elf *elf, const struct elf *debug, char *name)
+static void make_name(const struct elf *elf, const struct elf *debug, enum unwind_cache_half half, char *name)
 {
 	uint8_t parts[2][DIGEST_BYTES] = { { 0 } }, result[DIGEST_BYTES];
 	struct digest digest;
@@ -141,7 +145,7 @@ static void make_name(const struct elf *elf, const struct elf *debug, char *name
 	digest_finish(&digest, result);
 	for (size_t i = 0; i < sizeof(result); i++)
 		name += sprintf(name, "%02x", result[i]);
-	strcpy(name, SUFFIX);
+	strcpy(name, half == UNWIND_CACHE_ELSEWHERE ? ELSEWHERE : SUFFIX);
 }
 
 static bool is_header(const struct header *header, uint64_t bytes)
@@ -238,16 +242,14 @@ int unwind_cache_parse(int fd, const struct elf *elf, const struct elf *debug, s
 	return 0;
 }
 
-int unwind_cache_get(const struct unwind_cache *cache, const struct elf *elf, const struct elf *debug,
-		     struct unwind_table *table, struct unwind_statistics *statistics)
+static int get_from(const struct unwind_cache *cache, enum unwind_cache_half half, const struct elf *elf, const struct elf *debug,
+		    struct unwind_table *table, struct unwind_statistics *statistics)
 {
 	static const struct timespec now[2] = { { .tv_nsec = UTIME_NOW }, { .tv_nsec = UTIME_NOW } };
 	char name[NAME_BYTES];
 	int fd, error;
 
-	if (cache->directory < 0 || !is_cached(elf, debug))
-		return -ENOENT;
-	make_name(elf, debug, name);
+	make_name(elf, debug, half, name);
 	/* Not to be kept waiting by what somebody else put there. */
 	fd = openat(cache->directory, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	if (fd < 0)
@@ -259,6 +261,18 @@ int unwind_cache_get(const struct unwind_cache *cache, const struct elf *elf, co
 		unlinkat(cache->directory, name, 0);
 	close(fd);
 	return error ? -ENOENT : 0;
+}
+
+int unwind_cache_get(const struct unwind_cache *cache, const struct elf *elf, const struct elf *debug,
+		     struct unwind_table *table, struct unwind_statistics *statistics)
+{
+	int error = -ENOENT;
+
+	if (cache->directory < 0 || !is_cached(elf, debug))
+		return -ENOENT;
+	for (enum unwind_cache_half half = 0; half < UNWIND_CACHE_HALVES && error; half++)
+		error = get_from(cache, half, elf, debug, table, statistics);
+	return error;
 }
 
 static bool write_all(int fd, const void *from, size_t bytes)
@@ -315,6 +329,7 @@ struct old {
 	char name[PATH_BYTES];
 	struct timespec used;
 	uint64_t bytes;
+	enum unwind_cache_half half;
 };
 
 static int by_use(const void *a, const void *b)
@@ -334,7 +349,7 @@ static bool ends_with(const char *name, const char *end)
 }
 
 /* Other files in the directory are nobody's business here. */
-static struct old *list(const struct unwind_cache *cache, DIR *directory, size_t *count, uint64_t *bytes)
+static struct old *list(const struct unwind_cache *cache, DIR *directory, size_t *count, uint64_t *bytes_of)
 {
 	struct old *files = NULL;
 	struct dirent *entry;
@@ -359,16 +374,39 @@ static struct old *list(const struct unwind_cache *cache, DIR *directory, size_t
 		strcpy(files[*count].name, entry->d_name);
 		files[*count].used = status.st_mtim;
 		files[*count].bytes = (uint64_t)status.st_size;
-		*bytes += files[(*count)++].bytes;
+		files[*count].half = ends_with(entry->d_name, ELSEWHERE) ? UNWIND_CACHE_ELSEWHERE : UNWIND_CACHE_HERE;
+		bytes_of[files[*count].half] += (uint64_t)status.st_size;
+		(*count)++;
 	}
 	return files;
 }
 
-static void make_room(const struct unwind_cache *cache)
+/* The larger half's go, in their order, until that much is left. */
+static void drop_old(const struct unwind_cache *cache, struct old *files, size_t count, uint64_t *bytes_of, uint64_t left)
+{
+	size_t next[UNWIND_CACHE_HALVES] = { 0 };
+
+	qsort(files, count, sizeof(*files), by_use);
+	while (bytes_of[UNWIND_CACHE_HERE] + bytes_of[UNWIND_CACHE_ELSEWHERE] > left) {
+		enum unwind_cache_half half = bytes_of[UNWIND_CACHE_ELSEWHERE] > bytes_of[UNWIND_CACHE_HERE];
+		size_t *at = &next[half];
+
+		while (*at < count && files[*at].half != half)
+			(*at)++;
+		if (*at == count)
+			return;
+		if (!unlinkat(cache->directory, files[*at].name, 0))
+			bytes_of[half] -= files[*at].bytes;
+		(*at)++;
+	}
+}
+
+/* With more than is needed, so that it is not done for each that comes. */
+static void read_directory(struct unwind_cache *cache)
 {
 	int fd = openat(cache->directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *directory = fd < 0 ? NULL : fdopendir(fd);
-	uint64_t bytes = 0;
+	uint64_t bytes_of[UNWIND_CACHE_HALVES] = { 0 };
 	struct old *files;
 	size_t count = 0;
 
@@ -377,18 +415,29 @@ static void make_room(const struct unwind_cache *cache)
 			close(fd);
 		return;
 	}
-	files = list(cache, directory, &count, &bytes);
+	files = list(cache, directory, &count, bytes_of);
 	closedir(directory);
-	if (bytes > cache->most_bytes) {
-		qsort(files, count, sizeof(*files), by_use);
-		for (size_t i = 0; i < count && bytes > cache->most_bytes; i++)
-			if (!unlinkat(cache->directory, files[i].name, 0))
-				bytes -= files[i].bytes;
-	}
+	if (bytes_of[UNWIND_CACHE_HERE] + bytes_of[UNWIND_CACHE_ELSEWHERE] > cache->most_bytes)
+		drop_old(cache, files, count, bytes_of, cache->most_bytes - cache->most_bytes / 8);
 	free(files);
+	cache->bytes = bytes_of[UNWIND_CACHE_HERE] + bytes_of[UNWIND_CACHE_ELSEWHERE];
 }
 
-int unwind_cache_put(const struct unwind_cache *cache, const struct elf *elf, const struct elf *debug,
+static void make_room(struct unwind_cache *cache, uint64_t more)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	pthread_mutex_lock(&cache->lock);
+	cache->bytes += more;
+	if (!cache->listed || (uint64_t)time.tv_sec - (cache->listed - 1) >= LISTED_AGE || cache->bytes > cache->most_bytes) {
+		cache->listed = (uint64_t)time.tv_sec + 1;
+		read_directory(cache);
+	}
+	pthread_mutex_unlock(&cache->lock);
+}
+
+int unwind_cache_put(struct unwind_cache *cache, const struct elf *elf, const struct elf *debug, enum unwind_cache_half half,
 		     struct elf_reads *reads, const struct unwind_table *table, const struct unwind_statistics *statistics)
 {
 	struct entry entry = { .extents = { reads[0].extents, debug ? reads[1].extents : NULL }, .table = *table };
@@ -413,15 +462,15 @@ int unwind_cache_put(const struct unwind_cache *cache, const struct elf *elf, co
 	if (entry_bytes(header) > cache->most_bytes)
 		return -EFBIG;
 	header->checksum = checksum(&entry);
-	make_name(elf, debug, name);
+	make_name(elf, debug, half, name);
 	error = write_entry(cache, name, &entry);
 	if (!error)
-		make_room(cache);
+		make_room(cache, entry_bytes(header));
 	return error;
 }
 
-static int read_and_keep(const struct unwind_cache *cache, const struct elf *elf, const struct elf *debug, size_t most_bytes,
-			 struct unwind_table *table, struct unwind_statistics *statistics)
+static int read_and_keep(struct unwind_cache *cache, const struct elf *elf, const struct elf *debug, enum unwind_cache_half half,
+			 size_t most_bytes, struct unwind_table *table, struct unwind_statistics *statistics)
 {
 	struct elf noted = *elf, noted_debug;
 	struct elf_reads reads[2];
@@ -436,20 +485,20 @@ static int read_and_keep(const struct unwind_cache *cache, const struct elf *elf
 	}
 	error = unwind_read(table, &noted, debug ? &noted_debug : NULL, most_bytes, statistics);
 	if (!error)
-		unwind_cache_put(cache, elf, debug, reads, table, statistics);	/* if not, it is read again next time */
+		unwind_cache_put(cache, elf, debug, half, reads, table, statistics);	/* if not, it is read again next time */
 	reads_free(&reads[0]);
 	if (debug)
 		reads_free(&reads[1]);
 	return error;
 }
 
-int unwind_cache_read(const struct unwind_cache *cache, const struct elf *elf, const struct elf *debug, size_t most_bytes,
-		      struct unwind_table *table, struct unwind_statistics *statistics)
+int unwind_cache_read(struct unwind_cache *cache, const struct elf *elf, const struct elf *debug, enum unwind_cache_half half,
+		      size_t most_bytes, struct unwind_table *table, struct unwind_statistics *statistics)
 {
 	if (cache->directory < 0 || !is_cached(elf, debug))
 		return unwind_read(table, elf, debug, most_bytes, statistics);
 	if (unwind_cache_get(cache, elf, debug, table, statistics))
-		return read_and_keep(cache, elf, debug, most_bytes, table, statistics);
+		return read_and_keep(cache, elf, debug, half, most_bytes, table, statistics);
 	if (unwind_table_bytes(table) <= most_bytes)
 		return 0;
 	unwind_table_free(table);
