@@ -14,6 +14,7 @@
 
 #include "cpus.h"
 #include "files.h"
+#include "identity.h"
 #include "lifecycle.h"
 #include "oncpu.h"
 #include "openwaits.h"
@@ -70,8 +71,12 @@ static void on_latency(struct timer_list *timer)
 
 struct ktally_session *ktally_session_create(void)
 {
-	struct ktally_session *session = kzalloc(sizeof(*session), GFP_KERNEL_ACCOUNT);
+	struct ktally_session *session;
 
+	/* Where io_uring opens for a process in a kernel thread, the pid namespace is not that process's. */
+	if (ktally_is_any(current, PF_KTHREAD))
+		return ERR_PTR(-EACCES);
+	session = kzalloc(sizeof(*session), GFP_KERNEL_ACCOUNT);
 	if (!session)
 		return ERR_PTR(-ENOMEM);
 	if (!zalloc_cpumask_var(&session->sampled, GFP_KERNEL_ACCOUNT)) {
