@@ -19,6 +19,7 @@
 #include "reader.h"
 #include "session.h"
 #include "setup.h"
+#include "space_of.h"
 #include "spaces.h"
 #include "tables.h"
 
@@ -69,7 +70,7 @@ static int do_info(struct ktally_session *session, void __user *argument)
 		.size		= size,
 		.abi_version	= KTALLY_ABI_VERSION,
 		.features	= KTALLY_FEATURE_ONCPU | KTALLY_FEATURE_OFFCPU | KTALLY_FEATURE_FILES |
-				  KTALLY_FEATURE_TABLES | KTALLY_FEATURE_RIGHTS | KTALLY_FEATURE_CPUS |
+				  KTALLY_FEATURE_TABLES | KTALLY_FEATURE_RIGHTS | KTALLY_FEATURE_CPUS | KTALLY_FEATURE_SPACE_OF |
 				  (IS_ENABLED(CONFIG_SCHED_INFO) ? KTALLY_FEATURE_RUN_QUEUE : 0),
 		.allowed	= ktally_gate_allowed(&session->gate),
 		.clock		= ktally_oncpu_clock(session),
@@ -198,6 +199,29 @@ static int do_get_cpus(const struct ktally_session *session, void __user *argume
 	return copy_out(argument, &request, sizeof(request), size);
 }
 
+static int do_space_of(const struct ktally_session *session, void __user *argument)
+{
+	struct ktally_space_of request;
+	u32 size;
+	int err;
+
+	BUILD_BUG_ON(sizeof(request) != KTALLY_SPACE_OF_SIZE_V1);
+	err = copy_in(&request, sizeof(request), KTALLY_SPACE_OF_SIZE_V1, argument, &size);
+	if (err)
+		return err;
+	/* It looks beyond what was sampled. */
+	err = session->gate.privileged ? ktally_gate_check_host(&session->gate, KTALLY_RIGHT_SPACE_OF) :
+					 ktally_gate_check(&session->gate, KTALLY_RIGHT_SPACE_OF);
+	if (err)
+		return err;
+	if (!session->state || request.mm_id)
+		return -EINVAL;
+	err = ktally_space_of(session, request.pid, &request.mm_id);
+	if (err)
+		return err;
+	return copy_out(argument, &request, sizeof(request), size);
+}
+
 /* Takes as long as its memory takes to come, so the session is not locked; nor is it changed. */
 static int do_load_table(const struct ktally_session *session, void __user *argument)
 {
@@ -274,6 +298,8 @@ static long locked_ioctl(struct ktally_session *session, unsigned int command, v
 		return do_restrict(session, argument);
 	case KTALLY_IOC_GET_CPUS:
 		return do_get_cpus(session, argument);
+	case KTALLY_IOC_SPACE_OF:
+		return do_space_of(session, argument);
 	default:
 		return -ENOTTY;
 	}
@@ -315,7 +341,7 @@ static const char *state_name(u32 state)
 	}
 }
 
-static const char *const right_names[] = { "setup", "enable", "tune", "flush", "open_file", "load_table" };
+static const char *const right_names[] = { "setup", "enable", "tune", "flush", "open_file", "load_table", "space_of" };
 
 static void show_rights(struct seq_file *seq, u64 rights)
 {

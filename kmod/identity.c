@@ -63,14 +63,14 @@ static u32 flags_of(struct task_struct *task)
  * keeps the id to its end, beyond the mm itself, for another id would make it another task; but a
  * thread that was reaped cannot tell any more when its process began.
  */
-static u64 mm_of(const struct ktally_key *key, const struct task_struct *task)
+u64 ktally_mm_id(const struct ktally_key *key, const struct task_struct *task)
 {
 	u64 hash;
 
 	if (ktally_is_any(task, PF_KTHREAD) || (task->group_leader != task && !pid_alive(task)))
 		return 0;
 	hash = ktally_life_hash(key, task->tgid, task->group_leader->start_boottime);
-	return ktally_hash_id(ktally_hash_word(key, hash, task->self_exec_id));
+	return ktally_hash_id(ktally_hash_word(key, hash, READ_ONCE(task->self_exec_id)));
 }
 
 void ktally_identify(const struct ktally_key *key, struct task_struct *task, struct ktally_task *record, u64 time)
@@ -79,7 +79,7 @@ void ktally_identify(const struct ktally_key *key, struct task_struct *task, str
 
 	name_of(task, name);
 	record->time = time;
-	record->mm_id = mm_of(key, task);
+	record->mm_id = ktally_mm_id(key, task);
 	record->cgroup_id = cgroup_of(task);
 	record->start_time = task->start_boottime;
 	record->pid = task->tgid;

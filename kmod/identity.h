@@ -24,6 +24,9 @@ static inline bool ktally_has_user_part(const struct task_struct *task)
 /* Interrupts off, NMI, or under RCU. All of the record but its header. */
 void ktally_identify(const struct ktally_key *key, struct task_struct *task, struct ktally_task *record, u64 time);
 
+/* The same: its address space, 0: none that can be told. */
+u64 ktally_mm_id(const struct ktally_key *key, const struct task_struct *task);
+
 /*
  * Any context, of the current task or one that is held asleep: the system call it is in,
  * KTALLY_SYSCALL_NONE if none, and whether it is one for 32-bit programs.

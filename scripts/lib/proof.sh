@@ -7,7 +7,7 @@
 readonly PROOF_SUITES='bounds rt kcsan strict fault unpatched many-cpus hostile beside cycles'
 
 # What a kernel can make a difference to.
-readonly PROOF_TESTS='ioctl mapping reading stacks hotplug lifecycle waits openwaits gate files remap openfile vdso tables unwound module nmi fuzz'
+readonly PROOF_TESTS='ioctl mapping reading stacks hotplug lifecycle waits openwaits gate files remap openfile vdso tables unwound space_of module nmi fuzz'
 
 # on KERNEL [VM-OPTION...] -- TEST...: kernel tests on that kernel.
 on() {

@@ -13,7 +13,7 @@ override CPPFLAGS += -D_GNU_SOURCE -Ikmod/uapi -isystem $(SELFTESTS)
 # The tests are sampled themselves: their frames are linked by frame pointers.
 override CFLAGS += -std=gnu11 $(WARNINGS) -fno-omit-frame-pointer -fno-optimize-sibling-calls
 
-KERNEL_TESTS = ioctl mapping reading stacks shares rate lost hotplug lifecycle deaths waits kept openwaits endurance threads gate borrowed rights quota charged cpus files remap openfile held filestorm vdso tables unwound module nmi fuzz lockdown
+KERNEL_TESTS = ioctl mapping reading stacks shares rate lost hotplug lifecycle deaths waits kept openwaits endurance threads gate borrowed rights quota charged cpus files remap openfile held filestorm vdso tables unwound space_of module nmi fuzz lockdown
 KERNEL_COMMON = device ids record workload mix account mapped table nobody loaded
 # What run.sh runs only when named.
 KERNEL_TESTS += fault hostile crowds tenants many_cpus cycles beside hardware

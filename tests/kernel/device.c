@@ -124,6 +124,15 @@ int device_get_cpus(int fd, uint32_t which, uint64_t *mask)
 	return error ? error : (int)argument.count;
 }
 
+int device_space_of(int fd, pid_t pid, uint64_t *mm_id)
+{
+	struct ktally_space_of argument = { .size = sizeof(argument), .pid = (uint32_t)pid };
+	int error = call(fd, KTALLY_IOC_SPACE_OF, &argument);
+
+	*mm_id = argument.mm_id;
+	return error;
+}
+
 int device_set_keep(int fd, uint64_t keep_ns, uint64_t wait_min_ns)
 {
 	struct ktally_keep argument = { .size = sizeof(argument), .keep_ns = keep_ns, .wait_min_ns = wait_min_ns };

@@ -101,6 +101,8 @@ int device_flush(int fd, uint32_t flags);
 int device_restrict(int fd, uint64_t *rights);
 /* The number of CPUs or -errno; which of them, on a host with at most 64. */
 int device_get_cpus(int fd, uint32_t which, uint64_t *mask);
+/* The address space that a process has now. */
+int device_space_of(int fd, pid_t pid, uint64_t *mm_id);
 int device_set_keep(int fd, uint64_t keep_ns, uint64_t wait_min_ns);
 /* A new descriptor, of a file by its number; @path has KTALLY_PATH_BYTES_MAX bytes. */
 int device_open_file(int fd, uint32_t number, char *path, uint32_t *status);

@@ -173,9 +173,10 @@ static void call_ioctl(struct file *file)
 	struct ktally_cpus cpus = {
 		.size = any_size(sizeof(cpus)), .which = (uint32_t)below(4), .mask = (uintptr_t)place(64), .words = (uint32_t)below(9),
 	};
+	struct ktally_space_of space = { .size = any_size(sizeof(space)), .pid = (uint32_t)below(2000) };
 	struct ktally_load_table table;
 
-	switch (below(11)) {
+	switch (below(12)) {
 	case 0:
 		ioctl(file->fd, KTALLY_IOC_INFO, put(&info, sizeof(info)));
 		break;
@@ -209,7 +210,10 @@ static void call_ioctl(struct file *file)
 		ioctl(file->fd, KTALLY_IOC_GET_CPUS, put(&cpus, sizeof(cpus)));
 		break;
 	case 9:
-		ioctl(file->fd, _IOC(below(4), KTALLY_IOC_TYPE, below(12), one_in(2) ? 0 : below(200)), place(80));
+		ioctl(file->fd, KTALLY_IOC_SPACE_OF, put(&space, sizeof(space)));
+		break;
+	case 10:
+		ioctl(file->fd, _IOC(below(4), KTALLY_IOC_TYPE, below(13), one_in(2) ? 0 : below(200)), place(80));
 		break;
 	default:
 		ioctl(file->fd, tricky(), tricky());

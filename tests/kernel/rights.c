@@ -66,6 +66,13 @@ static int call_load_table(int fd)
 	return table_load(fd);
 }
 
+static int call_space_of(int fd)
+{
+	uint64_t mm_id;
+
+	return device_space_of(fd, getpid(), &mm_id);
+}
+
 /* In the order of the rights' bits; what each call answers in a session that is set up when it has its right. */
 static const struct {
 	uint64_t right;
@@ -78,6 +85,7 @@ static const struct {
 	{ KTALLY_RIGHT_FLUSH, call_flush, 0 },
 	{ KTALLY_RIGHT_OPEN_FILE, call_open_file, -ENOENT },
 	{ KTALLY_RIGHT_LOAD_TABLE, call_load_table, -ENOENT },
+	{ KTALLY_RIGHT_SPACE_OF, call_space_of, 0 },
 };
 
 TEST(each_right_is_for_its_own_calls)

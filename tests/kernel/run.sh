@@ -9,7 +9,7 @@
 set -uo pipefail
 here=$(dirname "$(readlink -f "$0")")
 
-TESTS=(ioctl mapping reading stacks shares rate lost hotplug lifecycle deaths waits kept openwaits endurance threads gate borrowed rights quota charged cpus files remap openfile held filestorm vdso tables unwound module nmi fuzz lockdown)
+TESTS=(ioctl mapping reading stacks shares rate lost hotplug lifecycle deaths waits kept openwaits endurance threads gate borrowed rights quota charged cpus files remap openfile held filestorm vdso tables unwound space_of module nmi fuzz lockdown)
 
 if (($# < 1)) || [[ ! -e $1/ktally.ko ]]; then
 	echo "usage: $0 MODULE_DIRECTORY [TEST...]: there must be a ktally.ko in MODULE_DIRECTORY" >&2

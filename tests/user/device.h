@@ -260,6 +260,13 @@ int ioctl(int fd, unsigned long request, ...)
 		return ((struct ktally_restrict *)argument)->size == KTALLY_RESTRICT_SIZE_V1 ? 0 : answer(EINVAL);
 	case KTALLY_IOC_GET_CPUS:
 		return get_cpus(argument);
+	case KTALLY_IOC_SPACE_OF:
+		if (((struct ktally_space_of *)argument)->size != KTALLY_SPACE_OF_SIZE_V1 || ((struct ktally_space_of *)argument)->mm_id)
+			return answer(EINVAL);
+		if (!((struct ktally_space_of *)argument)->pid)
+			return answer(ESRCH);
+		((struct ktally_space_of *)argument)->mm_id = 1000 + ((struct ktally_space_of *)argument)->pid;
+		return 0;
 	case KTALLY_IOC_FLUSH:
 		device.flushes++;
 		if (device.flushes_refused) {

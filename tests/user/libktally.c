@@ -74,7 +74,7 @@ static void opening(void)
 	struct ktally_setup setup = { .sources = KTALLY_SOURCE_ONCPU };
 	struct ktally_session *session = NULL;
 	struct ktally_totals totals;
-	__u64 mask[2];
+	__u64 mask[2], mm_id;
 	bool is_loaded;
 	int fd;
 
@@ -121,6 +121,9 @@ static void opening(void)
 	check(mask[0] == 6 && !mask[1], "and which");
 	check_number(ktally_get_cpus(session, KTALLY_CPUS_SAMPLED, mask, 1), CPUS - 2, "how many are sampled");
 	check_number(ktally_get_cpus(session, KTALLY_CPUS_DARK, NULL, 5), 3, "how many are dark, without which");
+	check_number(ktally_space_of(session, 7, &mm_id), 0, "the address space of a process");
+	check_number(mm_id, 1007, "is what the module says");
+	check_number(ktally_space_of(session, 0, &mm_id), -ESRCH, "where there is none");
 	device.flushes_refused = 1;
 	check_number(ktally_flush(session, 0), -EAGAIN, "a flush too many");
 	producer_of(0)->unsampled = (struct ktally_loss){ 3, 5000 };

@@ -84,6 +84,14 @@ int ktally_restrict(struct ktally_session *session, __u64 rights);
 int ktally_get_cpus(const struct ktally_session *session, __u32 which, __u64 *mask, __u32 words);
 
 /**
+ * ktally_space_of() - the address space that a process has now, for who reads its memory: before and after that
+ * @pid: of a process or thread, in the caller's pid namespace
+ * @mm_id: where it goes; as the session's records have it
+ * Return: 0 or -errno as KTALLY_IOC_SPACE_OF has it; -ENOTTY: the module is older. From any thread, as ktally_open_file().
+ */
+int ktally_space_of(const struct ktally_session *session, __u32 pid, __u64 *mm_id);
+
+/**
  * ktally_open_file() - open a file that frames name, see "Files" in <linux/ktally.h>
  * @file: its number
  * @path: where its path goes, NULL: it is not wanted

@@ -264,6 +264,16 @@ int ktally_get_cpus(const struct ktally_session *session, __u32 which, __u64 *ma
 	return error ? error : (int)argument.count;
 }
 
+int ktally_space_of(const struct ktally_session *session, __u32 pid, __u64 *mm_id)
+{
+	struct ktally_space_of argument = { .size = sizeof(argument), .pid = pid };
+	int error = control(session, KTALLY_IOC_SPACE_OF, &argument);
+
+	if (!error)
+		*mm_id = argument.mm_id;
+	return error;
+}
+
 int ktally_open_file(const struct ktally_session *session, __u32 file, char *path, __u32 path_bytes, __u32 *status)
 {
 	struct ktally_open_file argument = {

@@ -43,8 +43,8 @@
  * hands a session to somebody to read it, and for nothing else, sets it up, enables it, and leaves him no right.
  *
  * What reaches beyond the session asks whoever calls as well: KTALLY_IOC_LOAD_TABLE, KTALLY_IOC_OPEN_FILE, and, in a
- * session opened with CAP_PERFMON, KTALLY_IOC_SET_RATE to a higher rate and KTALLY_IOC_SET_KEEP to keep more need
- * CAP_PERFMON (or CAP_SYS_ADMIN) of the caller, too.
+ * session opened with CAP_PERFMON, KTALLY_IOC_SPACE_OF, KTALLY_IOC_SET_RATE to a higher rate and KTALLY_IOC_SET_KEEP to
+ * keep more need CAP_PERFMON (or CAP_SYS_ADMIN) of the caller, too.
  *
  * No more than 16 sessions can be set up at a time. Those opened without CAP_PERFMON are the unprivileged: 4 of them
  * together, and never the last of the 16; and half of the memory that all sessions may take (the module's parameter
@@ -285,6 +285,7 @@
 #define KTALLY_FEATURE_TABLES		(1ULL << 4)	/* KTALLY_IOC_LOAD_TABLE */
 #define KTALLY_FEATURE_RIGHTS		(1ULL << 5)	/* KTALLY_IOC_RESTRICT, info.rights */
 #define KTALLY_FEATURE_CPUS		(1ULL << 6)	/* setup.cpu_mask, KTALLY_IOC_GET_CPUS */
+#define KTALLY_FEATURE_SPACE_OF		(1ULL << 7)	/* KTALLY_IOC_SPACE_OF */
 
 /* info.allowed: what this descriptor may ask for, by the rights of whoever opened it and the kernel's lockdown. */
 #define KTALLY_ALLOWED_ALL_PROCESSES	(1ULL << 0)	/* else the opener's own processes only */
@@ -297,7 +298,8 @@
 #define KTALLY_RIGHT_FLUSH	(1ULL << 3)	/* KTALLY_IOC_FLUSH */
 #define KTALLY_RIGHT_OPEN_FILE	(1ULL << 4)	/* KTALLY_IOC_OPEN_FILE */
 #define KTALLY_RIGHT_LOAD_TABLE	(1ULL << 5)	/* KTALLY_IOC_LOAD_TABLE */
-#define KTALLY_RIGHTS_ALL	((1ULL << 6) - 1)
+#define KTALLY_RIGHT_SPACE_OF	(1ULL << 6)	/* KTALLY_IOC_SPACE_OF */
+#define KTALLY_RIGHTS_ALL	((1ULL << 7) - 1)
 
 /* info.clock, producer.clock: what paces the samples. */
 #define KTALLY_CLOCK_CPU	1	/* a high-resolution timer: cannot hit where interrupts are off */
@@ -564,6 +566,36 @@ struct ktally_flush {
 
 #define KTALLY_FLUSH_SIZE_V1	8
 
+/**
+ * struct ktally_space_of - KTALLY_IOC_SPACE_OF, at any time after SETUP: the address space that a process has now
+ * @size: in: size of this structure as the caller knows it, at least KTALLY_SPACE_OF_SIZE_V1
+ * @pid: in: id of a process or thread in the caller's pid namespace
+ * @mm_id: in: zero; out: as task.mm_id and stack.mm_id of this session have it
+ *
+ * For who reads the memory of a process that was sampled. Its id may have been used again, or it may have executed
+ * another program: then what is read is another's, and looks as good. So the id is asked for before and after, and what
+ * was read counts if both are the id that the sample named:
+ *
+ *	ioctl(fd, KTALLY_IOC_SPACE_OF, &before)
+ *	process_vm_readv(pid, ...)
+ *	ioctl(fd, KTALLY_IOC_SPACE_OF, &after)
+ *	if (before.mm_id == stack.mm_id && after.mm_id == stack.mm_id) it is what the sampled program had there
+ *
+ * That the memory may be read is not for this interface to say: process_vm_readv() asks the kernel and its security
+ * modules. Works without CAP_PERFMON, too, for the processes that such a session samples.
+ *
+ * Errors: -ESRCH: there is no such process, or it has no address space (a kernel thread, or one that has ended but is
+ * not reaped), or the session may not sample it; -EPERM without KTALLY_RIGHT_SPACE_OF, or, in a session that was opened
+ * with CAP_PERFMON, for a caller without; -EINVAL before SETUP.
+ */
+struct ktally_space_of {
+	__u32 size;
+	__u32 pid;
+	__u64 mm_id;
+};
+
+#define KTALLY_SPACE_OF_SIZE_V1	16
+
 /* open_file.status */
 #define KTALLY_FILE_DELETED	(1U << 0)	/* nothing has this path any more, or something else */
 
@@ -722,6 +754,7 @@ struct ktally_load_table {
 #define KTALLY_IOC_LOAD_TABLE	_IOC(_IOC_READ | _IOC_WRITE, KTALLY_IOC_TYPE, 8, 0)
 #define KTALLY_IOC_RESTRICT	_IOC(_IOC_READ | _IOC_WRITE, KTALLY_IOC_TYPE, 9, 0)
 #define KTALLY_IOC_GET_CPUS	_IOC(_IOC_READ | _IOC_WRITE, KTALLY_IOC_TYPE, 10, 0)
+#define KTALLY_IOC_SPACE_OF	_IOC(_IOC_READ | _IOC_WRITE, KTALLY_IOC_TYPE, 11, 0)
 
 /* ------------------------------------------------------------------------------------------------ the ring's pages */
 
