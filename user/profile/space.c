@@ -200,8 +200,11 @@ void space_read(struct profile_state *state, struct space *space, const struct t
 		return;
 	symbols_set_user(state->profile.symbols, space->mm_id, user);
 	symbols_get_holder(state->profile.symbols, space->mm_id, &holder);
-	if (!turns_may_learn(&state->turns, &holder))
+	if (!turns_may_learn(&state->turns, &holder)) {
+		space->put_off = true;
 		return;
+	}
+	space->put_off = false;
 	reading = reading_of(state, space, task, user);
 	if (errand_ask(symbols_errands(state->profile.symbols), &reading->errand)) {
 		take(state, space, reading);
@@ -219,7 +222,7 @@ void space_first_sampled(struct profile_state *state, struct known_task *known)
 
 /*
  * Each reading that did not help doubles the time until the next may come: addresses that are none are common in broken
- * stacks.
+ * stacks. One that was put off has told nothing.
  */
 void space_read_again(struct profile_state *state, struct space *space, const struct task *task, uint64_t address)
 {
@@ -229,6 +232,10 @@ void space_read_again(struct profile_state *state, struct space *space, const st
 		return;
 	space_read(state, space, task);
 	after = now();
+	if (space->put_off) {
+		space->retry_time = after + RETRY_LEAST;
+		return;
+	}
 	if (symbols_address_is_mapped(state->profile.symbols, space->mm_id, address) || !space->retry_interval)
 		space->retry_interval = RETRY_LEAST;
 	else if (space->retry_interval < RETRY_MOST)
