@@ -70,7 +70,8 @@ static int do_info(struct ktally_session *session, void __user *argument)
 		.size		= size,
 		.abi_version	= KTALLY_ABI_VERSION,
 		.features	= KTALLY_FEATURE_ONCPU | KTALLY_FEATURE_OFFCPU | KTALLY_FEATURE_FILES |
-				  KTALLY_FEATURE_TABLES | KTALLY_FEATURE_RIGHTS | KTALLY_FEATURE_CPUS | KTALLY_FEATURE_SPACE_OF |
+				  KTALLY_FEATURE_TABLES | KTALLY_FEATURE_RIGHTS | KTALLY_FEATURE_CPUS |
+				  KTALLY_FEATURE_SPACE_OF |
 				  (IS_ENABLED(CONFIG_SCHED_INFO) ? KTALLY_FEATURE_RUN_QUEUE : 0),
 		.allowed	= ktally_gate_allowed(&session->gate),
 		.clock		= ktally_oncpu_clock(session),

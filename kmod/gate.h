@@ -48,7 +48,7 @@ void ktally_gate_restrict(struct ktally_gate *gate, u64 rights);
 /* Any context, also NMI: whether the current task may be sampled. */
 bool ktally_gate_permits_current(const struct ktally_gate *gate);
 
-/* Any context but NMI: the same of a task that keeps its mm meanwhile: it has never run, is held asleep, or is locked. */
+/* Any context but NMI: the same of a task that keeps its mm meanwhile: has never run, is held asleep, or is locked. */
 bool ktally_gate_permits_other(const struct ktally_gate *gate, struct task_struct *task);
 
 /* As the first but for whether it may dump core, which an exiting task has no mm to tell by: its exit may be told. */

@@ -51,7 +51,7 @@ struct space {
 	struct known_task *tasks;
 	uint64_t living;			/* tasks that have not ended */
 	uint64_t retry_time, retry_interval;	/* ns: when the mappings may be read again */
-	bool put_off;		/* it was not its user's turn when they were last to be read */
+	bool put_off;				/* it was not its user's turn when they were last to be read */
 	uint64_t ended_time;
 	struct space *ended_next;
 	bool ended;				/* is among the ended ones */
