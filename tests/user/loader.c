@@ -198,7 +198,8 @@ static void many(void)
 		submit(number, number % 7);
 	check(until_tables(200, 20000) < 20000, "two hundred files of seven file systems have their tables");
 	take_all(1, 200);
-	check(threads() <= before + 4, "by %d threads, which is no more than four", (int)(threads() - before));
+	/* Who asks what a file system is asks the kernel, and touches no file. */
+	check(threads() <= before + 4 + 1, "by %d threads, which is no more than four and one that asks", (int)(threads() - before));
 	loader_get_statistics(loader, &statistics);
 	check_number((long long)statistics.tables, 200, "each is counted");
 	check_number((long long)statistics.tables_evicted, 400, "with all that went for it");

@@ -169,12 +169,22 @@ static void without_path(void)
 	buffer_free(&data);
 }
 
-/* Somebody else reads symbols that had to make room for those of another file. */
+/* One that takes all the room there is. */
+static void set_large(struct symbols *symbols, uint32_t number)
+{
+	struct symbols_file large = { .identity.file = number, .path = "", .fd = -1, .names = memory_zeroed(1, sizeof(*large.names)) };
+
+	large.names->bytes = 1 << 30;
+	symbols_set_file(symbols, &large);
+}
+
+/* Somebody else reads symbols that had to make room for those of another file of the same user. */
 static void read_elsewhere(void)
 {
 	const struct fake_elf elf = { .symbols = functions };
 	struct elf_source source = { .fd = -1 };
-	struct symbols_file file, large = { .identity.file = NUMBER + 1, .path = "", .fd = -1 };
+	struct frame other = { .file = NUMBER + 1, .address = FAKE_TEXT_OFFSET };
+	struct symbols_file file;
 	struct buffer data = fake_elf(&elf);
 	struct symbols *symbols;
 
@@ -183,19 +193,21 @@ static void read_elsewhere(void)
 	source.memory = data.data;
 	source.bytes = data.bytes;
 	check_number(file_read(&file.names, &source, NULL, -1, 1 << 20), 0, "it was read");
-	large.names = memory_zeroed(1, sizeof(*large.names));
-	large.names->bytes = 1 << 30;
 	symbols = with(&file);
 	symbols_leave_reading(symbols, &(struct errands){ .give = NULL });
 	check(!symbols_were_dropped(symbols, NUMBER), "its symbols are there");
-	symbols_set_file(symbols, &large);
-	check(symbols_were_dropped(symbols, NUMBER) && !symbols_were_dropped(symbols, NUMBER + 1), "they make room");
+	check_string(name(symbols, 0x12).function, "first", "and used");
+	set_large(symbols, NUMBER + 1);
+	check(!symbols_were_dropped(symbols, NUMBER), "one file drops none of others");
+	symbols_name(symbols, 0, false, &other);
+	set_large(symbols, NUMBER + 2);
+	check(symbols_were_dropped(symbols, NUMBER) && !symbols_were_dropped(symbols, NUMBER + 2), "but with two of one user his make room");
 	check_string(name(symbols, 0x12).function, NULL, "it is not read here, though it could be");
 	check_number(file_read(&file.names, &source, NULL, -1, 1 << 20), 0, "but elsewhere");
 	symbols_set_names(symbols, NUMBER, file.names);
 	check_string(name(symbols, 0x12).function, "first", "then there are names again");
 	symbols_set_file(symbols, &(struct symbols_file){ .identity.file = NUMBER + 1, .path = "", .fd = -1,
-							  .names = memory_zeroed(1, sizeof(*large.names)) });
+							  .names = memory_zeroed(1, sizeof(struct file)) });
 	check(!symbols_were_dropped(symbols, NUMBER), "as long as there is room");
 	symbols_destroy(symbols);
 	buffer_free(&data);
