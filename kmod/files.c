@@ -47,7 +47,7 @@
 static DEFINE_RAW_SPINLOCK(lock);		/* what follows, but the stock; of files what changes */
 static struct hlist_head *by_identity, *by_number;
 static siphash_key_t hash_key;
-static siphash_key_t number_key;		/* does not change while there is a session */
+static hsiphash_key_t number_key;		/* does not change while there is a session */
 static u32 numbers_given, sessions;
 static struct ktally_stock stock = KTALLY_STOCK(stock, sizeof(struct ktally_known_file), 256);
 
@@ -472,7 +472,7 @@ void ktally_files_stop(void)
 
 void ktally_files_open(void)
 {
-	siphash_key_t key;
+	hsiphash_key_t key;
 
 	get_random_bytes(&key, sizeof(key));
 	raw_spin_lock_irq(&lock);

@@ -12,25 +12,25 @@ typedef __u64 u64;
 /* Any function of the kernel's form will do. */
 typedef struct {
 	u64 key[2];
-} siphash_key_t;
+} hsiphash_key_t;
 
-static u64 siphash_1u32(u32 value, const siphash_key_t *key)
+static u32 hsiphash_1u32(u32 value, const hsiphash_key_t *key)
 {
 	u64 x = (value ^ key->key[0]) * 0xbf58476d1ce4e5b9;
 
 	x = (x ^ x >> 29 ^ key->key[1]) * 0x94d049bb133111eb;
-	return x ^ x >> 31;
+	return (u32)(x ^ x >> 31);
 }
 
 #include "../../kmod/numbers.h"
 #include "check.h"
 
-static const siphash_key_t keys[] = {
+static const hsiphash_key_t keys[] = {
 	{ { 0x243f6a8885a308d3, 0x13198a2e03707344 } },
 	{ { 0xa4093822299f31d0, 0x082efa98ec4e6c89 } },
 };
 
-static void each_comes_once(const siphash_key_t *key)
+static void each_comes_once(const hsiphash_key_t *key)
 {
 	bool *seen = calloc(KTALLY_NUMBER_MAX + 1, sizeof(*seen));
 	u32 nth, wrong = 0;
@@ -46,7 +46,7 @@ static void each_comes_once(const siphash_key_t *key)
 }
 
 /* By chance a number is the larger of two neighbours half of the time, and 1 in 8192 is nearer to the last than 1024. */
-static void order_is_chance(const siphash_key_t *key)
+static void order_is_chance(const hsiphash_key_t *key)
 {
 	u32 nth, larger = 0, near = 0, last = ktally_number_of(key, 1);
 
