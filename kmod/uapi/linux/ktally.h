@@ -685,7 +685,7 @@ struct ktally_unwind_rule {
 #define KTALLY_UNWIND_RULES_MAX		65535U
 #define KTALLY_UNWIND_BYTES_MAX		(64U << 20)	/* of the three arrays together */
 #define KTALLY_UNWIND_FRAME_BYTES	(64U << 20)	/* of a frame on a stack */
-#define KTALLY_UNWIND_MAPPINGS		40U		/* that a stack changes to: see "Files" */
+#define KTALLY_UNWIND_MAPPINGS		48U		/* that a stack changes to: see "Files" */
 
 /* load_table.flags */
 #define KTALLY_LOAD_TABLE_REPLACE	(1U << 0)	/* the file may have a table already: this takes its place */
