@@ -53,7 +53,7 @@ bool ktally_capture_take(struct ktally_cpu *cpu, struct pt_regs *regs, u64 time,
 	ktally_identify(&cpu->session->key, current, &capture->who, time);
 
 	stack = ktally_stack_of(&capture->stack);
-	ktally_stack_begin(stack);
+	ktally_stack_begin(&capture->stack);
 	depth = ktally_stack_kernel_depth(cpu->session);
 	if (depth && capture->flags & KTALLY_SAMPLE_KERNEL)
 		stack->kernel_frames = ktally_unwind_kernel(regs, stack->frames, depth, &stack->kernel_end);
@@ -67,16 +67,17 @@ bool ktally_capture_take(struct ktally_cpu *cpu, struct pt_regs *regs, u64 time,
  * while the scheduler was switching away from the task, another one is current by now, and the user
  * part cannot be had any more.
  */
-static void unwind_user_part(struct ktally_cpu *cpu, struct ktally_capture *capture, struct ktally_stack *stack)
+static void unwind_user_part(struct ktally_cpu *cpu, struct ktally_capture *capture)
 {
 	if (!(cpu->session->setup.capture & KTALLY_CAPTURE_USER) || capture->who.task_flags & KTALLY_TASK_KERNEL)
 		return;
 	if (capture->task != current) {
-		stack->user_end = KTALLY_END_BROKEN;
+		ktally_stack_of(&capture->stack)->user_end = KTALLY_END_BROKEN;
 		return;
 	}
 	if (ktally_has_user_part(current))
-		ktally_stack_add_user(stack, cpu->session, current, &capture->who, task_pt_regs(current));
+		ktally_stack_add_user(&capture->stack, cpu->session, current, &capture->who,
+				      task_pt_regs(current));
 }
 
 static bool write_capture(struct ktally_cpu *cpu, struct ktally_capture *capture)
@@ -84,7 +85,7 @@ static bool write_capture(struct ktally_cpu *cpu, struct ktally_capture *capture
 	struct ktally_stack *stack = ktally_stack_of(&capture->stack);
 	struct ktally_sample sample;
 
-	unwind_user_part(cpu, capture, stack);
+	unwind_user_part(cpu, capture);
 	ktally_stack_finish(stack, cpu->session);
 	sample = (struct ktally_sample) {
 		.time		= capture->who.time,
@@ -95,7 +96,7 @@ static bool write_capture(struct ktally_cpu *cpu, struct ktally_capture *capture
 		.syscall	= capture->syscall,
 	};
 	return ktally_write_task(cpu, &capture->who, false) &&
-	       ktally_write_stack(cpu, stack) &&
+	       ktally_write_stack(cpu, &capture->stack) &&
 	       ktally_write_sample(cpu, &sample, capture->flags);
 }
 

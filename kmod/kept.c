@@ -12,18 +12,18 @@
 #include "session.h"
 #include "unwind.h"
 
-static void take_stack(struct ktally_cpu *cpu, struct ktally_stack *stack, const struct ktally_task *who,
-		       bool permitted)
+static void take_stack(struct ktally_cpu *cpu, const struct ktally_task *who, bool permitted)
 {
+	struct ktally_stack *stack = ktally_stack_of(&cpu->offcpu.stack);
 	const struct ktally_kept *kept = &cpu->offcpu.kept;
 	u32 depth = ktally_stack_kernel_depth(cpu->session);
 
-	ktally_stack_begin(stack);
+	ktally_stack_begin(&cpu->offcpu.stack);
 	if (depth)
 		stack->kernel_frames = ktally_unwind_switched(kept->switched_from, stack->frames, depth,
 							      &stack->kernel_end);
 	if (permitted && ktally_has_user_part(current))
-		ktally_stack_add_user(stack, cpu->session, current, who, task_pt_regs(current));
+		ktally_stack_add_user(&cpu->offcpu.stack, cpu->session, current, who, task_pt_regs(current));
 }
 
 /*
@@ -39,7 +39,7 @@ static bool write_kept(struct ktally_cpu *cpu, struct ktally_kept *kept)
 	struct ktally_task who;
 
 	ktally_identify(&cpu->session->key, current, &who, record->time);
-	take_stack(cpu, stack, &who, permitted);
+	take_stack(cpu, &who, permitted);
 	record->syscall = permitted ? ktally_syscall_of(current, &compat) : KTALLY_SYSCALL_NONE;
 	if (compat)
 		kept->flags |= KTALLY_OFFCPU_COMPAT;
@@ -49,7 +49,7 @@ static bool write_kept(struct ktally_cpu *cpu, struct ktally_kept *kept)
 		record->state = ktally_offcpu_state(kept->left, record->syscall);
 	record->stack_id = stack->stack_id;
 	record->task_id = who.task_id;
-	return ktally_write_task(cpu, &who, false) && ktally_write_stack(cpu, stack) &&
+	return ktally_write_task(cpu, &who, false) && ktally_write_stack(cpu, &cpu->offcpu.stack) &&
 	       ktally_write_offcpu(cpu, record, kept->flags);
 }
 

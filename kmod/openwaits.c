@@ -59,7 +59,7 @@ static void look_from_outside(struct ktally_session *session, struct task_struct
 	unsigned long flags;
 	u64 began;
 
-	ktally_stack_begin(stack);
+	ktally_stack_begin(&story->stack);
 	stack->kernel_end = depth ? KTALLY_END_BROKEN : KTALLY_END_NONE;
 	story->record.syscall = KTALLY_SYSCALL_NONE;
 	story->has_user_part = false;
@@ -96,7 +96,7 @@ static void add_user_stack(struct ktally_session *session, struct task_struct *t
 	kthread_use_mm(mm);
 	preempt_disable();
 	began = local_clock();
-	ktally_stack_add_user(ktally_stack_of(&story->stack), session, task, &story->who, &story->regs);
+	ktally_stack_add_user(&story->stack, session, task, &story->who, &story->regs);
 	story->spent += local_clock() - began;
 	preempt_enable();
 	kthread_unuse_mm(mm);
@@ -113,7 +113,7 @@ static void write_on_this_cpu(void *argument)
 		return;
 	ktally_records_begin(cpu);
 	if (!ktally_records_admit(cpu) || !ktally_write_task(cpu, &story->who, false) ||
-	    !ktally_write_stack(cpu, ktally_stack_of(&story->stack)) ||
+	    !ktally_write_stack(cpu, &story->stack) ||
 	    !ktally_write_offcpu(cpu, &story->record, story->flags))
 		ktally_ring_lose(&cpu->ring, KTALLY_LOST_NOTICE, 1, 0);
 	ktally_records_end(cpu);

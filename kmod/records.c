@@ -153,29 +153,25 @@ static bool write_file(struct ktally_cpu *cpu, u32 number)
 	return true;
 }
 
-static bool write_files(struct ktally_cpu *cpu, const struct ktally_stack *stack)
+static bool write_files(struct ktally_cpu *cpu, const struct ktally_stack_buffer *buffer)
 {
-	u32 i, number, last = 0;
+	u32 i;
 
-	for (i = stack->kernel_frames; i < stack->kernel_frames + stack->user_frames; i++) {
-		if (stack->frames[i] >> KTALLY_FRAME_TYPE_SHIFT != KTALLY_FRAME_FILE)
-			continue;
-		number = (stack->frames[i] & KTALLY_FRAME_VALUE_MASK) >> KTALLY_FRAME_FILE_SHIFT;
-		if (number != last && !write_file(cpu, number))
+	for (i = 0; i < buffer->file_count; i++)
+		if (!write_file(cpu, buffer->files[i]))
 			return false;
-		last = number;
-	}
 	return true;
 }
 
-bool ktally_write_stack(struct ktally_cpu *cpu, struct ktally_stack *stack)
+bool ktally_write_stack(struct ktally_cpu *cpu, struct ktally_stack_buffer *buffer)
 {
+	struct ktally_stack *stack = ktally_stack_of(buffer);
 	u32 size = sizeof(*stack) + (stack->kernel_frames + stack->user_frames) * sizeof(stack->frames[0]);
 	void *record;
 
 	if (ktally_set_contains(&cpu->stacks, stack->stack_id))
 		return true;
-	if (!write_files(cpu, stack))
+	if (!write_files(cpu, buffer))
 		return false;
 	record = ktally_ring_reserve(&cpu->ring, size);
 	if (!record)

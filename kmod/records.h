@@ -14,6 +14,7 @@
 
 struct ktally_budget_verdict;
 struct ktally_cpu;
+struct ktally_stack_buffer;
 
 void ktally_records_begin(struct ktally_cpu *cpu);
 void ktally_records_end(struct ktally_cpu *cpu);
@@ -27,7 +28,7 @@ void ktally_records_flush(struct ktally_cpu *cpu);
 /* What a reader was told already is not told again: these write only what is new, but for tasks when `again`. */
 bool ktally_write_task(struct ktally_cpu *cpu, struct ktally_task *task, bool again);
 /* And the files it names, before it. */
-bool ktally_write_stack(struct ktally_cpu *cpu, struct ktally_stack *stack);
+bool ktally_write_stack(struct ktally_cpu *cpu, struct ktally_stack_buffer *buffer);
 
 /* All but the header filled in by the caller. */
 bool ktally_write_sample(struct ktally_cpu *cpu, struct ktally_sample *sample, u16 flags);

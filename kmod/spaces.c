@@ -24,9 +24,12 @@
 #define TABLE_BITS 12
 #define CHAIN_MAX 32
 
-/* Look-ups and new files of one stack: see spaces.h. A program that has just started goes through some twenty files. */
-#define LOOKUPS_OF_STACK 32
-#define FILES_OF_STACK 16
+/*
+ * Look-ups and new files of one stack: see spaces.h. A program that has just started goes through some twenty files, of
+ * which its second stack makes the rest known.
+ */
+#define LOOKUPS_OF_STACK 24
+#define FILES_OF_STACK 12
 
 /* Mappings that the worker looks at in one space. */
 #define WALK_MAX 16384
@@ -239,7 +242,8 @@ static bool may_lock(void)
 	return !IS_ENABLED(CONFIG_PREEMPT_RT) && (in_hardirq() || !irqs_disabled());
 }
 
-void ktally_view_begin(struct ktally_view *view, struct mm_struct *mm, struct task_struct *task)
+void ktally_view_begin(struct ktally_view *view, struct mm_struct *mm, struct task_struct *task,
+		       struct ktally_stack_buffer *stack)
 {
 	view->lock = may_lock() ? KTALLY_LOCK_UNTRIED : KTALLY_LOCK_REFUSED;
 	local_irq_save(view->irq_flags);
@@ -248,6 +252,7 @@ void ktally_view_begin(struct ktally_view *view, struct mm_struct *mm, struct ta
 	view->exec_vm = exec_vm_of(mm);
 	view->lookups = LOOKUPS_OF_STACK;
 	view->files = FILES_OF_STACK;
+	view->stack = stack;
 	view->space = find_space(mm) ?: add_space(mm, task);
 	if (view->space && jiffies - READ_ONCE(view->space->used) > HZ / 4)
 		WRITE_ONCE(view->space->used, jiffies);

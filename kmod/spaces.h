@@ -39,6 +39,7 @@
 
 #include "space.h"
 
+struct ktally_stack_buffer;
 struct task_struct;
 
 /**
@@ -50,6 +51,7 @@ struct task_struct;
  * @lock: KTALLY_LOCK_*, of the mm
  * @lookups: how often the kernel may still be asked for a mapping
  * @files: how many files may still be new
+ * @stack: whose files are noted as they are found
  * @irq_flags: interrupts are off meanwhile
  */
 struct ktally_view {
@@ -60,6 +62,7 @@ struct ktally_view {
 	u32 lock;
 	u32 lookups;
 	u32 files;
+	struct ktally_stack_buffer *stack;
 	unsigned long irq_flags;
 };
 
@@ -74,7 +77,8 @@ struct ktally_view {
  * what is remembered is found. Between begin and end interrupts are off and the mm may be locked
  * for reading, so nothing in between may fault or sleep, or touch the view of another mm.
  */
-void ktally_view_begin(struct ktally_view *view, struct mm_struct *mm, struct task_struct *task);
+void ktally_view_begin(struct ktally_view *view, struct mm_struct *mm, struct task_struct *task,
+		       struct ktally_stack_buffer *stack);
 void ktally_view_end(struct ktally_view *view);
 
 /*

@@ -12,9 +12,10 @@
 #include "spaces.h"
 #include "unwind_user.h"
 
-void ktally_stack_begin(struct ktally_stack *stack)
+void ktally_stack_begin(struct ktally_stack_buffer *buffer)
 {
-	memset(stack, 0, sizeof(*stack));
+	memset(buffer->words, 0, sizeof(struct ktally_stack));
+	buffer->file_count = 0;
 }
 
 u32 ktally_stack_kernel_depth(const struct ktally_session *session)
@@ -44,9 +45,10 @@ static bool has_program(const struct mm_struct *mm)
 	return READ_ONCE(mm->end_code);
 }
 
-void ktally_stack_add_user(struct ktally_stack *stack, const struct ktally_session *session,
+void ktally_stack_add_user(struct ktally_stack_buffer *buffer, const struct ktally_session *session,
 			   struct task_struct *task, const struct ktally_task *who, const struct pt_regs *regs)
 {
+	struct ktally_stack *stack = ktally_stack_of(buffer);
 	u64 *frames = stack->frames + stack->kernel_frames;
 	u32 capture = session->setup.capture, depth = session->setup.depth;
 	struct ktally_view view;
@@ -54,7 +56,7 @@ void ktally_stack_add_user(struct ktally_stack *stack, const struct ktally_sessi
 	if (!(capture & KTALLY_CAPTURE_USER) || !has_program(current->mm))
 		return;
 	if (capture & KTALLY_CAPTURE_FILES) {
-		ktally_view_begin(&view, current->mm, task);
+		ktally_view_begin(&view, current->mm, task, buffer);
 		stack->user_frames = ktally_unwind_user(regs, &view, frames, depth, &stack->user_end);
 		ktally_view_end(&view);
 	} else {
@@ -72,7 +74,7 @@ void ktally_stack_finish(struct ktally_stack *stack, const struct ktally_session
 	unsigned int i, frames = stack->kernel_frames + stack->user_frames;
 	u64 hash = ktally_hash_word(key, key->start, stack->mm_id);
 
-	BUILD_BUG_ON(sizeof(struct ktally_stack_buffer) > KTALLY_RECORD_BYTES_MAX);
+	BUILD_BUG_ON(sizeof_field(struct ktally_stack_buffer, words) > KTALLY_RECORD_BYTES_MAX);
 	hash = ktally_hash_word(key, hash, (u64)stack->kernel_frames << 32 | (u64)stack->user_frames << 16 |
 					   stack->kernel_end << 8 | stack->user_end);
 	for (i = 0; i < frames; i++)

@@ -6,7 +6,14 @@
 
 #include "files.h"
 #include "spaces.h"
+#include "stack.h"
 #include "tables.h"
+
+static void note_file(struct ktally_stack_buffer *stack, u32 file)
+{
+	if (!WARN_ON_ONCE(stack->file_count == ARRAY_SIZE(stack->files)))
+		stack->files[stack->file_count++] = file;
+}
 
 bool ktally_stretch_find(struct ktally_view *view, u64 address, struct ktally_stretch *stretch)
 {
@@ -18,7 +25,7 @@ bool ktally_stretch_find(struct ktally_view *view, u64 address, struct ktally_st
 		return false;
 	*stretch = (struct ktally_stretch) {
 		.start	= mapping.start,
-		.end	= mapping.end,
+		.bytes	= mapping.end - mapping.start,
 		.frame	= KTALLY_FRAME_USER << KTALLY_FRAME_TYPE_SHIFT | mapping.start,
 	};
 	file = mapping.file ? ktally_file_number(mapping.file) : 0;
@@ -27,6 +34,7 @@ bool ktally_stretch_find(struct ktally_view *view, u64 address, struct ktally_st
 		return true;
 	stretch->frame = KTALLY_FRAME_FILE << KTALLY_FRAME_TYPE_SHIFT | (u64)file << KTALLY_FRAME_FILE_SHIFT | offset;
 	stretch->offset = offset;
+	note_file(view->stack, file);
 	stretch->table = ktally_tables_find(file);
 	return true;
 }

@@ -20,14 +20,14 @@ struct ktally_view;
 /**
  * struct ktally_stretch - addresses in a mapping
  * @start: the first
- * @end: the address after the last
+ * @bytes: how many they are
  * @frame: what a frame at @start is in the ABI; those at other addresses are as much more
  * @offset: of @start in its file, if @table
  * @table: of its file; stays for as long as the RCU reader. NULL: none
  */
 struct ktally_stretch {
 	u64 start;
-	u64 end;
+	u64 bytes;
 	u64 frame;
 	u64 offset;
 	struct ktally_table *table;

@@ -329,12 +329,26 @@ static void mark_used(struct ktally_table *table)
 /**
  * struct stretches - what the walk has asked for
  * @asked: how often
- * @kept: the last ones, number n in place n % STRETCHES_KEPT
+ * @kept: the last ones, number n in place n % STRETCHES_KEPT; those that are still to come are empty
  */
 struct stretches {
 	unsigned int asked;
 	struct ktally_stretch kept[STRETCHES_KEPT];
 };
+
+static __always_inline bool is_in(const struct ktally_stretch *stretch, u64 address)
+{
+	return address - stretch->start < stretch->bytes;
+}
+
+static void begin_stretches(struct stretches *stretches)
+{
+	struct ktally_stretch *stretch;
+
+	stretches->asked = 0;
+	for (stretch = stretches->kept; stretch < stretches->kept + STRETCHES_KEPT; stretch++)
+		stretch->bytes = 0;
+}
 
 static void ask_for_stretch(struct ktally_view *view, u64 address, struct ktally_stretch *stretch)
 {
@@ -344,7 +358,7 @@ static void ask_for_stretch(struct ktally_view *view, u64 address, struct ktally
 	}
 	/* Without a view nothing is known of any address. */
 	stretch->start = view ? address : 0;
-	stretch->end = view ? address + 1 : TASK_SIZE_MAX;
+	stretch->bytes = view ? 1 : TASK_SIZE_MAX;
 	stretch->frame = KTALLY_FRAME_USER << KTALLY_FRAME_TYPE_SHIFT | stretch->start;
 	stretch->offset = 0;
 	stretch->table = NULL;
@@ -355,12 +369,9 @@ static const struct ktally_stretch *find_stretch(struct stretches *stretches, st
 {
 	struct ktally_stretch *stretch;
 
-	for (stretch = stretches->kept; stretch < stretches->kept + STRETCHES_KEPT; stretch++) {
-		if (stretch == stretches->kept + stretches->asked)
-			break;
-		if (address - stretch->start < stretch->end - stretch->start)
+	for (stretch = stretches->kept; stretch < stretches->kept + STRETCHES_KEPT; stretch++)
+		if (is_in(stretch, address))
 			return stretch;
-	}
 	if (stretches->asked == KTALLY_UNWIND_MAPPINGS)
 		return NULL;
 	stretch = &stretches->kept[stretches->asked++ % STRETCHES_KEPT];
@@ -399,7 +410,7 @@ unsigned int ktally_unwind_user(const struct pt_regs *regs, struct ktally_view *
 	/* A constant would be made anew at each use, and the masks of older kernels take no large one. */
 	OPTIMIZER_HIDE_VAR(frame.words);
 
-	stretches.asked = 0;
+	begin_stretches(&stretches);
 	rcu_read_lock();
 	set_page_faults(false);
 	do {
@@ -420,7 +431,7 @@ unsigned int ktally_unwind_user(const struct pt_regs *regs, struct ktally_view *
 			}
 			how = step(&frame, stretch, &frames[count++]);
 		} while (how == KTALLY_END_NONE &&
-			 address_of(&frame) - stretch->start < stretch->end - stretch->start);
+			 is_in(stretch, address_of(&frame)));
 		user_access_end();
 		kcsan_enable_current();
 	} while (how == KTALLY_END_NONE);

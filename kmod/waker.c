@@ -27,15 +27,15 @@ static bool tell_waker(struct ktally_cpu *cpu, struct ktally_wait *wait)
 	if (!(session->setup.capture & KTALLY_CAPTURE_WAKER_STACK))
 		return true;
 
-	ktally_stack_begin(stack);
+	ktally_stack_begin(&cpu->offcpu.stack);
 	depth = ktally_stack_kernel_depth(session);
 	if (depth)
 		stack->kernel_frames = ktally_unwind_from(__builtin_frame_address(0), stack->frames, depth,
 							  &stack->kernel_end);
 	if (ktally_has_user_part(current))
-		ktally_stack_add_user(stack, session, current, &who, task_pt_regs(current));
+		ktally_stack_add_user(&cpu->offcpu.stack, session, current, &who, task_pt_regs(current));
 	ktally_stack_finish(stack, session);
-	if (!ktally_write_stack(cpu, stack))
+	if (!ktally_write_stack(cpu, &cpu->offcpu.stack))
 		return false;
 	wait->waker_stack_id = stack->stack_id;
 	return true;

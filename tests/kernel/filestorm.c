@@ -94,8 +94,8 @@ static void unwatch(struct __test_metadata *_metadata)
 #define FILES 450
 
 /*
- * As deep as a stack can be: most of it by turns in a few files that stay what they are, so that there can be unwind tables for
- * them; and then each frame in another.
+ * As deep as a stack can be: most of it by turns in those two of a few files that the walk finds last; they stay what they are, so
+ * that there can be unwind tables for them; and then each frame in another, in every round in others, so that no mapping of them is remembered.
  */
 #define FRAMES KTALLY_DEPTH_MAX
 #define FEW 8
@@ -107,9 +107,19 @@ struct storm {
 	uint64_t frames[FRAMES][2];	/* as frame pointers link them */
 };
 
-static unsigned int file_of_frame(unsigned int frame)
+static unsigned int file_of_frame(unsigned int frame, unsigned int round)
 {
-	return frame < FRAMES_IN_FEW ? frame % FEW : FEW + frame - FRAMES_IN_FEW;
+	if (frame < FEW)
+		return frame;
+	return frame < FRAMES_IN_FEW ? FEW - 1 - frame % 2 : FEW + (frame - FRAMES_IN_FEW + round * KTALLY_UNWIND_MAPPINGS) % (FILES - FEW);
+}
+
+static void link_frames(struct storm *storm, unsigned int round)
+{
+	for (unsigned int i = 0; i < FRAMES; i++) {
+		storm->frames[i][0] = i + 1 < FRAMES ? (uint64_t)storm->frames[i + 1] : 0;
+		storm->frames[i][1] = (uint64_t)storm->pages[file_of_frame(i + 1, round)] + 2;
+	}
 }
 
 static void spin_in_frames(struct storm *storm)
@@ -127,7 +137,7 @@ static const char code_of_storm[] = "\x48\xff\xcf\x75\xfb\xc3";
 static __attribute__((noipa)) int make_storm(struct storm *storm)
 {
 	uint64_t bytes = 4096;
-	unsigned int i;
+	unsigned int i, round;
 
 	for (i = 0; i < FILES; i++) {
 		storm->files[i] = memfd_create("storm", MFD_CLOEXEC);
@@ -138,11 +148,8 @@ static __attribute__((noipa)) int make_storm(struct storm *storm)
 		if (storm->pages[i] == MAP_FAILED)
 			return 2;
 	}
-	for (i = 0; i < FRAMES; i++) {
-		storm->frames[i][0] = i + 1 < FRAMES ? (uint64_t)storm->frames[i + 1] : 0;
-		storm->frames[i][1] = (uint64_t)storm->pages[file_of_frame(i + 1)] + 2;
-	}
-	for (;;) {
+	for (round = 0;; round++) {
+		link_frames(storm, round);
 		for (i = FEW, bytes++; i < FILES; i++)
 			if (ftruncate(storm->files[i], (off_t)bytes))
 				return 3;

@@ -15,7 +15,7 @@ bool ktally_stretch_find(struct ktally_view *view, u64 address, struct ktally_st
 			continue;
 		*stretch = (struct ktally_stretch) {
 			.start = mapping->start,
-			.end = mapping->end,
+			.bytes = mapping->end - mapping->start,
 			.frame = KTALLY_FRAME_FILE << KTALLY_FRAME_TYPE_SHIFT | (u64)mapping->file << 36 | mapping->offset,
 			.offset = mapping->offset,
 			.table = mapping->table,

@@ -169,8 +169,8 @@
  * What all share, no user takes from the others. A user can make 1024 files known at once, and then
  * 64 a second; and may have another of the 65536 that are known, the 4096 that are held, the 8192
  * address spaces that are remembered, and of those 65536 numbers, as long as it has fewer than are
- * free for all: alone, half of them. Also, one stack has the kernel asked for 32 mappings and makes
- * 16 files known at most. What is beyond that is refused this time: its frames stay addresses, or the
+ * free for all: alone, half of them. Also, one stack has the kernel asked for 24 mappings and makes
+ * 12 files known at most. What is beyond that is refused this time: its frames stay addresses, or the
  * file cannot be opened. And a user stack that changes from mapping to mapping for more than
  * KTALLY_UNWIND_MAPPINGS times ends there (KTALLY_END_TRUNCATED), but changes to one of the last eight do
  * not count; so how long interrupts are off for one stack has a bound. How often something was refused,
