@@ -23,12 +23,13 @@ static struct workqueue_struct *tellers;
 
 /*
  * What is told of a task, in which session. @spent: nanoseconds that looking at it took, for the time budget. @took:
- * what was charged to that, in all.
+ * what was charged to that, in all. @written: or counted as lost.
  */
 struct ktally_story {
 	struct ktally_session *session;
 	u64 spent;
 	u64 took;
+	bool written;
 	struct ktally_task who;
 	struct pt_regs regs;
 	bool has_user_part;
@@ -120,18 +121,32 @@ static void write_on_this_cpu(void *argument)
 	ktally_cpu_charge(cpu, &cpu->offcpu.budget, KTALLY_SOURCE_OFFCPU, began);
 	story->took += local_clock() - began;
 	story->spent = 0;
+	story->written = true;
 }
 
-/* Here, as a rule. But a worker may be on a CPU that the session does not sample, and has no ring on. */
-static void write_story(struct ktally_story *story)
+/*
+ * Here, as a rule. But a worker may be on a CPU that the session does not sample, or that is dark to it: there is no
+ * ring then. False: there is none of any CPU that is online.
+ */
+static bool write_story(struct ktally_story *story)
 {
 	struct ktally_stack *stack = ktally_stack_of(&story->stack);
+	const struct cpumask *sampled = story->session->sampled;
+	unsigned int number;
 
 	ktally_stack_finish(stack, story->session);
 	story->record.stack_id = stack->stack_id;
 	story->record.task_id = story->who.task_id;
 	story->flags = KTALLY_OFFCPU_PARTIAL | (story->compat ? KTALLY_OFFCPU_COMPAT : 0);
-	smp_call_function_any(story->session->sampled, write_on_this_cpu, story, true);
+	story->written = false;
+	smp_call_function_any(sampled, write_on_this_cpu, story, true);
+	for_each_cpu(number, sampled) {
+		if (story->written)
+			break;
+		if (ktally_session_cpu(story->session, number))
+			smp_call_function_single(number, write_on_this_cpu, story, true);
+	}
+	return story->written;
 }
 
 static void tell(struct ktally_session *session, struct task_struct *task, u32 place, struct ktally_story *story)
@@ -168,7 +183,9 @@ static void tell(struct ktally_session *session, struct task_struct *task, u32 p
 		story->record.run_queue = took;
 	else
 		story->record.blocked = took;
-	write_story(story);
+	/* What could not be told is told by the next flush, unless it was told before. */
+	if (!write_story(story))
+		cmpxchg(&wait->start, start | KTALLY_WAIT_TOLD, start);
 }
 
 void ktally_openwaits_work(struct work_struct *work)

@@ -186,6 +186,64 @@ TEST_F_TIMEOUT(hotplug, a_cpu_that_comes_between_without_room, 600)
 	ASSERT_EQ(0, session_settle(&session));
 }
 
+#define WORKERS "/sys/devices/virtual/workqueue/cpumask"
+
+static pid_t sleeper;
+
+static int sleep_for_good(void *argument)
+{
+	(void)argument;
+	for (;;)
+		pause();
+	return 0;
+}
+
+static void count_open_waits(struct session *from, const struct ktally_record *record)
+{
+	const struct ktally_offcpu *wait = (const void *)record;
+	unsigned int *open = from->context;
+
+	if (record->type == KTALLY_RECORD_OFFCPU && record->flags & KTALLY_OFFCPU_PARTIAL &&
+	    session_task(from, wait->task_id)->pid == (uint32_t)sleeper)
+		++*open;
+}
+
+/* Open waits are told by a worker, which may be on such a CPU: they are told on another. */
+TEST_F_TIMEOUT(hotplug, open_waits_where_a_cpu_is_dark, 600)
+{
+	struct ktally_setup setup = {
+		.sources = KTALLY_SOURCE_OFFCPU,
+		.capture = KTALLY_CAPTURE_KERNEL | KTALLY_CAPTURE_USER,
+		.keep_ns = 1000000,
+		.budget_ppm = KTALLY_BUDGET_PPM_MAX,
+	};
+	unsigned int open = 0;
+
+	if (access(WORKERS, W_OK))
+		SKIP(return, "this kernel cannot be told where its workers are to be");
+	sleeper = start_child(sleep_for_good, NULL);
+	ASSERT_EQ(0, set_cpu_online(1, false));
+	ASSERT_EQ(0, session_open(&session, &setup, true));
+	session.on_record = count_open_waits;
+	session.context = &open;
+	ASSERT_EQ(0, device_enable(session.fd));
+	ASSERT_EQ(0, write_file(MEMORY_LIMIT, "0"));
+	EXPECT_EQ(0, set_cpu_online(1, true));
+	EXPECT_EQ(1, session_figure(&session, "cpus_dark"));
+	ASSERT_EQ(0, write_file(WORKERS, "2"));
+	sleep_seconds(0.2);
+	EXPECT_EQ(0, device_flush(session.fd, 0));
+	EXPECT_EQ(1, session_figure(&session, "cpus_dark"));
+	EXPECT_LE(0, session_drain(&session));
+	EXPECT_EQ(1, open);
+	EXPECT_EQ(0, device_flush(session.fd, KTALLY_FLUSH_RESEND));
+	EXPECT_LE(0, session_drain(&session));
+	EXPECT_EQ(2, open);
+	EXPECT_EQ(0, write_file(WORKERS, "3"));
+	EXPECT_EQ(0, write_file(MEMORY_LIMIT, "256"));
+	stop_child(sleeper);
+}
+
 static bool toggling;
 
 static void *toggle(void *argument)
