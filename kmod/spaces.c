@@ -333,6 +333,7 @@ static void look(struct work_struct *work)
 			} else {
 				done = false;
 			}
+			cond_resched();		/* each can have as many mappings as a walk looks at */
 		}
 	}
 	mutex_unlock(&looking);
@@ -384,6 +385,7 @@ static void drop(unsigned int unused_ms, bool all)
 		space = dead;
 		dead = space->dead;
 		destroy(space);
+		cond_resched();
 	}
 }
 
