@@ -19,6 +19,13 @@ void ktally_budget_restart(struct ktally_budget *budget)
 	budget->spent = 0;
 }
 
+void ktally_budget_add(struct ktally_budget *budget, u64 spent, u64 longest)
+{
+	budget->spent += spent;
+	if (unlikely(longest > budget->longest))
+		WRITE_ONCE(budget->longest, longest);
+}
+
 /**
  * ktally_budget_charge() - the work that began at @start is done
  * @budget: this CPU's

@@ -41,4 +41,7 @@ void ktally_budget_init(struct ktally_budget *budget, u32 ppm);
 void ktally_budget_restart(struct ktally_budget *budget);
 struct ktally_budget_verdict ktally_budget_charge(struct ktally_budget *budget, u64 start);
 
+/* Before that: work that was done in pieces elsewhere, so many nanoseconds in all, and in the longest of them. */
+void ktally_budget_add(struct ktally_budget *budget, u64 spent, u64 longest);
+
 #endif /* KTALLY_BUDGET_H */

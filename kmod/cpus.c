@@ -200,7 +200,13 @@ int ktally_cpus_start(struct ktally_session *session)
 
 void ktally_cpus_stop(struct ktally_session *session)
 {
+	unsigned int number;
+
 	cpuhp_state_remove_instance(hotplug_state, &session->hotplug);
+	/* A CPU that was left half-way up (hotplug/target) is not visited, but may have been begun by a retry. */
+	for (number = 0; number < nr_cpu_ids; number++)
+		if (session->cpus[number])
+			ktally_oncpu_stop(session->cpus[number]);
 }
 
 /* ------------------------------------------------------------------------------------------------ while started */

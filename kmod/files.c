@@ -421,13 +421,10 @@ static void free_tables(void)
 
 int ktally_files_start(void)
 {
-	int err = ktally_quota_start();
+	int err = ktally_holds_start();
 
 	if (err)
 		return err;
-	err = ktally_holds_start();
-	if (err)
-		goto err_holds;
 	err = make_tables();
 	if (err)
 		goto err_tables;
@@ -442,8 +439,6 @@ err_stock:
 err_tables:
 	ktally_holds_quiesce();
 	ktally_holds_stop();
-err_holds:
-	ktally_quota_stop();
 	return err;
 }
 
@@ -468,7 +463,6 @@ void ktally_files_stop(void)
 	ktally_stock_empty(&stock);
 	free_tables();
 	ktally_holds_stop();
-	ktally_quota_stop();
 }
 
 void ktally_files_open(void)
@@ -487,7 +481,7 @@ void ktally_files_close(void)
 	raw_spin_lock_irq(&lock);
 	if (!--sessions) {
 		WRITE_ONCE(numbers_given, 0);
-		ktally_quota_restart_numbers();
+		ktally_quota_restart();
 	}
 	raw_spin_unlock_irq(&lock);
 }

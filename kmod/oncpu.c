@@ -284,7 +284,7 @@ int ktally_oncpu_start(struct ktally_cpu *cpu)
 	u32 clock = ktally_oncpu_clock(cpu->session);
 	struct perf_event *event;
 
-	if (!(cpu->session->setup.sources & KTALLY_SOURCE_ONCPU))
+	if (!(cpu->session->setup.sources & KTALLY_SOURCE_ONCPU) || cpu->event)
 		return 0;
 	if (!cpu->random)
 		cpu->random = ktally_random_seed();

@@ -3,6 +3,7 @@
 
 #include <linux/atomic.h>
 #include <linux/kthread.h>
+#include <linux/minmax.h>
 #include <linux/mm.h>
 #include <linux/sched/clock.h>
 #include <linux/sched/mm.h>
@@ -22,12 +23,13 @@
 static struct workqueue_struct *tellers;
 
 /*
- * What is told of a task, in which session. @spent: nanoseconds that looking at it took, for the time budget. @took:
- * what was charged to that, in all. @written: or counted as lost.
+ * What is told of a task, in which session. @spent: nanoseconds that looking at it took, for the time budget, and
+ * @longest: the longest piece of that. @took: what was charged, in all. @written: or counted as lost.
  */
 struct ktally_story {
 	struct ktally_session *session;
 	u64 spent;
+	u64 longest;
 	u64 took;
 	bool written;
 	struct ktally_task who;
@@ -38,6 +40,14 @@ struct ktally_story {
 	struct ktally_offcpu record;
 	struct ktally_stack_buffer stack;
 };
+
+static void spend(struct ktally_story *story, u64 began)
+{
+	u64 took = local_clock() - began;
+
+	story->spent += took;
+	story->longest = max(story->longest, took);
+}
 
 /*
  * The task is asleep and stays so: it left the CPU because it had to wait, and waking it needs the
@@ -80,7 +90,7 @@ static void look_from_outside(struct ktally_session *session, struct task_struct
 			story->record.syscall = ktally_syscall_of(task, &story->compat);
 		}
 	}
-	story->spent += local_clock() - began;
+	spend(story, began);
 	raw_spin_unlock_irqrestore(&task->pi_lock, flags);
 }
 
@@ -98,7 +108,7 @@ static void add_user_stack(struct ktally_session *session, struct task_struct *t
 	preempt_disable();
 	began = local_clock();
 	ktally_stack_add_user(&story->stack, session, task, &story->who, &story->regs);
-	story->spent += local_clock() - began;
+	spend(story, began);
 	preempt_enable();
 	kthread_unuse_mm(mm);
 	mmput_async(mm);	/* the last user's end may wait for I/O */
@@ -108,10 +118,11 @@ static void write_on_this_cpu(void *argument)
 {
 	struct ktally_story *story = argument;
 	struct ktally_cpu *cpu = ktally_session_cpu(story->session, smp_processor_id());
-	u64 began = local_clock() - story->spent;
+	u64 began = local_clock();
 
 	if (!cpu)
 		return;
+	ktally_budget_add(&cpu->offcpu.budget, story->spent, story->longest);
 	ktally_records_begin(cpu);
 	if (!ktally_records_admit(cpu) || !ktally_write_task(cpu, &story->who, false) ||
 	    !ktally_write_stack(cpu, &story->stack) ||
@@ -119,8 +130,9 @@ static void write_on_this_cpu(void *argument)
 		ktally_ring_lose(&cpu->ring, KTALLY_LOST_NOTICE, 1, 0);
 	ktally_records_end(cpu);
 	ktally_cpu_charge(cpu, &cpu->offcpu.budget, KTALLY_SOURCE_OFFCPU, began);
-	story->took += local_clock() - began;
+	story->took += story->spent + (local_clock() - began);
 	story->spent = 0;
+	story->longest = 0;
 	story->written = true;
 }
 
@@ -227,6 +239,7 @@ int ktally_openwaits_tell(struct ktally_session *session, bool again)
 		return -ENOMEM;
 	offcpu->story->session = session;
 	offcpu->story->spent = 0;
+	offcpu->story->longest = 0;
 	offcpu->story->took = 0;
 	offcpu->tell_again = again;
 	queue_work(tellers, &offcpu->tell);

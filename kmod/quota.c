@@ -7,11 +7,10 @@
 #include <linux/jiffies.h>
 #include <linux/lockdep.h>
 #include <linux/minmax.h>
-#include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/spinlock.h>
+#include <linux/string.h>
 
-#include "area.h"
 #include "tenant.h"
 
 static unsigned int limits[KTALLY_SHARES] = {
@@ -79,11 +78,15 @@ struct ktally_user {
 #define USERS_BITS 8
 #define USERS (1U << USERS_BITS)
 #define PROBES 16
-#define USERS_BYTES ((u64)(USERS + PROBES + 1) * sizeof(struct ktally_user))
+
+/*
+ * What is known of users lasts as long as numbers do: from no session to no session, whether files are captured
+ * meanwhile or not. Else who comes again would have a share of his own anew, of what all have together.
+ */
 
 /* Within those of the spaces, the files and the holds. */
 static DEFINE_RAW_SPINLOCK(lock);		/* what follows, of users all */
-static struct ktally_user *users;
+static struct ktally_user users[USERS + PROBES + 1];
 static u32 totals[KTALLY_SHARES];
 static struct bucket numbers;
 
@@ -250,33 +253,14 @@ const char *ktally_quota_name(enum ktally_refusal cause)
 	return names[cause];
 }
 
-/* ------------------------------------------------------------------------------------------------ start and stop */
+/* ------------------------------------------------------------------------------------------------ with no session */
 
-int ktally_quota_start(void)
-{
-	int err = ktally_memory_charge(USERS_BYTES);
-
-	if (err)
-		return err;
-	users = kvcalloc(USERS + PROBES + 1, sizeof(*users), GFP_KERNEL);
-	if (users)
-		return 0;
-	ktally_memory_uncharge(USERS_BYTES);
-	return -ENOMEM;
-}
-
-void ktally_quota_stop(void)
-{
-	kvfree(users);
-	users = NULL;
-	ktally_memory_uncharge(USERS_BYTES);
-}
-
-void ktally_quota_restart_numbers(void)
+void ktally_quota_restart(void)
 {
 	unsigned long flags;
 
 	raw_spin_lock_irqsave(&lock, flags);
+	memset(users, 0, sizeof(users));
 	numbers.level = 0;
 	raw_spin_unlock_irqrestore(&lock, flags);
 }

@@ -35,12 +35,8 @@ enum ktally_refusal {
 	KTALLY_REFUSALS
 };
 
-/* Process context, by turns: with the life of the known files. After stop nobody has anything. */
-int ktally_quota_start(void);
-void ktally_quota_stop(void);
-
-/* Any context but NMI: numbers begin again. */
-void ktally_quota_restart_numbers(void);
+/* Any context but NMI, while nobody has anything: all users are as new, and numbers begin again. */
+void ktally_quota_restart(void);
 
 /*
  * Any context but NMI. One more for the user whose the task is, or for a user that has something; who is charged

@@ -299,6 +299,35 @@ TEST(a_storm_takes_its_share_and_no_more)
 	unwatch(_metadata);
 }
 
+/* Who closes and begins again is not new: what he has had counts for as long as there are numbers, which any descriptor sees to. */
+TEST(a_share_is_had_once)
+{
+	int beside = device_open();
+	uint64_t began;
+	double seconds;
+	long before;
+	pid_t storm;
+
+	ASSERT_LE(0, beside);
+	before = read_number(NUMBERS_GIVEN);
+	began = now_ns();
+	storm = start_child(run_storm, NULL);
+	for (unsigned int round = 0; round < 3; round++) {
+		long refused;
+
+		watch(_metadata);
+		refused = session_figure(&session, "refused_new_files");
+		for (unsigned int tries = 0; session_figure(&session, "refused_new_files") <= refused && tries < 300; tries++)
+			ASSERT_EQ(0, session_run(&session, 0.1));
+		EXPECT_LT(refused, session_figure(&session, "refused_new_files"));
+		unwatch(_metadata);
+	}
+	stop_child(storm);
+	seconds = (double)(now_ns() - began) / 1e9;
+	EXPECT_GT(NEW_BURST + NEW_A_SECOND * (seconds + 1) + 50, read_number(NUMBERS_GIVEN) - before);
+	close(beside);
+}
+
 TEST(another_user_beside_the_storm)
 {
 	static char path[KTALLY_PATH_BYTES_MAX];

@@ -454,6 +454,31 @@ static struct turns set_up_again_and_again(struct __test_metadata *_metadata)
 	return turns;
 }
 
+/* In a descriptor that root has handed over, which can be set up once, but in vain again and again. */
+TEST(set_ups_that_fail)
+{
+	int32_t nobody_there = 0x3fffff;
+	int fd = device_open(), done = 0, error;
+	uint64_t begin;
+
+	ASSERT_LE(0, fd);
+	become_nobody(0);
+	sleep_seconds(1.1);
+	begin = now_ns();
+	for (int i = 0; i < 500; i++) {
+		struct ktally_setup setup = small;
+
+		setup.pids = (uint64_t)&nobody_there;
+		setup.pid_count = 1;
+		error = device_try_setup(fd, &setup);
+		ASSERT_TRUE(error == -ESRCH || error == -EAGAIN);
+		done += error == -ESRCH;
+	}
+	EXPECT_LE(KTALLY_CALLS_PER_SECOND, done);
+	EXPECT_GE(KTALLY_CALLS_PER_SECOND * (1 + (double)(now_ns() - begin) / 1e9), done);
+	close(fd);
+}
+
 TEST(rates_of_the_unprivileged)
 {
 	struct ktally_setup setup = small;

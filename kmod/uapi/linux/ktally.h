@@ -473,7 +473,7 @@ struct ktally_cpus {
  * and for a @cpu_mask with an isolated CPU in a session that was opened without CAP_PERFMON; -EINVAL
  * for a value out of bounds; -ENXIO when none of the CPUs is online; -ENOMEM past the module's memory
  * limit (parameter memory_limit_mb), or the user's share of it, or for real; -EAGAIN when a user without
- * CAP_PERFMON has set up KTALLY_CALLS_PER_SECOND sessions in the last second.
+ * CAP_PERFMON has set up KTALLY_CALLS_PER_SECOND sessions in the last second, or has tried in vain to.
  */
 struct ktally_setup {
 	__u32 size;
