@@ -69,47 +69,58 @@ int ktally_cpus_choose(struct ktally_session *session, const struct ktally_setup
 
 /* ------------------------------------------------------------------------------------------------ their parts */
 
-/* The CPU hotplug lock is held, so nobody else adds this CPU's part. */
-static int attach_cpu(struct ktally_session *session, unsigned int number)
+/*
+ * Its memory may have to be reclaimed, in the caller's own cgroup, for as long as who fills that likes. So a process
+ * makes parts without the CPU hotplug lock, for which a CPU that comes online waits.
+ */
+static struct ktally_cpu *make_part(struct ktally_session *session, unsigned int number)
 {
 	u64 bytes = ktally_parts_bytes(session->setup.ring_bytes, 1);
+	int err = ktally_admission_charge(&session->admission, bytes);
 	struct ktally_cpu *cpu;
+
+	if (err)
+		return ERR_PTR(err);
+	cpu = ktally_cpu_create(session, number);
+	if (IS_ERR(cpu))
+		ktally_admission_uncharge(&session->admission, bytes);
+	return cpu;
+}
+
+static void drop_part(struct ktally_session *session, struct ktally_cpu *cpu)
+{
+	ktally_cpu_destroy(cpu);
+	ktally_admission_uncharge(&session->admission, ktally_parts_bytes(session->setup.ring_bytes, 1));
+}
+
+/* The hotplug lock is held, or the session was never enabled: so nobody else adds this CPU's part. */
+static void attach_part(struct ktally_session *session, struct ktally_cpu *cpu)
+{
 	unsigned int i;
 	u32 rings;
-	int err;
 
-	if (session->cpus[number])
-		return 0;
-	err = ktally_admission_charge(&session->admission, bytes);
-	if (err)
-		return err;
-	cpu = ktally_cpu_create(session, number);
-	if (IS_ERR(cpu)) {
-		ktally_admission_uncharge(&session->admission, bytes);
-		return PTR_ERR(cpu);
-	}
-	smp_store_release(&session->cpus[number], cpu);		/* pairs with ktally_session_cpu() */
+	smp_store_release(&session->cpus[cpu->cpu], cpu);		/* pairs with ktally_session_cpu() */
 
 	rings = atomic_inc_return(&session->rings);
 	for (i = 0; i < nr_cpu_ids; i++)
 		if (session->cpus[i])
 			WRITE_ONCE(session->cpus[i]->ring.producer->rings, rings);
-	return 0;
 }
 
 int ktally_cpus_attach(struct ktally_session *session)
 {
+	struct ktally_cpu *cpu;
 	unsigned int number;
 	int err = -ENXIO;
 
 	lockdep_assert_held(&session->lock);
-	cpus_read_lock();
 	for_each_cpu_and(number, session->sampled, cpu_online_mask) {
-		err = attach_cpu(session, number);
-		if (err)
-			break;
+		cpu = make_part(session, number);
+		if (IS_ERR(cpu))
+			return PTR_ERR(cpu);
+		attach_part(session, cpu);
+		err = 0;
 	}
-	cpus_read_unlock();
 	return err;
 }
 
@@ -127,9 +138,15 @@ void ktally_cpus_release(struct ktally_session *session)
 
 static int start_cpu(struct ktally_session *session, unsigned int number)
 {
-	int err = attach_cpu(session, number);
+	struct ktally_cpu *cpu = session->cpus[number];
 
-	return err ?: ktally_oncpu_start(session->cpus[number]);
+	if (!cpu) {
+		cpu = make_part(session, number);
+		if (IS_ERR(cpu))
+			return PTR_ERR(cpu);
+		attach_part(session, cpu);
+	}
+	return ktally_oncpu_start(cpu);
 }
 
 /*
@@ -231,19 +248,41 @@ u32 ktally_cpus_count_dark(const struct ktally_session *session)
 	return count;
 }
 
+/* The hotplug lock is held. @part: of the CPU, if it had none a moment ago and there is one now. False: it is not used. */
+static bool retry_cpu(struct ktally_session *session, unsigned int number, struct ktally_cpu *part)
+{
+	bool used = part && !session->cpus[number] && cpu_online(number);
+
+	if (used)
+		attach_part(session, part);
+	if (!session->cpus[number] || !cpu_online(number))
+		return used;
+	if (ktally_cpus_is_dark(session, number))
+		ktally_oncpu_start(session->cpus[number]);
+	else
+		ktally_oncpu_check(session->cpus[number]);
+	return used;
+}
+
 void ktally_cpus_retry(struct ktally_session *session)
 {
+	struct ktally_cpu *part;
 	unsigned int number;
+	bool used;
 
 	lockdep_assert_held(&session->lock);
-	cpus_read_lock();
-	for_each_cpu_and(number, session->sampled, cpu_online_mask) {
-		if (ktally_cpus_is_dark(session, number))
-			start_cpu(session, number);
-		else
-			ktally_oncpu_check(session->cpus[number]);
+	for_each_cpu(number, session->sampled) {
+		part = NULL;
+		if (!session->cpus[number] && cpu_online(number))
+			part = make_part(session, number);
+		if (IS_ERR(part))
+			part = NULL;
+		cpus_read_lock();
+		used = retry_cpu(session, number, part);
+		cpus_read_unlock();
+		if (part && !used)
+			drop_part(session, part);
 	}
-	cpus_read_unlock();
 }
 
 void ktally_cpus_settle(struct ktally_session *session)

@@ -141,6 +141,7 @@ static struct ktally_known_file *add(struct hlist_head *bucket, const struct kta
 		return NULL;
 	known = ktally_stock_take(&stock);
 	if (!known) {
+		ktally_quota_refuse(KTALLY_REFUSED_STOCK);
 		ktally_quota_uncharge(user, KTALLY_SHARE_FILES);
 		return NULL;
 	}

@@ -32,6 +32,7 @@ static const char *const names[KTALLY_REFUSALS] = {
 	[KTALLY_REFUSED_NUMBERS]	= "numbers",
 	[KTALLY_REFUSED_LOOKUPS]	= "lookups",
 	[KTALLY_REFUSED_MAPPINGS]	= "mappings",
+	[KTALLY_REFUSED_STOCK]		= "stock",
 };
 
 /*

@@ -32,6 +32,7 @@ enum ktally_refusal {
 	KTALLY_REFUSED_NUMBERS,			/* file numbers */
 	KTALLY_REFUSED_LOOKUPS,			/* look-ups of mappings in one stack */
 	KTALLY_REFUSED_MAPPINGS,		/* mappings that one stack goes through */
+	KTALLY_REFUSED_STOCK,			/* files and spaces for which no memory was ready */
 	KTALLY_REFUSALS
 };
 

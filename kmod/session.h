@@ -106,7 +106,7 @@ static inline u32 ktally_session_state(const struct ktally_session *session)
 /* Any context. The CPU's part, NULL if it has none yet. */
 static inline struct ktally_cpu *ktally_session_cpu(const struct ktally_session *session, unsigned int cpu)
 {
-	return smp_load_acquire(&session->cpus[cpu]);	/* pairs with attach_cpu() in cpus.c */
+	return smp_load_acquire(&session->cpus[cpu]);	/* pairs with attach_part() in cpus.c */
 }
 
 #endif /* KTALLY_SESSION_H */

@@ -196,6 +196,7 @@ static struct ktally_space *make_space(struct mm_struct *mm, struct task_struct 
 		return NULL;
 	space = ktally_stock_take(&stock);
 	if (!space) {
+		ktally_quota_refuse(KTALLY_REFUSED_STOCK);
 		ktally_quota_uncharge(user, KTALLY_SHARE_SPACES);
 		return NULL;
 	}

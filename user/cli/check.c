@@ -235,7 +235,8 @@ static void check_rights(struct report *report, const struct host *host)
 static bool is_past_its_share(const struct refused *refused)
 {
 	for (unsigned int cause = 0; cause < REFUSED_CAUSES; cause++)
-		if (cause != REFUSED_LOOKUPS && cause != REFUSED_MAPPINGS && refused->counts[cause])
+		if (cause != REFUSED_LOOKUPS && cause != REFUSED_MAPPINGS && cause != REFUSED_STOCK &&
+		    refused->counts[cause])
 			return true;
 	return false;
 }

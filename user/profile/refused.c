@@ -17,6 +17,7 @@ const char *const refused_names[REFUSED_CAUSES] = {
 	[REFUSED_NUMBERS] = "numbers",
 	[REFUSED_LOOKUPS] = "lookups",
 	[REFUSED_MAPPINGS] = "mappings",
+	[REFUSED_STOCK] = "stock",
 	[REFUSED_OTHER] = "other",
 };
 
@@ -28,6 +29,7 @@ static const char *const descriptions[REFUSED_CAUSES] = {
 	[REFUSED_NUMBERS] = "numbers of files",
 	[REFUSED_LOOKUPS] = "look-ups of mappings",
 	[REFUSED_MAPPINGS] = "stacks of too many mappings",
+	[REFUSED_STOCK] = "files and address spaces for which no memory was ready",
 	[REFUSED_OTHER] = "things that only a newer ktally knows",
 };
 

@@ -20,6 +20,7 @@ enum refused_cause {
 	REFUSED_NUMBERS,		/* of files */
 	REFUSED_LOOKUPS,		/* of mappings in one stack: honest programs meet this one, at their first sample, */
 	REFUSED_MAPPINGS,		/* and this: that one stack goes through */
+	REFUSED_STOCK,			/* and this: for want of memory that was ready */
 	REFUSED_OTHER,			/* causes of a newer module */
 	REFUSED_CAUSES
 };
