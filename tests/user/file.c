@@ -9,6 +9,8 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "daemon/files.h"
+#include "export/metrics.h"
 #include "fake.h"
 
 static char directory[] = "/tmp/ktally-file-XXXXXX";
@@ -118,6 +120,47 @@ static void device(void)
 	check(!stat("/dev/full", &after) && after.st_ino == before.st_ino, "a device stays where it is");
 }
 
+static bool filled(int pipe)
+{
+	char zeros[4096] = { 0 };
+
+	while (write(pipe, zeros, sizeof(zeros)) > 0)
+		;
+	return errno == EAGAIN;
+}
+
+/* Whoever writes metrics is who drains the rings. */
+static void metrics_pipe(void)
+{
+	const char *fifo = in_directory("metrics");
+	struct files files = { .count = 0 };
+	struct metrics metrics;
+	char text[8] = { 0 };
+	int reader, writer;
+	time_t began;
+
+	metrics_init(&metrics, 1, 2, true);
+	files_add(&files, NULL, fifo, NULL, 0);
+	mkfifo(fifo, 0600);
+	began = time(NULL);
+	check_number(export_metrics_file(fifo, &metrics), -ENXIO, "a pipe that nobody reads is not waited for");
+	files_write(&files, NULL, &fake_host, &metrics);
+	check(files.files[0].failing && !files.failed, "and is no fault");
+	reader = open(fifo, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	writer = open(fifo, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+	check_number(export_metrics_file(fifo, &metrics), 0, "metrics are written to one that somebody reads");
+	check(read(reader, text, sizeof(text) - 1) > 0 && *text == '{', "who gets them");
+	check(filled(writer), "one that is full");
+	check_number(export_metrics_file(fifo, &metrics), -ETIMEDOUT, "is not waited for, as nobody takes anything");
+	files_write(&files, NULL, &fake_host, &metrics);
+	check(files.failed, "which is a fault");
+	check(time(NULL) - began < 5, "in no time");
+	close(reader);
+	close(writer);
+	files_release(&files);
+	metrics_free(&metrics);
+}
+
 static void host(void)
 {
 	struct export_host host = { .rate = 19, .clock = 2 };
@@ -155,6 +198,7 @@ int main(void)
 		return 1;
 	file();
 	device();
+	metrics_pipe();
 	host();
 	snprintf(command, sizeof(command), "rm -rf %s", directory);
 	return system(command) ? 1 : check_end();

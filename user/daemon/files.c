@@ -36,6 +36,14 @@ void files_add(struct files *files, const char *directory, const char *name, exp
 	file->sources = sources;
 }
 
+static const char *reason_of(int error)
+{
+	if (error == -ENXIO)
+		return "nobody reads it";
+	return error == -ETIMEDOUT ? "who reads it takes too long" : strerror(-error);
+}
+
+/* A pipe may wait for who reads it: what is written is all there is to know, each time. */
 void files_write(struct files *files, const struct profile *profile, const struct export_host *host, const struct metrics *metrics)
 {
 	for (unsigned int i = 0; i < files->count; i++) {
@@ -44,11 +52,11 @@ void files_write(struct files *files, const struct profile *profile, const struc
 					   export_metrics_file(file->path, metrics);
 
 		if (error && !file->failing)
-			message_error("cannot write %s: %s: counting goes on, and it is tried again", file->path, strerror(-error));
+			message_error("cannot write %s: %s: counting goes on, and it is tried again", file->path, reason_of(error));
 		else if (!error && file->failing)
 			message_info("%s can be written again", file->path);
 		file->failing = error;
-		files->failed |= file->failing;
+		files->failed |= error && error != -ENXIO;
 	}
 }
 

@@ -19,7 +19,7 @@ static void name_files(const struct daemon_options *options)
 {
 	opener_name(KTALLY_DEVICE_PATH, SESSION_DEVICE_FLAGS);
 	opener_name(options->json_lines, LINES_FLAGS);
-	opener_name(options->metrics_json, EXPORT_FILE_FLAGS);
+	opener_name(options->metrics_json, EXPORT_METRICS_FLAGS);
 	opener_name(options->capture, CAPTURE_FLAGS);
 }
 

@@ -50,11 +50,15 @@ export_writer export_breakdown;		/* text for people: by area, by library, by pro
 int export_perf_script(FILE *file, const struct profile_sample *sample);
 
 #define EXPORT_FILE_FLAGS	(O_WRONLY | O_CLOEXEC | O_NOCTTY)	/* that a pipe or a device is opened with */
+#define EXPORT_METRICS_FLAGS	(EXPORT_FILE_FLAGS | O_NONBLOCK)
 
 int export_file(const char *path, export_writer *writer, const struct profile *profile, uint32_t sources,
 		const struct export_host *host);
 
-/* The same with metrics as JSON, and with what can be read from a descriptor. */
+/*
+ * The same with what can be read from a descriptor, and with metrics as JSON: who writes those waits for nobody. -ENXIO: nobody reads
+ * the pipe; -ETIMEDOUT: who reads it does not go on.
+ */
 struct metrics;
 int export_metrics_file(const char *path, const struct metrics *metrics);
 int export_copy(const char *path, int from);

@@ -5,16 +5,23 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/message.h"
 #include "confine/opener.h"
 #include "export/export.h"
 #include "export/metrics.h"
+
+/* How long who reads metrics from a pipe may keep waiting who writes them: without taking anything, and in all. */
+#define PATIENCE_MS	100
+#define PATIENCE_ALL_MS	1000
 
 /* What is to be written: what a writer writes, metrics, or what is in a descriptor. */
 struct content {
@@ -93,18 +100,81 @@ static int write_to(int fd, const struct content *content)
 	return fd < 0 ? fd : write_all(fd, content, false);
 }
 
-static int put(const char *path, const struct content *content)
+static int64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
+}
+
+/* Standard output may be another's too, who wants it to block: that much a pipe takes at once when there is room in it at all. */
+static int write_in_time(int fd, const char *data, size_t bytes)
+{
+	const int64_t end = now_ms() + PATIENCE_ALL_MS;
+
+	while (bytes) {
+		int ready = poll(&(struct pollfd){ .fd = fd, .events = POLLOUT }, 1, PATIENCE_MS);
+		ssize_t wrote;
+
+		if (!ready || now_ms() >= end)
+			return -ETIMEDOUT;
+		wrote = ready < 0 ? -1 : write(fd, data, bytes < PIPE_BUF ? bytes : PIPE_BUF);
+		if (wrote < 0 && errno != EINTR && errno != EAGAIN)
+			return -errno;
+		if (wrote <= 0)
+			continue;
+		data += wrote;
+		bytes -= (size_t)wrote;
+	}
+	return 0;
+}
+
+/* Takes the descriptor. Whoever reads a pipe may stop: who writes metrics has a host to sample, and does not wait for him. */
+static int write_metrics(int fd, const struct metrics *metrics)
+{
+	size_t bytes = 0;
+	char *text = NULL;
+	FILE *memory = fd < 0 ? NULL : open_memstream(&text, &bytes);
+	int error = fd < 0 ? fd : -ENOMEM;
+
+	if (memory) {
+		error = metrics_write_json(memory, metrics);
+		if (fclose(memory) && !error)
+			error = -errno;
+	}
+	if (!error)
+		error = write_in_time(fd, text, bytes);
+	free(text);
+	if (fd >= 0 && close(fd) && !error)
+		error = -errno;
+	return error;
+}
+
+static bool is_replaced(const char *path)
 {
 	struct stat status;
 
-	if (!strcmp(path, "-")) {
-		int output = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0);
+	return strcmp(path, "-") != 0 && (stat(path, &status) || S_ISREG(status.st_mode));
+}
 
-		return write_to(output < 0 ? -errno : output, content);
-	}
-	if (stat(path, &status) || S_ISREG(status.st_mode))
+static int open_stream(const char *path, int flags)
+{
+	int fd;
+
+	if (strcmp(path, "-") != 0)
+		return opener_open(path, flags, 0);
+	fd = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0);
+	return fd < 0 ? -errno : fd;
+}
+
+static int put(const char *path, const struct content *content)
+{
+	if (is_replaced(path))
 		return replace(path, content);
-	return write_to(opener_open(path, EXPORT_FILE_FLAGS, 0), content);
+	if (content->metrics)
+		return write_metrics(open_stream(path, EXPORT_METRICS_FLAGS), content->metrics);
+	return write_to(open_stream(path, EXPORT_FILE_FLAGS), content);
 }
 
 int export_file(const char *path, export_writer *writer, const struct profile *profile, uint32_t sources,
