@@ -462,8 +462,8 @@ void control_destroy(struct control *control)
 	if (control->watch >= 0)
 		loop_unwatch(control->loop, control->watch);
 	if (control->fd >= 0) {
-		close(control->fd);
 		socket_file_remove(control->path, &control->file);
+		close(control->fd);
 	}
 	free(control->path);
 	free(control);

@@ -462,10 +462,10 @@ void http_server_destroy(struct http_server *server)
 	}
 	unwatch(server, &server->watch);
 	loop_timer_cancel(server->loop, &server->pace);
-	if (server->fd >= 0)
-		close(server->fd);
 	if (server->file.st_ino)
 		socket_file_remove(server->name, &server->file);
+	if (server->fd >= 0)
+		close(server->fd);
 	free(server);
 }
 
