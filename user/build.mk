@@ -6,7 +6,7 @@
 #
 # `make V=1` shows the commands.
 
-BUILD ?= build
+override BUILD := $(or $(BUILD),build)
 say = $(if $(V),,@printf '  %-7s %s\n' $(1) $@;)
 CC ?= cc
 CFLAGS ?= -O2 -g

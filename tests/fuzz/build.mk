@@ -5,8 +5,7 @@
 # $(BUILD)/fuzz/corpus/NAME, where what is found stays for the next run; an input that fails is left in $(BUILD)/fuzz. The same seed
 # makes the same inputs, so that a run in CI says something about the change it is run for; FUZZ_SEED=0 looks for new ones.
 
-BUILD ?= build
-override BUILD := $(BUILD)/fuzz
+override BUILD := $(or $(BUILD),build)/fuzz
 override CC := clang
 SANITIZE ?= -fsanitize=address,undefined -fno-sanitize-recover=all
 .DEFAULT_GOAL := check-fuzz

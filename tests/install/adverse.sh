@@ -46,6 +46,29 @@ fails 1 'cannot fetch the package index' 'without the archive there is no matrix
 	env KTALLY_CACHE="$work/matrix" KTALLY_MIRROR=http://debian.invalid KTALLY_SECURITY_MIRROR=http://debian.invalid PATH="$work/bin:$PATH" \
 	scripts/matrix build ends
 
+# A kernel whose download fails: an older one is for what the archive does not have, and for nothing else.
+# shellcheck disable=SC2016 # for the shell in there
+fetched_after() {
+	APT_SAYS=$1 KTALLY_CACHE=$work/kernels with_stand_ins bash -c '
+		set -- list
+		. "$0" >/dev/null || exit
+		set +e
+		archive_update() { :; }
+		releases() { printf "%s\n" 6.1.0-9-amd64 6.1.0-8-amd64; }
+		packages() { echo "linux-image-$2"; }
+		archive_version() { echo 1; }
+		mkdir -p "$kernels" "$(archive_root bookworm)"
+		fetch_from_archive 6.1' scripts/kernels >"$work/said" 2>&1
+}
+# shellcheck disable=SC2016 # for the shell in there
+stand_in apt-get 'echo "E: Failed to fetch http://debian.invalid/p.deb  $APT_SAYS" >&2; exit 100'
+fetched_after '404  Not Found [IP: 192.0.2.1 80]'
+ok 'the release before is taken for one that the archive has not' grep 'fetching 6.1.0-8' "$work/said"
+fetched_after 'Hash Sum mismatch'
+# shellcheck disable=SC2016 # for the shell in there
+ok 'and not for one that cannot be downloaded' sh -c 'grep "Hash Sum" "$1" && ! grep "fetching 6.1.0-8" "$1"' sh "$work/said"
+rm "$work/bin/apt-get"
+
 # Sources that could not be copied.
 stand_in rsync 'exit 11'
 stand_in make 'exit 0'
@@ -76,6 +99,14 @@ lost_tree() (
 	drop_tree "$work/root" && cleanup && [[ -e /dev/kept && ! -e $work ]]
 )
 ok 'what is mounted in a tree that is none survives it' lost_tree
+
+# BUILD in the environment, and nothing in it: objects would be files of the root directory.
+# shellcheck disable=SC2016 # for the shell in there
+for makefile in Makefile tests/user/build.mk tests/kernel/build.mk; do
+	ok "nothing is built in / by $makefile" env BUILD= sh -c \
+		'text=$(make -nB SELFTESTS=/ TESTS=map -f "$1" $2 2>/dev/null); echo "$text" | grep -q "build/" && ! echo "$text" | grep -E "(-o|rcs) /"' \
+		sh "$makefile" "$([[ $makefile == Makefile ]] && echo user || echo)"
+done
 
 # make install.
 installed() (

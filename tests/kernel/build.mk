@@ -3,7 +3,7 @@
 #
 # They are built on the host and run in a VM by tests/kernel/run.sh. The harness is the kernel's own, from Debian's source.
 
-BUILD ?= build
+override BUILD := $(or $(BUILD),build)
 CC ?= cc
 CFLAGS ?= -O2 -g
 SELFTESTS ?= $(shell scripts/kernels path selftests)

@@ -8,8 +8,7 @@
 #
 # What several threads do at once is run under the thread sanitizer by `make -f tests/user/build.mk check-threads`.
 
-BUILD ?= build
-override BUILD := $(BUILD)/check
+override BUILD := $(or $(BUILD),build)/check
 SANITIZE ?= -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 .DEFAULT_GOAL := check
 
