@@ -139,14 +139,21 @@ archive_depends() {
 		--no-replaces --no-enhances "$2" | sed -n 's/^[ |]*\(Pre\)\?Depends: \([^<>: ]*\).*/\2/p'
 }
 
-# archive_unpack ARCHIVE DIRECTORY PACKAGE...: downloads, checks and unpacks into a directory.
+# archive_lacks FILE: whether all that failed, by what apt said, failed because the archive has it no more.
+archive_lacks() {
+	grep -q '^E: ' "$1" && ! grep '^E: ' "$1" | grep -Eqv '404 +Not Found|File not found|Unable to locate package|find a source to download'
+}
+
+# archive_unpack ARCHIVE DIRECTORY PACKAGE...: downloads, checks and unpacks into a directory. 2: the archive does not have them.
 archive_unpack() {
 	local archive=$1 directory=$2 downloads package status=0
 	shift 2
-	downloads=$(mktemp -d -p "$(archive_root "$archive")") || return
-	if ! (cd "$downloads" && archive_apt "$archive" apt-get --quiet=2 download "$@" >&2); then
+	downloads=$(mktemp -d -p "$(archive_root "$archive")") || return 1
+	if ! (cd "$downloads" && archive_apt "$archive" apt-get --quiet=2 download "$@" >&2 2>said); then
+		cat "$downloads/said" >&2
+		if archive_lacks "$downloads/said"; then status=2; else status=1; fi
 		rm -rf "$downloads"
-		return 1
+		return $status
 	fi
 	for package in "$downloads"/*.deb; do
 		# Not `dpkg -x`: that replaces a symlink to a directory (lib -> usr/lib) by a directory.
