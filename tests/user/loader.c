@@ -387,6 +387,58 @@ static void closing_hangs(void)
 	stop();
 }
 
+/* What is past what anybody may have waiting is not read, and that is told. */
+static void past_share(void)
+{
+	struct loader_statistics statistics;
+	struct stat status;
+
+	start();
+	stat(hung_path, &status);
+	hung_inode = status.st_ino;
+	__atomic_store_n(&hold_reading, true, __ATOMIC_RELEASE);
+	__atomic_store_n(&device.file, hung_path, __ATOMIC_RELEASE);
+	for (uint32_t number = 1; number <= 2048 + 12; number++)
+		submit_good(number);
+	for (unsigned int i = 0; i < 10000 && __atomic_load_n(&device.files_opened, __ATOMIC_ACQUIRE) < 2048 + 12; i++)
+		usleep(1000);
+	loader_wait(loader, 100);
+	loader_get_statistics(loader, &statistics);
+	check_number((long long)statistics.files_refused, 12, "of 2060 files of one owner 12 are too many to wait, and that is told");
+	check_number(statistics.refused_user, status.st_uid, "with whose they are");
+	check(take(2060, false), "they are done with");
+	__atomic_store_n(&hold_reading, false, __ATOMIC_RELEASE);
+	check(until_tables(2048, 60000) < 60000, "the others are read");
+	stop();
+}
+
+/* Symbols that were dropped are read again on their owner's time: another one's file does not wait for all of them. */
+static void again_in_turn(void)
+{
+	struct symbols_file file = { .path = hung_path, .fd = -1, .owner = geteuid() + 12345 };
+	unsigned int left = 0;
+	struct stat status;
+
+	start();
+	stat(hung_path, &status);
+	__atomic_store_n(&slow_inode, status.st_ino, __ATOMIC_RELEASE);
+	__atomic_store_n(&device.file, hung_path, __ATOMIC_RELEASE);
+	for (uint32_t number = 1; number <= 300; number++) {
+		file.identity = (struct ktally_file){ .file = number, .inode = number, .device_minor = HUNG_DEVICE };
+		loader_submit_again(loader, &file);
+	}
+	usleep(100000);
+	submit(301, HUNG_DEVICE);
+	for (unsigned int i = 0; i < 10000 && loader_is_busy_with(loader, 301); i++)
+		usleep(1000);
+	for (uint32_t number = 1; number <= 300; number++)
+		left += loader_is_busy_with(loader, number);
+	check(left > 100, "files are read once more: another owner's is read before %u that are left of 300", left);
+	__atomic_store_n(&slow_inode, 0, __ATOMIC_RELEASE);
+	loader_wait(loader, 20000);
+	stop();
+}
+
 /* What cannot be opened is nobody's, so it takes nobody's share, and is done with at once. */
 static void opening_fails(void)
 {
@@ -506,6 +558,8 @@ int main(void)
 	opened_at_once();
 	owners_in_turn();
 	closing_hangs();
+	past_share();
+	again_in_turn();
 	opening_fails();
 	errands_pile_up(ERRAND_PROCESS);
 	errands_pile_up(ERRAND_USER);

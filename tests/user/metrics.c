@@ -92,7 +92,7 @@ static struct profile *example(void)
 	profile->lost[KTALLY_LOST_NOTICE] = (struct ktally_loss){ 11, 0 };
 	profile->user_ends[KTALLY_END_COMPLETE] = 3;
 	profile->user_ends[KTALLY_END_NO_TABLE] = 2;
-	profile->tables = (struct profile_tables){ 14, 15, 16, 17 };
+	profile->tables = (struct profile_tables){ 14, 15, 16, 17, 40, 0 };
 	profile->orphans = 12;
 	profile->refused = (struct refused){ { 32, 33, 34, 35, 36, 37, 38, 39 } };
 	profile->delivery = (struct profile_delivery){ 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31 };
@@ -157,6 +157,7 @@ static void one_window(void)
 		"- ktally.tables.failed 1 1 1 {} 1000 2000 15",
 		"- ktally.tables.evicted 1 1 1 {} 1000 2000 16",
 		"- ktally.files.hung 1 1 1 {} 1000 2000 17",
+		"- ktally.files.refused 1 1 1 {} 1000 2000 40",
 		"- ktally.module.refused 1 1 1 {ktally.cause=files,} 1000 2000 32",
 		"- ktally.module.refused 1 1 1 {ktally.cause=spaces,} 1000 2000 33",
 		"- ktally.module.refused 1 1 1 {ktally.cause=holds,} 1000 2000 34",

@@ -134,6 +134,7 @@ static void count_all(struct counters *counters, const struct profile *profile)
 	count(counters, "ktally.files.failed", "Files whose symbols could not be read", symbols.files_failed);
 	count(counters, "ktally.files.evicted", "Symbol tables dropped to make room", symbols.files_evicted);
 	count(counters, "ktally.files.hung", "Files whose file system does not answer", profile->tables.files_hung);
+	count(counters, "ktally.files.refused", "Files that were not read, as too many of their owner's waited", profile->tables.files_refused);
 	count_refused(counters, &profile->refused);
 	count_delivery(counters, &profile->delivery);
 }

@@ -93,9 +93,10 @@ struct profile_delivery {
 	uint64_t points_refused, points_evicted, points_dropped, points_rejected;
 };
 
-/* Unwind tables that the module was given, and files that hang. Whoever makes them keeps it here, to be told with the rest. */
+/* Unwind tables that the module was given, and files that hang, or are too many. Whoever makes them keeps it here, to be told with the rest. */
 struct profile_tables {
-	uint64_t loaded, failed, evicted, files_hung;
+	uint64_t loaded, failed, evicted, files_hung, files_refused;
+	uint32_t refused_user;		/* the owner of the last that was too many */
 };
 
 struct profile {

@@ -62,6 +62,12 @@ static struct file_system *file_system_of(struct jobs *jobs, const struct ktally
 	return on;
 }
 
+/* Who has numbers for users of containers has 65 536 of them. */
+static uint32_t owner_of(uint32_t user)
+{
+	return user < 65536 ? user : 65536 + (user >> 16);
+}
+
 void jobs_add(struct jobs *jobs, struct job *job)
 {
 	struct job_list *list;
@@ -69,6 +75,8 @@ void jobs_add(struct jobs *jobs, struct job *job)
 	job->on = file_system_of(jobs, &job->loaded.file.identity);
 	if (!job->number)
 		job->number = ++jobs->last_number;
+	if (job->loaded.again)
+		job->owner = owner_of(job->loaded.file.owner);
 	list = &job->on->waiting[job->task];
 	job->since = 0;
 	job->next = NULL;
@@ -107,12 +115,6 @@ unsigned int jobs_workers_at(const struct file_system *on)
 }
 
 /* ---- owners of files ---- */
-
-/* Who has numbers for users of containers has 65 536 of them. */
-static uint32_t owner_of(uint32_t user)
-{
-	return user < 65536 ? user : 65536 + (user >> 16);
-}
 
 static struct file_owner *file_owner(struct file_system *on, uint32_t number)
 {
@@ -155,10 +157,15 @@ bool jobs_opened(struct jobs *jobs, struct job *job, uint32_t user)
 {
 	struct file_owner *owner = NULL;
 
+	job->loaded.file.owner = user;
 	job->owner = owner_of(user);
 	if (job->fd >= 0)
 		owner = file_owner(job->on, job->owner);
 	if (!owner || owner->waiting >= WAITING_MOST_OWNER) {
+		if (owner) {
+			jobs->refused++;
+			jobs->refused_user = user;
+		}
 		uncount(jobs, job);
 		return false;
 	}
@@ -173,14 +180,14 @@ bool jobs_opened(struct jobs *jobs, struct job *job, uint32_t user)
 
 static void end_reading(struct jobs *jobs, struct job *job, uint64_t now)
 {
-	struct file_owner *owner = map_get(&job->on->owners, job->owner);
+	struct file_owner *owner = file_owner(job->on, job->owner);
 
 	uncount(jobs, job);
 	/* One that is read again was not opened here. */
-	if (!owner || job->loaded.again)
-		return;
-	owner->waiting--;
-	owner->open -= !job->parked;
+	if (!job->loaded.again) {
+		owner->waiting--;
+		owner->open -= !job->parked;
+	}
 	owner->time += now - job->since;
 	begin_window(job->on, now);
 }

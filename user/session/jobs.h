@@ -13,7 +13,8 @@
  *
  * A file can be made so that it takes seconds to read, and a user can map a new one many times a second. So of the files on one file system
  * those are read first whose owner had least of the time of late; one owner keeps half of what may be open at most, what is past that is closed,
- * and opened again when it is its turn; and what is past what anybody has at once is not read at all.
+ * and opened again when it is its turn; and what is past what anybody has at once is not read at all. What is read once more, as its symbols
+ * were dropped, is its owner's too.
  *
  * Workers beside these look at processes alone, at one of each user's, and one of them is kept for those of root.
  */
@@ -38,7 +39,7 @@ struct job {
 	struct loaded loaded;
 	struct errand *errand;		/* ASK, LOOK: all there is to do */
 	int fd;				/* open until it was read, and its debug file came; -1 */
-	uint32_t owner;			/* of the file, from when it was open; of many that one user may have, one */
+	uint32_t owner;			/* of the file, once that is known; of many that one user may have, one */
 	bool counted;			/* among those that are open */
 	bool parked;			/* to be closed, and opened again when it is its turn */
 	bool done;
@@ -77,6 +78,8 @@ struct jobs {
 	unsigned int downloads;		/* that wait */
 	unsigned int errands;		/* that wait or are being run */
 	uint64_t no_download_before;	/* no server answers */
+	uint64_t refused;		/* files that were too many of their owner's; of the last: */
+	uint32_t refused_user;
 };
 
 void jobs_add(struct jobs *jobs, struct job *job);	/* as job->task says */

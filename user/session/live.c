@@ -356,7 +356,8 @@ static void tell_tables(struct live *live)
 		return;
 	loader_get_statistics(live->loader, &statistics);
 	live->profile->tables = (struct profile_tables){ statistics.tables, statistics.tables_failed, statistics.tables_evicted,
-								statistics.files_hung };
+								statistics.files_hung, statistics.files_refused,
+								statistics.refused_user };
 }
 
 /* Where it cannot be read, nothing has changed. */

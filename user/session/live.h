@@ -35,7 +35,7 @@ enum live_purpose {
 };
 
 struct refusals {
-	uint64_t names, hurried, frames, cgroups;
+	uint64_t names, hurried, frames, files, cgroups;
 };
 
 struct live {

@@ -317,5 +317,7 @@ void loader_get_statistics(struct loader *loader, struct loader_statistics *stat
 		look_at(loader, slot->value, now);
 	reading_get_statistics(&loader->reading, statistics);
 	statistics->files_hung = loader->hung;
+	statistics->files_refused = loader->to_do.refused;
+	statistics->refused_user = loader->to_do.refused_user;
 	pthread_mutex_unlock(&loader->lock);
 }

@@ -40,6 +40,8 @@ struct loader_statistics {
 	uint64_t tables_failed;		/* that could not be made, or that it refused */
 	uint64_t tables_evicted;	/* of other files, that it dropped to make room */
 	uint64_t files_hung;		/* that were being opened or read for more than ten seconds, when they were looked at */
+	uint64_t files_refused;		/* that were not read, as too many of their owner's waited; the last one's owner: */
+	uint32_t refused_user;
 };
 
 /* Tables go into the module for as long as the session is open. -errno: there is no thread to be had. */

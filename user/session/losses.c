@@ -47,6 +47,10 @@ void live_describe_refusals(struct live *live, struct buffer *text)
 	add_refusal(text, "stacks of processes past their share of the memory for frames", profile->stacks_refused, &live->told.frames);
 	if (text->bytes)
 		add_user(text, names ? symbols.refused_user : profile->hurried_user);
+	if (profile->tables.files_refused > live->told.files) {
+		add_refusal(text, "files of an owner too many of whose waited to be read", profile->tables.files_refused, &live->told.files);
+		add_user(text, profile->tables.refused_user);
+	}
 	add_refusal(text, "times a cgroup past its share, counted as the one above it", cgroups_refused(profile->cgroups), &live->told.cgroups);
 }
 

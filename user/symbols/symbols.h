@@ -82,6 +82,7 @@ struct symbols_file {
 	const char *path;		/* "": not known */
 	bool deleted;			/* when it was opened, nothing had its path any more, or something else */
 	int error;			/* -errno of opening it, 0 */
+	uint32_t owner;			/* user whose file it is, of one that was opened */
 	bool awaited;			/* it was told of, and has not been opened yet */
 	bool downloading;		/* it has more names than these, once its debug file has come */
 	uint8_t build_id[ELF_BUILD_ID_MOST];
