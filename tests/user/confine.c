@@ -26,6 +26,7 @@
 #include <unistd.h>
 #include <linux/filter.h>
 #include <linux/ktally.h>
+#include <linux/nsfs.h>
 #include <linux/openat2.h>
 #include <linux/seccomp.h>
 
@@ -194,6 +195,8 @@ static void *end_at_once(void *context)
 TRY(memory_file, memfd_create("test", MFD_CLOEXEC))
 TRY(event, eventfd(0, EFD_CLOEXEC))
 TRY(device_call, ioctl(-1, KTALLY_IOC_INFO, NULL))
+TRY(namespace_above, ioctl(-1, NS_GET_PARENT))
+TRY(namespace_maker, ioctl(-1, NS_GET_OWNER_UID, NULL))
 TRY(renaming, rename(there, there))
 TRY(internet, socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0))
 TRY(more_filters, filter_apply(FILTER_READER) ? -1 : 0)
@@ -300,6 +303,8 @@ static const struct {
 	{ "a file in memory", memory_file, PASSED },
 	{ "an event", event, PASSED },
 	{ "a call of the device", device_call, EBADF },
+	{ "asking for the user namespace above", namespace_above, EBADF },
+	{ "asking who made one", namespace_maker, EBADF },
 	{ "confining itself once more", more_filters, PASSED },
 };
 

@@ -14,6 +14,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 #include <linux/ktally.h>
+#include <linux/nsfs.h>
 #include <linux/seccomp.h>
 
 #include "confine/filter.h"
@@ -111,6 +112,8 @@ static const struct condition reading[] = {
 	WHEN(socket, 0, IS(AF_INET6)),
 	WHEN(socket, 0, IS(AF_NETLINK)),
 	WHEN(ioctl, 1, BITS(IOCTL_TYPE(~0U), IOCTL_TYPE(KTALLY_IOC_INFO))),
+	WHEN(ioctl, 1, IS(NS_GET_PARENT)),			/* who made a user namespace */
+	WHEN(ioctl, 1, IS(NS_GET_OWNER_UID)),
 	WHEN(ioctl, 1, IS(FIONBIO)),
 	WHEN(ioctl, 1, IS(FIONREAD)),
 	WHEN(ioctl, 1, IS(TCGETS)),

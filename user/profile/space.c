@@ -13,6 +13,7 @@
 
 #include "base/message.h"
 #include "profile/state.h"
+#include "profile/tenant.h"
 #include "symbols/errand.h"
 #include "symbols/printable.h"
 #include "symbols/proc.h"
@@ -115,13 +116,21 @@ static void run(struct errand *errand)
 		reading->is_there = is_still_there(&reading->task);
 }
 
+/* Whose share of all it takes that is learnt of it. */
+static uint32_t tenant(const struct profile_state *state, const struct task *task, uint32_t user)
+{
+	const struct known_task *known = map_get(&state->profile.tasks, task->id);
+
+	return tenant_of(known ? known->cgroup : NULL, user);
+}
+
 static struct space_reading *reading_of(const struct profile_state *state, const struct space *space, const struct task *task, uint32_t user)
 {
 	struct space_reading *reading = memory_zeroed(1, sizeof(*reading));
 
 	reading->errand = (struct errand){ .run = run, .discard = discard, .major = ERRAND_PROCESS, .minor = user, .pid = task->pid };
 	snprintf(reading->comm, sizeof(reading->comm), "%s", task->comm);
-	reading->task = (struct task){ .pid = task->pid, .tid = task->tid, .start_time = task->start_time, .comm = reading->comm };
+	reading->task = (struct task){ .id = task->id, .pid = task->pid, .tid = task->tid, .start_time = task->start_time, .comm = reading->comm };
 	reading->owner = !space->asked;
 	reading->cgroup = owners_ask_for_cgroup(state);
 	return reading;
@@ -149,7 +158,7 @@ static void take(struct profile_state *state, struct space *space, struct space_
 	if (reading->is_there) {
 		if (reading->owner)
 			take_owner(state, space, reading);
-		symbols_set_user(state->profile.symbols, space->mm_id, reading->user);
+		symbols_set_user(state->profile.symbols, space->mm_id, tenant(state, &reading->task, reading->user));
 		symbols_set_mappings(state->profile.symbols, space->mm_id, pid, reading->executable, reading->text, reading->bytes);
 		symbols_set_start(state->profile.symbols, space->mm_id, reading->started);
 		space_learnt(state, space, reading->owner);
@@ -198,6 +207,7 @@ void space_read(struct profile_state *state, struct space *space, const struct t
 
 	if (!space_take_late(state, space) || proc_read_user(task->pid, &user))
 		return;
+	user = tenant(state, task, user);
 	symbols_set_user(state->profile.symbols, space->mm_id, user);
 	symbols_get_holder(state->profile.symbols, space->mm_id, &holder);
 	if (!turns_may_learn(&state->turns, &holder)) {

@@ -2,6 +2,7 @@
 /* What a live session says of what it could not take. */
 #include <inttypes.h>
 
+#include "profile/tenant.h"
 #include "session/live.h"
 #include "session/session.h"
 
@@ -26,12 +27,14 @@ static void add_refusal(struct buffer *text, const char *what, uint64_t now, uin
 	*told = now;
 }
 
-static void add_user(struct buffer *text, uint32_t user)
+static void add_tenant(struct buffer *text, const struct profile *profile, uint32_t tenant)
 {
-	if (user == POOL_NOBODY)
+	if (tenant == POOL_NOBODY) {
 		buffer_string(text, ", the last of one that was gone before it was known whose it is");
-	else
-		buffer_format(text, ", the last of user %u", user);
+		return;
+	}
+	buffer_string(text, ", the last ");
+	tenant_describe(profile->cgroups, tenant, text);
 }
 
 void live_describe_refusals(struct live *live, struct buffer *text)
@@ -46,10 +49,10 @@ void live_describe_refusals(struct live *live, struct buffer *text)
 	add_refusal(text, "stacks of processes past their share of the time for naming", profile->stacks_hurried, &live->told.hurried);
 	add_refusal(text, "stacks of processes past their share of the memory for frames", profile->stacks_refused, &live->told.frames);
 	if (text->bytes)
-		add_user(text, names ? symbols.refused_user : profile->hurried_user);
+		add_tenant(text, profile, names ? symbols.refused_user : profile->hurried_user);
 	if (profile->tables.files_refused > live->told.files) {
 		add_refusal(text, "files of an owner too many of whose waited to be read", profile->tables.files_refused, &live->told.files);
-		add_user(text, profile->tables.refused_user);
+		buffer_format(text, ", the last of user %u", profile->tables.refused_user);
 	}
 	add_refusal(text, "times a cgroup past its share, counted as the one above it", cgroups_refused(profile->cgroups), &live->told.cgroups);
 }

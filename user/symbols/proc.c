@@ -6,6 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 #include <linux/magic.h>
+#include <linux/nsfs.h>
+#include <sys/ioctl.h>
 #include <sys/statfs.h>
 #include <sys/sysmacros.h>
 
@@ -25,6 +27,8 @@
 #define KALLSYMS_BYTES_MOST	(256U << 20)
 #define MAPS_BYTES_READ_MOST	(64U << 20)	/* 65 530 mappings, of which few can have the longest path */
 #define MAPS_BYTES_KEPT_MOST	(4U << 20)
+
+#define CONTAINER_USERS		65536U		/* that one is given, mostly */
 
 int proc_open_root(uint32_t pid)
 {
@@ -320,15 +324,47 @@ int proc_read_thread(uint32_t pid, uint32_t tid, uint64_t *ticks, char *comm, si
 	return error == -ENOENT ? -ESRCH : error;
 }
 
+static bool is_namespace(const struct stat *status, const struct stat *ours)
+{
+	return status->st_ino == ours->st_ino && status->st_dev == ours->st_dev;
+}
+
+/* The namespace that is open, and those that it is in, up to ours. Takes the descriptor. */
+static uint32_t who_made(int namespace, const struct stat *ours, uint32_t user)
+{
+	const uint32_t first = user & ~(CONTAINER_USERS - 1);
+	uint32_t result = user;
+	struct stat status;
+	uid_t maker;
+
+	while (namespace >= 0 && !fstat(namespace, &status) && !is_namespace(&status, ours)) {
+		int above = ioctl(namespace, NS_GET_PARENT);
+
+		if (ioctl(namespace, NS_GET_OWNER_UID, &maker))
+			maker = 0;
+		if (maker || first)
+			result = maker ? maker : first;
+		close(namespace);
+		namespace = above;
+	}
+	if (namespace >= 0)
+		close(namespace);
+	return result;
+}
+
 int proc_read_user(uint32_t pid, uint32_t *user)
 {
-	struct stat status;
+	struct stat status, ours;
 	char path[64];
 
 	snprintf(path, sizeof(path), "/proc/%u", pid);
 	if (stat(path, &status))
 		return -ESRCH;
 	*user = status.st_uid;
+	snprintf(path, sizeof(path), "/proc/%u/ns/user", pid);
+	/* Who may not look there learns nothing of the process anyhow. */
+	if (!stat("/proc/self/ns/user", &ours) && !stat(path, &status) && !is_namespace(&status, &ours))
+		*user = who_made(open(path, O_RDONLY | O_CLOEXEC), &ours, *user);
 	return 0;
 }
 

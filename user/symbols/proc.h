@@ -61,7 +61,9 @@ int proc_read_thread(uint32_t pid, uint32_t tid, uint64_t *ticks, char *comm, si
 uint64_t proc_ticks(uint64_t nanoseconds);
 
 /*
- * Its effective user, as seen from here. -ESRCH: gone. That is whom the directory of a process belongs to, also of one that is not dumpable,
+ * Its effective user, as seen from here; in a user namespace, where a process may take any of the users that are mapped, who made the outermost
+ * one, unless that was root, who gives a container users of its own: then the first of the 65 536 that the user is among. -ESRCH: gone.
+ * The user is whom the directory of a process belongs to, also of one that is not dumpable,
  * unlike what is in it. The texts there are not asked: for status and stat the kernel takes hold of the memory, and whoever holds it last
  * has to let go of the files that were mapped, which may never end; and status names as many groups as the process likes.
  */
