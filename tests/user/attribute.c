@@ -532,6 +532,7 @@ static void past_share(void)
 	char directory[512], expected[64];
 	struct stat status;
 	bool made = mount_of_cgroups(cgroups);
+	uint64_t refused;
 
 	for (unsigned int depth = 0; made && depth < 4; depth++) {
 		name_cgroup(directory, sizeof(directory), cgroups, depth, -1);
@@ -549,7 +550,14 @@ static void past_share(void)
 	}
 	snprintf(expected, sizeof(expected), "/ktally-test-%d/a/b", getpid());
 	check_string(cgroup ? cgroup->path : NULL, expected, "one past the share of those below %s/c is counted as that", expected);
-	check(cgroups_refused(cgroups) > 100 && cgroups_all(cgroups)->used < 1900, "and refused others: %zu", cgroups_all(cgroups)->used);
+	refused = cgroups_refused(cgroups);
+	check_number((long long)(refused + cgroups_all(cgroups)->used), MANY_CGROUPS + 2, "of all, with the two above them, %llu have no room",
+		     (unsigned long long)refused);
+	check(refused > 100, "which are refused");
+	name_cgroup(directory, sizeof(directory), cgroups, 3, MANY_CGROUPS - 1);
+	for (int i = 0; i < 10 && !stat(directory, &status); i++)
+		cgroups_get(cgroups, status.st_ino, 0, 1000000000);
+	check_number((long long)cgroups_refused(cgroups), (long long)refused, "each is counted once, however often it is asked for");
 	name_cgroup(directory, sizeof(directory), cgroups, 0, -1);
 	other = stat(directory, &status) ? NULL : cgroups_get(cgroups, status.st_ino, 0, 1000000000);
 	check(other && other->id == status.st_ino && other->path, "one elsewhere has room");

@@ -15,6 +15,7 @@
 #include "symbols/printable.h"
 
 #define CGROUPS_MOST		16384
+#define REFUSED_MOST		65536	/* that are known to have been counted */
 #define PATH_BYTES_MOST		4096
 #define TEXT_BYTES_MOST		65536
 
@@ -30,6 +31,8 @@ struct cgroups {
 	struct map all;			/* id -> struct cgroup */
 	struct cgroup_shares shares;	/* of a host's */
 	uint64_t refused;
+	struct map refused_ids;		/* id -> in which age it was last refused, as a number */
+	uint64_t age;			/* since 1; the next begins with cgroups_forget() */
 	struct pod_logs logs;
 	bool live, old;
 	char *mount;
@@ -199,6 +202,7 @@ struct cgroups *cgroups_create(bool live)
 	struct cgroups *cgroups = memory_zeroed(1, sizeof(*cgroups));
 
 	cgroups->live = live;
+	cgroups->age = 1;
 	cgroups->mount_fd = -1;
 	if (live) {
 		cgroups->old = has_old_hierarchies();
@@ -224,6 +228,7 @@ void cgroups_destroy(struct cgroups *cgroups)
 	for (struct map_slot *slot = map_next(&cgroups->all, NULL); slot; slot = map_next(&cgroups->all, slot))
 		free_cgroup(slot->value);
 	map_free(&cgroups->all);
+	map_free(&cgroups->refused_ids);
 	cgroup_shares_free(&cgroups->shares);
 	pod_logs_free(&cgroups->logs);
 	if (cgroups->mount_fd >= 0)
@@ -283,6 +288,16 @@ static struct cgroup *add(struct cgroups *cgroups, uint64_t id)
 	return cgroups->all.used < CGROUPS_MOST ? keep(cgroups, &(struct cgroup){ .id = id }) : NULL;
 }
 
+/* Each once, however many tasks it has and however often these are looked at. */
+static void count_refused(struct cgroups *cgroups, uint64_t id)
+{
+	bool counted = map_get(&cgroups->refused_ids, id);
+
+	cgroups->refused += !counted;
+	if (counted || cgroups->refused_ids.used < REFUSED_MOST)
+		map_put(&cgroups->refused_ids, id, (void *)(uintptr_t)cgroups->age);
+}
+
 static struct cgroup *add_live(struct cgroups *cgroups, uint64_t id, uint32_t pid, uint64_t now)
 {
 	struct cgroup new = { .id = id }, *cgroup;
@@ -290,7 +305,7 @@ static struct cgroup *add_live(struct cgroups *cgroups, uint64_t id, uint32_t pi
 	bool found = cgroups->mount && find_path(cgroups, &new, pid, now, path);
 
 	if (!cgroup_shares_take(&cgroups->shares, found ? path : NULL, &new.share)) {
-		cgroups->refused++;
+		count_refused(cgroups, id);
 		return found ? stand_in(cgroups, path, now) : NULL;
 	}
 	cgroup = keep(cgroups, &new);
@@ -338,6 +353,11 @@ void cgroup_set(struct cgroup *cgroup, const char *path, const struct owner *own
 
 void cgroups_forget(struct cgroups *cgroups)
 {
+	for (struct map_slot *slot = map_next(&cgroups->refused_ids, NULL); slot; slot = map_next(&cgroups->refused_ids, slot))
+		if ((uintptr_t)slot->value != cgroups->age)
+			map_remove(&cgroups->refused_ids, slot->key);
+	map_trim(&cgroups->refused_ids);
+	cgroups->age++;
 	for (struct map_slot *slot = map_next(&cgroups->all, NULL); slot; slot = map_next(&cgroups->all, slot)) {
 		struct cgroup *cgroup = slot->value;
 

@@ -49,7 +49,7 @@ const char *cgroups_mount(const struct cgroups *cgroups);
  * there is none.
  */
 struct cgroup *cgroups_get(struct cgroups *cgroups, uint64_t id, uint32_t pid, uint64_t now);
-uint64_t cgroups_refused(const struct cgroups *cgroups);	/* how often one had no room of its own */
+uint64_t cgroups_refused(const struct cgroups *cgroups);	/* that had no room, each counted once as long as it is asked for */
 
 /* Says what is known of one, in place of what was. Both may be NULL. */
 void cgroup_set(struct cgroup *cgroup, const char *path, const struct owner *owner);

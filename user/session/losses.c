@@ -54,7 +54,7 @@ void live_describe_refusals(struct live *live, struct buffer *text)
 		add_refusal(text, "files of an owner too many of whose waited to be read", profile->tables.files_refused, &live->told.files);
 		buffer_format(text, ", the last of user %u", profile->tables.refused_user);
 	}
-	add_refusal(text, "times a cgroup past its share, counted as the one above it", cgroups_refused(profile->cgroups), &live->told.cgroups);
+	add_refusal(text, "cgroups past their share, counted as those above them", cgroups_refused(profile->cgroups), &live->told.cgroups);
 }
 
 /* The time that a timer stood still goes to the next sample; that of a counter is missing. */
