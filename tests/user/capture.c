@@ -9,6 +9,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 #include <linux/ktally.h>
 
@@ -296,6 +297,32 @@ static void full(void)
 	buffer_free(&told);
 }
 
+/* Who has a host to sample waits for nobody who holds a pipe and reads nothing of it. The pipe blocks, as it may be another's too. */
+static void nobody_is_waited_for(void)
+{
+	int fds[2], output = dup(STDOUT_FILENO), error = 0;
+	struct ktally_sample sample = sample_of(1);
+	struct capture_writer *writer;
+	time_t began = time(NULL);
+
+	if (!check(!pipe2(fds, O_CLOEXEC), "a pipe"))
+		return;
+	fflush(stdout);
+	dup2(fds[1], STDOUT_FILENO);
+	close(fds[1]);
+	error = capture_create(&writer, "-");
+	dup2(output, STDOUT_FILENO);
+	close(output);
+	check_number(error, 0, "a capture goes to it");
+	capture_wait_for_nobody(writer);
+	for (unsigned int i = 0; i < 20000 && !error; i++)
+		error = capture_write_record(writer, &sample, sizeof(sample));
+	check_number(error, -ETIMEDOUT, "when it is full, that is an error");
+	check(time(NULL) - began < 5, "soon");
+	check_number(capture_close(writer), -ETIMEDOUT, "once more at the end");
+	close(fds[0]);
+}
+
 /* A slow reader of standard output that was set not to block; the other end reads standard input. */
 static void through_a_pipe(void)
 {
@@ -378,6 +405,7 @@ int main(void)
 	flipped();
 	refusals();
 	full();
+	nobody_is_waited_for();
 	through_a_pipe();
 	unlink(path);
 	rmdir(directory);

@@ -140,6 +140,15 @@ static void check_one_at_a_time(void)
 
 /* ---- who cannot end ---- */
 
+static bool is_refused(void)
+{
+	struct result result = ask("--for 100ms -o @next.folded");
+	bool refused = result.code == EXIT_BUSY;
+
+	result_free(&result);
+	return refused;
+}
+
 /*
  * A process that reads a file which never answers is kept by the kernel, killed or not. So is one here: as killed, by who traces it; as
  * done, by its pipe, which somebody else has open as another thread of it would have.
@@ -147,7 +156,9 @@ static void check_one_at_a_time(void)
 static void check_kept(void)
 {
 	pid_t aside = ask_aside("--for 34 -o @kept.folded"), taker;
+	unsigned int refused = 0;
 	char pipe_path[64];
+	time_t began;
 	int pipe_end;
 
 	check(says("for 34 s"), "a profile has begun");
@@ -161,6 +172,10 @@ static void check_kept(void)
 		end_of(aside);
 		check(says("who asked has hung up"), "who asked is gone");
 		check_ask("--for 100ms -o @next.folded", EXIT_BUSY, "cannot end", "while the process is kept ktallyd answers");
+		began = time(NULL);
+		for (unsigned int i = 0; i < 12; i++)
+			refused += is_refused();
+		check(refused == 12 && time(NULL) - began < 5, "and waits no more for who cannot end, however often it is asked");
 		check_number(end_of(taker), -SIGKILL, "it was killed");
 		check_ask("--for 100ms -o @next.folded", EXIT_OK, "5 samples", "when it is gone the next profile is taken");
 		unlink(path_of("next.folded"));

@@ -25,6 +25,16 @@ static const char *in_directory(const char *name)
 	return text;
 }
 
+static unsigned int synced;
+
+/* Instead of the C library's. */
+int fsync(int fd)
+{
+	(void)fd;
+	synced++;
+	return 0;
+}
+
 static int write_text(FILE *file, const struct profile *profile, uint32_t sources, const struct export_host *host)
 {
 	(void)profile;
@@ -89,6 +99,7 @@ static void file(void)
 
 	check_number(export_file(path, write_text, NULL, 0, &fake_host), 0, "a file is written");
 	check_text(path, "host testhost\n", "and has what the writer wrote");
+	check_number(synced, 1, "which is on the disk");
 	check(!stat(path, &status) && (status.st_mode & 07777) == 0600, "only its owner can read it");
 	check_number(export_file(path, write_and_fail, NULL, 0, &fake_host), -ENOSPC, "the writer's error comes back");
 	check_text(path, "host testhost\n", "and what was there before stays");
@@ -129,7 +140,7 @@ static bool filled(int pipe)
 	return errno == EAGAIN;
 }
 
-/* Whoever writes metrics is who drains the rings. */
+/* Whoever writes metrics is who drains the rings, and waits for nobody. */
 static void metrics_pipe(void)
 {
 	const char *fifo = in_directory("metrics");
@@ -137,9 +148,11 @@ static void metrics_pipe(void)
 	struct metrics metrics;
 	char text[8] = { 0 };
 	int reader, writer;
+	unsigned int before = synced;
 	time_t began;
 
 	metrics_init(&metrics, 1, 2, true);
+	check(!export_metrics_file(in_directory("metrics.json"), &metrics) && synced == before, "nor for a busy disk");
 	files_add(&files, NULL, fifo, NULL, 0);
 	mkfifo(fifo, 0600);
 	began = time(NULL);

@@ -62,6 +62,10 @@ struct capture_writer;
 
 /* -errno, or 0. Writing reports the first error at once and again at close: a full disk is never silent. */
 int capture_create(struct capture_writer **writer, const char *path);	/* "-": standard output */
+
+/* From now on who reads it from a pipe is not waited for if he takes nothing for a second: that is an error, -ETIMEDOUT. */
+void capture_wait_for_nobody(struct capture_writer *writer);
+
 int capture_write(struct capture_writer *writer, enum capture_chunk type, const void *data, size_t bytes);
 
 /* Gathered into CAPTURE_RECORDS chunks. */

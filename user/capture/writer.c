@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
 #include <zstd.h>
@@ -24,20 +26,36 @@
 /* Of zstd: whoever is profiled pays for it, and all levels are much alike on programs and names. */
 #define COMPRESSION_LEVEL	1
 
+/* How long a reader may take nothing of a pipe, where he is not waited for. */
+#define PATIENCE_MS	1000
+
 struct capture_writer {
 	int fd;
 	int error;		/* the first; nothing is written after it */
+	int patience;		/* ms without progress; -1: for ever */
 	struct buffer records;	/* gathered, not yet written */
 };
 
-/* Standard output may be a pipe that somebody set not to block. */
-static int write_pieces(int fd, struct iovec *piece, int pieces)
+/* A pipe that has room at all takes that much at once, also one that blocks, as standard output may have to. */
+static ssize_t write_in_time(const struct capture_writer *writer, const struct iovec *piece)
 {
+	int ready = poll(&(struct pollfd){ .fd = writer->fd, .events = POLLOUT }, 1, writer->patience);
+
+	if (!ready)
+		errno = ETIMEDOUT;
+	return ready > 0 ? write(writer->fd, piece->iov_base, piece->iov_len < PIPE_BUF ? piece->iov_len : PIPE_BUF) : -1;
+}
+
+/* Standard output may be a pipe that somebody set not to block. */
+static int write_pieces(const struct capture_writer *writer, struct iovec *piece, int pieces)
+{
+	int fd = writer->fd;
+
 	while (pieces) {
-		ssize_t bytes = writev(fd, piece, pieces);
+		ssize_t bytes = writer->patience < 0 ? writev(fd, piece, pieces) : write_in_time(writer, piece);
 
 		if (bytes < 0 && errno == EAGAIN) {
-			poll(&(struct pollfd) { .fd = fd, .events = POLLOUT }, 1, -1);
+			poll(&(struct pollfd) { .fd = fd, .events = POLLOUT }, 1, writer->patience);
 			continue;
 		}
 		if (bytes < 0 && errno == EINTR)
@@ -74,28 +92,37 @@ static int write_chunk(struct capture_writer *writer, enum capture_chunk type, c
 		return writer->error;
 	if (bytes > most)
 		return -EFBIG;
-	writer->error = write_pieces(writer->fd, pieces, sizeof(pieces) / sizeof(pieces[0]));
+	writer->error = write_pieces(writer, pieces, sizeof(pieces) / sizeof(pieces[0]));
 	return writer->error;
 }
 
 int capture_create(struct capture_writer **writer, const char *path)
 {
 	struct iovec magic = piece_of(CAPTURE_MAGIC, CAPTURE_MAGIC_BYTES);
+	struct capture_writer new = { .patience = -1 };
 	bool is_output = !strcmp(path, "-");
-	int fd, error;
+	int error;
 
 	/* Addresses of the kernel are in it: for the recorder's eyes only, who may hand it on. */
-	fd = is_output ? fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3) : opener_open(path, CAPTURE_FLAGS, 0600);
-	if (fd < 0)
-		return is_output ? -errno : fd;
-	error = write_pieces(fd, &magic, 1);
+	new.fd = is_output ? fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3) : opener_open(path, CAPTURE_FLAGS, 0600);
+	if (new.fd < 0)
+		return is_output ? -errno : new.fd;
+	error = write_pieces(&new, &magic, 1);
 	if (error) {
-		close(fd);
+		close(new.fd);
 		return error;
 	}
 	*writer = memory_zeroed(1, sizeof(**writer));
-	(*writer)->fd = fd;
+	**writer = new;
 	return 0;
+}
+
+void capture_wait_for_nobody(struct capture_writer *writer)
+{
+	struct stat status;
+
+	if (fstat(writer->fd, &status) || !S_ISREG(status.st_mode))
+		writer->patience = PATIENCE_MS;
 }
 
 int capture_flush(struct capture_writer *writer)

@@ -210,6 +210,7 @@ static void change_capture(struct daemon *daemon)
 		daemon->failed = true;
 		return;
 	}
+	recorder_wait_for_nobody(new);
 	take_records(daemon);
 	if (recorder_close(old))
 		daemon->failed = true;
@@ -303,6 +304,8 @@ static int open_files(struct daemon *daemon)
 	if (capture.data && recorder_create(&daemon->live.recorder, capture.data, ktally_get_info(daemon->live.session),
 					    &options->session, NULL))
 		return EXIT_FAILED;
+	if (capture.data)
+		recorder_wait_for_nobody(daemon->live.recorder);
 	return EXIT_OK;
 }
 

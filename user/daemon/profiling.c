@@ -17,6 +17,9 @@
 #include "daemon/taker.h"
 #include "session/session.h"
 
+/* Of a batch: many times what one has, so that what says it has more is no batch. */
+#define BATCH_BYTES_MOST (64U << 20)
+
 /* What was killed is gone at once, unless it waits for something that does not answer: then nobody can tell how long. */
 #define REAP_MS 500
 
@@ -107,16 +110,16 @@ static pid_t start(const struct profiling *profiling, const struct request *requ
 }
 
 /* Never waits for longer than that. False: it goes on. */
-static bool reap(struct profiling *profiling, int *status)
+static bool reap(struct profiling *profiling, int *status, int milliseconds)
 {
 	const struct timespec moment = { .tv_nsec = 1000000 };
 	pid_t ended = 0;
 
-	for (int i = 0; profiling->child > 0 && !ended && i < REAP_MS; i++) {
+	for (int i = 0; profiling->child > 0 && !ended && i <= milliseconds; i++) {
 		ended = waitpid(profiling->child, status, WNOHANG);
 		if (ended < 0 && errno == EINTR)
 			ended = 0;
-		if (!ended)
+		if (!ended && i < milliseconds)
 			nanosleep(&moment, NULL);
 	}
 	if (profiling->child > 0 && !ended)
@@ -129,7 +132,8 @@ int profiling_start(struct profiling *profiling, struct request *request, const 
 {
 	int messages[2] = { -1, -1 }, order = -1, status, error;
 
-	if (!reap(profiling, &status))
+	/* That was waited for when it was to end: who asks again and again has nobody wait again. */
+	if (!reap(profiling, &status, 0))
 		return -EBUSY;
 	error = open_files(profiling, request);
 	/* Neither may the process that takes the profile open it, as it has the daemon's filter. */
@@ -206,7 +210,7 @@ int profiling_end(struct profiling *profiling)
 
 	if (profiling->code >= 0)
 		kill(profiling->child, SIGKILL);
-	gone = reap(profiling, &status);
+	gone = reap(profiling, &status, REAP_MS);
 	error = seal(profiling);
 	if (!error && profiling->code >= 0)
 		return profiling->code;
@@ -224,7 +228,7 @@ void profiling_kill(struct profiling *profiling)
 	int status;
 
 	kill(profiling->child, SIGKILL);
-	reap(profiling, &status);
+	reap(profiling, &status, REAP_MS);
 }
 
 void profiling_release(struct profiling *profiling)
@@ -250,7 +254,7 @@ int profiling_batches(const struct profiling *profiling, export_request *take, v
 		ssize_t read;
 
 		/* The process has read what any program brings along: it is not believed more than that. */
-		if (head.bytes > (uint64_t)(status.st_size - at)) {
+		if (head.bytes > BATCH_BYTES_MOST || at + (off_t)sizeof(head) > status.st_size || head.bytes > (uint64_t)(status.st_size - at)) {
 			result = -EIO;
 			break;
 		}

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * A file appears under its name when all of it is on disk, or not at all. Only its owner can read it, as with what perf
- * records: a profile of a host tells what everybody on it runs. A pipe or a device is written to as it is.
+ * A file appears under its name when all of it is there, and but for metrics on the disk, or not at all. Only its owner can read it, as with
+ * what perf records: a profile of a host tells what everybody on it runs. A pipe or a device is written to as it is.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -86,7 +86,8 @@ static int replace(const char *path, const struct content *content)
 		free(temporary);
 		return error;
 	}
-	error = write_all(fd, content, true);
+	/* Metrics are written anew soon, and the disk that others keep busy is not waited for by who has a host to sample. */
+	error = write_all(fd, content, !content->metrics);
 	if (!error && rename(temporary, path))
 		error = -errno;
 	if (error)

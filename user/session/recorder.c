@@ -85,6 +85,11 @@ int recorder_create(struct recorder **result, const char *path, const struct kta
 	return 0;
 }
 
+void recorder_wait_for_nobody(struct recorder *recorder)
+{
+	capture_wait_for_nobody(recorder->writer);
+}
+
 void recorder_write_kallsyms(struct recorder *recorder, const char *text, size_t bytes)
 {
 	if (!recorder->error)

@@ -25,6 +25,9 @@ struct recorder;
 int recorder_create(struct recorder **recorder, const char *path, const struct ktally_info *info, const struct session_options *options,
 		    const char *command);
 
+/* As capture_wait_for_nobody(): for who has a host to sample. */
+void recorder_wait_for_nobody(struct recorder *recorder);
+
 /* Names of the kernel, as read from /proc/kallsyms. */
 void recorder_write_kallsyms(struct recorder *recorder, const char *text, size_t bytes);
 
