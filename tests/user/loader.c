@@ -439,6 +439,30 @@ static void again_in_turn(void)
 	stop();
 }
 
+/* Many files that take long, on as many file systems as are read at once: one on another is read next. */
+static void file_systems_in_turn(void)
+{
+	unsigned int left = 0;
+	struct stat status;
+
+	start();
+	stat(hung_path, &status);
+	__atomic_store_n(&slow_inode, status.st_ino, __ATOMIC_RELEASE);
+	__atomic_store_n(&device.file, hung_path, __ATOMIC_RELEASE);
+	for (uint32_t number = 1; number <= 180; number++)
+		submit(number, HUNG_DEVICE + number % 2);
+	usleep(100000);
+	submit(301, HUNG_DEVICE + 2);
+	for (unsigned int i = 0; i < 10000 && loader_is_busy_with(loader, 301); i++)
+		usleep(1000);
+	for (uint32_t number = 1; number <= 180; number++)
+		left += loader_is_busy_with(loader, number);
+	check(left > 60, "files on two file systems are read: one on another is read before %u that are left of 180", left);
+	__atomic_store_n(&slow_inode, 0, __ATOMIC_RELEASE);
+	loader_wait(loader, 20000);
+	stop();
+}
+
 /* What cannot be opened is nobody's, so it takes nobody's share, and is done with at once. */
 static void opening_fails(void)
 {
@@ -560,6 +584,7 @@ int main(void)
 	closing_hangs();
 	past_share();
 	again_in_turn();
+	file_systems_in_turn();
 	opening_fails();
 	errands_pile_up(ERRAND_PROCESS);
 	errands_pile_up(ERRAND_USER);

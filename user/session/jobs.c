@@ -277,18 +277,23 @@ static bool may_begin(const struct jobs *jobs, const struct file_system *on, enu
 	return jobs->open < OPEN_MOST && on->open < OPEN_MOST_EACH;
 }
 
+/* What waits longest, but behind what others had waiting when this file system had its last turn: whose files take long has many that wait. */
+static uint64_t turn_of(const struct file_system *on, enum task task)
+{
+	uint64_t number = on->waiting[task].first->number;
+
+	return number > on->turn[task] ? number : on->turn[task];
+}
+
 static struct job *first_of(const struct jobs *jobs, enum task task, uint64_t now)
 {
 	const struct file_system *chosen = NULL;
-	const struct job *first = NULL;
 
 	for (struct map_slot *slot = map_next(&jobs->file_systems, NULL); slot; slot = map_next(&jobs->file_systems, slot)) {
 		const struct file_system *on = slot->value;
 
-		if (may_begin(jobs, on, task, now) && (!first || on->waiting[task].first->number < first->number)) {
-			first = on->waiting[task].first;
+		if (may_begin(jobs, on, task, now) && (!chosen || turn_of(on, task) < turn_of(chosen, task)))
 			chosen = on;
-		}
 	}
 	return chosen ? first_on(chosen, task) : NULL;
 }
@@ -310,6 +315,7 @@ struct job *jobs_begin(struct jobs *jobs, uint64_t now)
 		return NULL;
 	unlink_job(&job->on->waiting[job->task], job);
 	job->since = now;
+	job->on->turn[job->task] = ++jobs->last_number;
 	job->on->at_work[job->task] = job;
 	jobs->at_work[job->task]++;
 	jobs->downloads -= job->task == DOWNLOAD;

@@ -8,7 +8,7 @@
  *	two at most are at file systems that are not this host's own (mounts.h), and none begins at one where another is late.
  *
  * However many servers are gone, and whatever programs of users make of FUSE, somebody is left for the files of this host. What comes
- * first is done first, but opening goes before all else, and errands, which are short, before reading. What a process alone can
+ * first is done first on each file system, and file systems take turns; but opening goes before all else, and errands, which are short, before reading. What a process alone can
  * say where it is counts as a file system of its user's, which is not the host's own.
  *
  * A file can be made so that it takes seconds to read, and a user can map a new one many times a second. So of the files on one file system
@@ -44,7 +44,7 @@ struct job {
 	bool parked;			/* to be closed, and opened again when it is its turn */
 	bool done;
 	enum task task;			/* what comes next, or is being done */
-	uint64_t number;		/* in the order in which they came */
+	uint64_t number;		/* in the order in which they came, and file systems had turns */
 	uint64_t since;			/* when a worker began it; 0: none did */
 	bool hung;			/* that was said, and counted */
 	struct file_system *on;		/* until it is done */
@@ -60,6 +60,7 @@ struct file_system {
 	bool known, own;		/* it was looked for among the mounts; it is this host's own */
 	struct job_list waiting[TASKS];
 	struct job *at_work[TASKS];
+	uint64_t turn[TASKS];		/* a number of when one was last begun */
 	unsigned int open;		/* files that wait to be read */
 	unsigned int errands;		/* that wait or are being run */
 	struct map owners;		/* of files that were opened -> struct file_owner */
