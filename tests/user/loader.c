@@ -12,6 +12,7 @@
 #include "base/message.h"
 #include "loop/loop.h"
 #include "session/loader.h"
+#include "session/workers.h"
 #include "symbols/errand.h"
 #include "symbols/file.h"
 #include "symbols/mounts.h"
@@ -511,7 +512,7 @@ static void ended(void)
 
 struct look {
 	struct errand errand;
-	bool hangs, ran;
+	bool hangs, slow, ran;
 };
 
 static bool hold_looks;
@@ -522,6 +523,8 @@ static void run_look(struct errand *errand)
 
 	while (look->hangs && __atomic_load_n(&hold_looks, __ATOMIC_ACQUIRE))
 		usleep(1000);
+	if (look->slow)
+		usleep(5000);
 	look->ran = true;
 }
 
@@ -534,7 +537,7 @@ static struct look *ask(uint32_t kind, uint32_t user, bool hangs)
 {
 	struct look *look = memory_zeroed(1, sizeof(*look));
 
-	look->errand = (struct errand){ .run = run_look, .discard = discard_look, .major = kind, .minor = user };
+	look->errand = (struct errand){ .run = run_look, .discard = discard_look, .major = kind, .minor = user, .user = user };
 	look->errand.since = loop_now();
 	look->hangs = hangs;
 	loader_ask(loader, &look->errand);
@@ -566,6 +569,40 @@ static void errands_pile_up(uint32_t kind)
 	stop();
 }
 
+/* What is asked for two users of the same file system, of which one asks for much that takes long: the other's is next. */
+static void errands_in_turn(void)
+{
+	unsigned int undone = 0, left = 0;
+	struct look *looks[400], *other = NULL;
+
+	start();
+	for (unsigned int i = 0; i < 401; i++) {
+		struct look *look = memory_zeroed(1, sizeof(*look));
+
+		look->errand = (struct errand){ .run = run_look, .discard = discard_look, .minor = HUNG_DEVICE, .user = i < 400 ? 1000 : 1001 };
+		/* So that nobody waits. */
+		look->errand.since = loop_now();
+		loader->no_patience_before = UINT64_MAX;
+		look->slow = true;
+		loader_ask(loader, &look->errand);
+		if (i < 400)
+			looks[i] = look;
+		else
+			other = look;
+	}
+	check(is_run(other), "one user's errands are many and take long: another one's on the same file system is run");
+	for (unsigned int i = 0; i < 400; i++) {
+		bool done = errand_is_done(&looks[i]->errand);
+
+		undone += done && looks[i]->errand.undone;
+		left += !done;
+		errand_abandon(&looks[i]->errand);
+	}
+	check(left > 100, "before %u of the first one's that are left", left);
+	check(undone && undone < 300, "who asks for more than there is room for is refused some, here %u", undone);
+	stop();
+}
+
 int main(void)
 {
 	snprintf(path, sizeof(path), "/tmp/ktally-loader.%d", (int)getpid());
@@ -588,6 +625,7 @@ int main(void)
 	opening_fails();
 	errands_pile_up(ERRAND_PROCESS);
 	errands_pile_up(ERRAND_USER);
+	errands_in_turn();
 	ended();
 	unlink(path);
 	unlink(hung_path);

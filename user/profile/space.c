@@ -128,7 +128,8 @@ static struct space_reading *reading_of(const struct profile_state *state, const
 {
 	struct space_reading *reading = memory_zeroed(1, sizeof(*reading));
 
-	reading->errand = (struct errand){ .run = run, .discard = discard, .major = ERRAND_PROCESS, .minor = user, .pid = task->pid };
+	reading->errand = (struct errand){ .run = run, .discard = discard, .major = ERRAND_PROCESS, .minor = user, .user = user,
+					    .pid = task->pid };
 	snprintf(reading->comm, sizeof(reading->comm), "%s", task->comm);
 	reading->task = (struct task){ .id = task->id, .pid = task->pid, .tid = task->tid, .start_time = task->start_time, .comm = reading->comm };
 	reading->owner = !space->asked;

@@ -68,6 +68,17 @@ static uint32_t owner_of(uint32_t user)
 	return user < 65536 ? user : 65536 + (user >> 16);
 }
 
+static struct file_owner *file_owner(struct file_system *on, uint32_t number)
+{
+	struct file_owner *owner = map_get(&on->owners, number);
+
+	if (!owner) {
+		owner = memory_zeroed(1, sizeof(*owner));
+		map_put(&on->owners, number, owner);
+	}
+	return owner;
+}
+
 void jobs_add(struct jobs *jobs, struct job *job)
 {
 	struct job_list *list;
@@ -86,15 +97,21 @@ void jobs_add(struct jobs *jobs, struct job *job)
 		list->first = job;
 	list->last = job;
 	jobs->downloads += job->task == DOWNLOAD;
-	jobs->errands += !!job->errand;
-	job->on->errands += !!job->errand;
+	if (job->errand) {
+		job->owner = job->errand->user;
+		jobs->errands++;
+		job->on->errands++;
+		file_owner(job->on, job->owner)->errands++;
+	}
 }
 
-bool jobs_have_room(const struct jobs *jobs, uint32_t major, uint32_t minor)
+bool jobs_have_room(const struct jobs *jobs, const struct errand *errand)
 {
-	const struct file_system *on = map_get(&jobs->file_systems, (uint64_t)major << 32 | minor);
+	const struct file_system *on = map_get(&jobs->file_systems, (uint64_t)errand->major << 32 | errand->minor);
+	const struct file_owner *owner = on ? map_get(&on->owners, errand->user) : NULL;
+	unsigned int left = ERRANDS_MOST - jobs->errands, here = on ? on->errands : 0;
 
-	return (on ? on->errands : 0) < ERRANDS_MOST - jobs->errands;
+	return here < left && (owner ? owner->errands : 0) <= (left - here) / 2;
 }
 
 static bool has_late(const struct file_system *on, uint64_t now)
@@ -116,17 +133,6 @@ unsigned int jobs_workers_at(const struct file_system *on)
 
 /* ---- owners of files ---- */
 
-static struct file_owner *file_owner(struct file_system *on, uint32_t number)
-{
-	struct file_owner *owner = map_get(&on->owners, number);
-
-	if (!owner) {
-		owner = memory_zeroed(1, sizeof(*owner));
-		map_put(&on->owners, number, owner);
-	}
-	return owner;
-}
-
 /* Nothing is held against anybody for long. */
 static void begin_window(struct file_system *on, uint64_t now)
 {
@@ -137,7 +143,7 @@ static void begin_window(struct file_system *on, uint64_t now)
 		struct file_owner *owner = slot->value;
 
 		owner->time = 0;
-		if (owner->waiting)
+		if (owner->waiting || owner->errands)
 			continue;
 		map_remove(&on->owners, slot->key);
 		free(owner);
@@ -192,10 +198,21 @@ static void end_reading(struct jobs *jobs, struct job *job, uint64_t now)
 	begin_window(job->on, now);
 }
 
-/* The first of whose owner had least. */
-static struct job *fairest(const struct file_system *on)
+static void end_errand(struct jobs *jobs, struct job *job, uint64_t now)
 {
-	struct job *best = on->waiting[READ].first;
+	struct file_owner *owner = file_owner(job->on, job->owner);
+
+	jobs->errands--;
+	job->on->errands--;
+	owner->errands--;
+	owner->time += now - job->since;
+	begin_window(job->on, now);
+}
+
+/* The first of whose owner had least. */
+static struct job *fairest(const struct file_system *on, enum task task)
+{
+	struct job *best = on->waiting[task].first;
 	uint64_t least = UINT64_MAX;
 
 	for (struct job *job = best; job && least; job = job->next) {
@@ -212,7 +229,7 @@ static struct job *fairest(const struct file_system *on)
 
 static struct job *first_on(const struct file_system *on, enum task task)
 {
-	return task == READ ? fairest(on) : on->waiting[task].first;
+	return task == READ || task == ASK ? fairest(on, task) : on->waiting[task].first;
 }
 
 static void unlink_job(struct job_list *list, const struct job *job)
@@ -335,8 +352,8 @@ void jobs_end(struct jobs *jobs, struct job *job, uint64_t now)
 	jobs->foreign -= job->task != DOWNLOAD && !job->on->own;
 	if (job->task == READ)
 		end_reading(jobs, job, now);
-	jobs->errands -= !!job->errand;
-	job->on->errands -= !!job->errand;
+	if (job->errand)
+		end_errand(jobs, job, now);
 	job->since = 0;
 	job->on = NULL;
 }

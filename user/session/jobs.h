@@ -14,7 +14,7 @@
  * A file can be made so that it takes seconds to read, and a user can map a new one many times a second. So of the files on one file system
  * those are read first whose owner had least of the time of late; one owner keeps half of what may be open at most, what is past that is closed,
  * and opened again when it is its turn; and what is past what anybody has at once is not read at all. What is read once more, as its symbols
- * were dropped, is its owner's too.
+ * were dropped, is its owner's too. So it is with errands, by whom they are for.
  *
  * Workers beside these look at processes alone, at one of each user's, and one of them is kept for those of root.
  */
@@ -39,7 +39,7 @@ struct job {
 	struct loaded loaded;
 	struct errand *errand;		/* ASK, LOOK: all there is to do */
 	int fd;				/* open until it was read, and its debug file came; -1 */
-	uint32_t owner;			/* of the file, once that is known; of many that one user may have, one */
+	uint32_t owner;			/* of the file, once that is known; of many that one user may have, one; of an errand, for whom it is */
 	bool counted;			/* among those that are open */
 	bool parked;			/* to be closed, and opened again when it is its turn */
 	bool done;
@@ -69,7 +69,8 @@ struct file_system {
 
 struct file_owner {
 	unsigned int open, waiting;	/* files; that are to be read, too */
-	uint64_t time;			/* that reading them took, ns */
+	unsigned int errands;		/* for him, that wait or are being run */
+	uint64_t time;			/* that reading took, ns */
 };
 
 struct jobs {
@@ -85,8 +86,8 @@ struct jobs {
 
 void jobs_add(struct jobs *jobs, struct job *job);	/* as job->task says */
 
-/* Whether one more errand may wait there: no more do than there is room left for others. */
-bool jobs_have_room(const struct jobs *jobs, uint32_t major, uint32_t minor);
+/* Whether one more may wait there, and of that user's: no more do than there is room left for others. */
+bool jobs_have_room(const struct jobs *jobs, const struct errand *errand);
 
 struct job *jobs_next(const struct jobs *jobs, uint64_t now);	/* what is to be done next; NULL: nothing that may be begun */
 struct job *jobs_begin(struct jobs *jobs, uint64_t now);	/* takes it off what waits */

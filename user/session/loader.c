@@ -165,7 +165,7 @@ static void wait_for_errand(struct loader *loader, const struct errand *errand, 
 void loader_ask(struct loader *loader, struct errand *errand)
 {
 	pthread_mutex_lock(&loader->lock);
-	if (jobs_have_room(&loader->to_do, errand->major, errand->minor)) {
+	if (jobs_have_room(&loader->to_do, errand)) {
 		wait_for_errand(loader, errand, submit_errand(loader, errand));
 	} else {
 		errand->undone = true;

@@ -34,6 +34,7 @@ struct errand {
 	void (*run)(struct errand *errand);	/* by any thread */
 	void (*discard)(struct errand *errand);	/* with all that it has */
 	uint32_t major, minor;			/* what it may have to wait for */
+	uint32_t user;				/* for whom it is: each has a share of what is read on a file system, base/pool.h */
 	uint32_t pid;				/* whose process it is about; for messages */
 	bool undone;				/* nobody had room for it, or it was too late */
 	uint64_t since;				/* when it was asked for, CLOCK_MONOTONIC ns */

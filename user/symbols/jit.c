@@ -317,7 +317,8 @@ static struct jit_reading *begin(struct symbols *symbols, uint64_t mm_id, struct
 	struct jit_reading *reading = memory_zeroed(1, sizeof(*reading));
 	bool theirs = from->theirs || !symbols->errands.give;
 
-	reading->errand = (struct errand){ .run = run, .discard = discard, .major = ERRAND_OURS, .pid = mappings->pid };
+	reading->errand = (struct errand){ .run = run, .discard = discard, .major = ERRAND_OURS, .user = symbols->cache.user,
+					    .pid = mappings->pid };
 	if (sort == JITDUMP)
 		set_mapped(reading, mappings->jitdump);
 	if (theirs) {

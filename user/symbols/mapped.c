@@ -135,7 +135,7 @@ static struct mapped_reading *reading_of(const struct symbols *symbols, uint32_t
 	struct mapped_reading *reading = memory_zeroed(1, sizeof(*reading));
 
 	reading->errand = (struct errand){
-		.run = run, .discard = discard, .pid = pid,
+		.run = run, .discard = discard, .user = symbols->cache.user, .pid = pid,
 		.major = theirs ? ERRAND_USER : object->major, .minor = theirs ? symbols->cache.user : object->minor,
 	};
 	reading->path = memory_string(object->path);
