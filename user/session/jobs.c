@@ -74,6 +74,7 @@ static struct file_owner *file_owner(struct file_system *on, uint32_t number)
 
 	if (!owner) {
 		owner = memory_zeroed(1, sizeof(*owner));
+		owner->time = on->most;
 		map_put(&on->owners, number, owner);
 	}
 	return owner;
@@ -139,6 +140,7 @@ static void begin_window(struct file_system *on, uint64_t now)
 	if (now - on->window < OWNER_WINDOW)
 		return;
 	on->window = now;
+	on->most = 0;
 	for (struct map_slot *slot = map_next(&on->owners, NULL); slot; slot = map_next(&on->owners, slot)) {
 		struct file_owner *owner = slot->value;
 
@@ -148,6 +150,14 @@ static void begin_window(struct file_system *on, uint64_t now)
 		map_remove(&on->owners, slot->key);
 		free(owner);
 	}
+}
+
+static void charge(struct file_system *on, struct file_owner *owner, uint64_t took, uint64_t now)
+{
+	owner->time += took;
+	if (owner->time > on->most)
+		on->most = owner->time;
+	begin_window(on, now);
 }
 
 static void uncount(struct jobs *jobs, struct job *job)
@@ -194,8 +204,7 @@ static void end_reading(struct jobs *jobs, struct job *job, uint64_t now)
 		owner->waiting--;
 		owner->open -= !job->parked;
 	}
-	owner->time += now - job->since;
-	begin_window(job->on, now);
+	charge(job->on, owner, now - job->since, now);
 }
 
 static void end_errand(struct jobs *jobs, struct job *job, uint64_t now)
@@ -205,8 +214,7 @@ static void end_errand(struct jobs *jobs, struct job *job, uint64_t now)
 	jobs->errands--;
 	job->on->errands--;
 	owner->errands--;
-	owner->time += now - job->since;
-	begin_window(job->on, now);
+	charge(job->on, owner, now - job->since, now);
 }
 
 /* The first of whose owner had least. */

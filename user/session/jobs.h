@@ -14,7 +14,8 @@
  * A file can be made so that it takes seconds to read, and a user can map a new one many times a second. So of the files on one file system
  * those are read first whose owner had least of the time of late; one owner keeps half of what may be open at most, what is past that is closed,
  * and opened again when it is its turn; and what is past what anybody has at once is not read at all. What is read once more, as its symbols
- * were dropped, is its owner's too. So it is with errands, by whom they are for.
+ * were dropped, is its owner's too. So it is with errands, by whom they are for. Root of a container may
+ * give files as many owners as he likes: who is new counts as one who had most, or new ones would go before all others without end.
  *
  * Workers beside these look at processes alone, at one of each user's, and one of them is kept for those of root.
  */
@@ -65,6 +66,7 @@ struct file_system {
 	unsigned int errands;		/* that wait or are being run */
 	struct map owners;		/* of files that were opened -> struct file_owner */
 	uint64_t window;		/* their times are of since then */
+	uint64_t most;			/* that one of them had, with which those begin who are new */
 };
 
 struct file_owner {
