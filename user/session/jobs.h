@@ -8,14 +8,14 @@
  *	two at most are at file systems that are not this host's own (mounts.h), and none begins at one where another is late.
  *
  * However many servers are gone, and whatever programs of users make of FUSE, somebody is left for the files of this host. What comes
- * first is done first on each file system, and file systems take turns; but opening goes before all else, and errands, which are short, before reading. What a process alone can
- * say where it is counts as a file system of its user's, which is not the host's own.
+ * first is done first on each file system, and file systems take turns; but opening goes before all else, and errands, which are
+ * short, before reading. What a process alone can say where it is counts as a file system of its user's, which is not the host's own.
  *
  * A file can be made so that it takes seconds to read, and a user can map a new one many times a second. So of the files on one file system
  * those are read first whose owner had least of the time of late; one owner keeps half of what may be open at most, what is past that is closed,
  * and opened again when it is its turn; and what is past what anybody has at once is not read at all. What is read once more, as its symbols
- * were dropped, is its owner's too. So it is with errands, by whom they are for. Root of a container may
- * give files as many owners as he likes: who is new counts as one who had most, or new ones would go before all others without end.
+ * were dropped, is its owner's too. So it is with errands, by whom they are for. Root of a container may give files as many owners as he
+ * likes: who is new counts as one who had most, or new ones would go before all others without end.
  *
  * Workers beside these look at processes alone, at one of each user's, and one of them is kept for those of root.
  */
