@@ -143,7 +143,7 @@ static void ends(void)
 {
 	const struct profile_options options = { .live = true };
 	struct profile *profile = profile_create(&options);
-	struct ktally_task task = live_task(1, MM, getpid(), getpid()), other = task, late;
+	struct ktally_task task = live_task(1, MM, getpid(), getpid()), other = task, late, gone;
 	const uint64_t own[] = { (uintptr_t)function_of_this_test + 1 };
 	struct profile_sample sample;
 
@@ -163,6 +163,12 @@ static void ends(void)
 	feed_task(profile, &late);
 	check(symbols_have_mappings(profile->symbols, MM), "nor is that of an older thread of the same number");
 	feed_exit(profile, &other, 200 * SECOND);
+	/* It is seen once more, when it says nothing of its address space any more. */
+	gone = other;
+	gone.task_id = 3;
+	gone.mm_id = 0;
+	gone.time = 200 * SECOND;
+	feed_task(profile, &gone);
 	feed_stack(profile, 1, MM, NULL, 0, own, 1);
 	check(feed_sample(profile, 1, 1, 199 * SECOND, 1, -1, &sample), "a late sample");
 	check_string(sample.stack->frames[0].function, "function_of_this_test", "still has names");
@@ -263,7 +269,9 @@ static void last_moments(void)
 	struct profile *profile = profile_create(&options);
 	struct ktally_task leader = task_record(1, MM, 100, 100, "program"), thread = task_record(2, MM, 100, 101, "worker"),
 			   gone = task_record(3, 0, 100, 101, "worker"), unknown = task_record(4, 0, 100, 102, "worker"),
-			   other = task_record(5, 0, 200, 101, "other"), kernel = task_record(6, 0, 100, 101, "kworker");
+			   other = task_record(5, 0, 200, 101, "other"), kernel = task_record(6, 0, 100, 101, "kworker"),
+			   alone = task_record(7, MM + 1, 300, 301, "alone"), alone_gone = task_record(8, 0, 300, 301, "alone"),
+			   stranger = task_record(9, 0, 301, 302, "stranger");
 	const struct task *task;
 
 	gone.parent = unknown.parent = 0;
@@ -275,6 +283,9 @@ static void last_moments(void)
 	feed_task(profile, &unknown);
 	feed_task(profile, &other);
 	feed_task(profile, &kernel);
+	feed_task(profile, &alone);
+	feed_task(profile, &alone_gone);
+	feed_task(profile, &stranger);
 	task = map_get(&profile->tasks, 3);
 	check_number((long)task->mm_id, MM, "it has the one that it had");
 	task = map_get(&profile->tasks, 4);
@@ -283,6 +294,10 @@ static void last_moments(void)
 	check_number((long)task->mm_id, 0, "not that of another with the same id");
 	task = map_get(&profile->tasks, 6);
 	check_number((long)task->mm_id, 0, "a thread of the kernel's has none");
+	task = map_get(&profile->tasks, 8);
+	check_number((long)task->mm_id, MM + 1, "its own, though nobody is known to lead its process");
+	task = map_get(&profile->tasks, 9);
+	check_number((long)task->mm_id, 0, "not that of another's thread whose number its process has");
 	profile_destroy(profile);
 }
 

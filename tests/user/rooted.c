@@ -99,6 +99,34 @@ static long opened_within(const char *path)
 	return inode_behind(rooted_open_within(root, path, &(struct rooted_border){ may_enter, &mount }));
 }
 
+static uint64_t mount_of(const char *path)
+{
+	struct statx status;
+
+	return statx(AT_FDCWD, path, 0, STATX_MNT_ID, &status) ? 0 : status.stx_mnt_id;
+}
+
+/* Also where the walk has come to a mount that it may be on: the next one is asked for anew. */
+static void test_mount_within_mount(int ours)
+{
+	static const char *const nested[][2] = { { "/dev", "/dev/pts" }, { "/sys", "/sys/fs/cgroup" } };
+	bool any = false;
+
+	for (size_t i = 0; i < sizeof(nested) / sizeof(nested[0]); i++) {
+		uint64_t mount = 0;
+
+		if (mount_of(nested[i][0]) == mount_of(nested[i][1]) || mount_of("/") == mount_of(nested[i][0]))
+			continue;
+		any = true;
+		check(inode_behind(rooted_open_within(ours, nested[i][0], &(struct rooted_border){ may_enter, &mount })) > 0, "to %s", nested[i][0]);
+		mount = 0;
+		check_number(rooted_open_within(ours, nested[i][1], &(struct rooted_border){ may_enter, &mount }), -EXDEV,
+			     "but not on to %s", nested[i][1]);
+	}
+	if (!any)
+		check_skip("no mount is within another here", "but not on to another");
+}
+
 static void test_within(void)
 {
 	static const char *const refused[] = { "bin/tool", "absolute", "usr/bin/../bin/tool", "..", "usr/..", "loop", "dangling" };
@@ -113,6 +141,7 @@ static void test_within(void)
 		     "on a mount that is not to be entered");
 	check(inode_behind(rooted_open_within(ours, "/usr", &(struct rooted_border){ may_enter, &mount })) > 0, "on one mount");
 	check_number(rooted_open_within(ours, "/proc/version", &(struct rooted_border){ may_enter, &mount }), -EXDEV, "but not to another");
+	test_mount_within_mount(ours);
 	close(ours);
 }
 

@@ -513,6 +513,8 @@ static void halves(void)
 	check(count_files(".unwind") <= 20, "no more than there may be: %u", count_files(".unwind"));
 	check_number(there('h'), 6, "those of the host stay, whatever comes of others");
 	check_number(count_files(".elsewhere.unwind") > 10, 1, "which have the room that is left");
+	put_some('c', 0, 1);
+	check_number(there('c'), 1, "and are found there");
 	half = UNWIND_CACHE_HERE;
 	put_some('i', 0, 90);
 	check(count_files(".elsewhere.unwind") >= 8, "nor do the host's take more than is left by a half: %u", count_files(".elsewhere.unwind"));
