@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* User frames as offsets in files: the right file and offset, of samples, waits and wakers, after fork and exec. */
 #include <poll.h>
+#include <sys/stat.h>
 #include "device.h"
 #include "harness.h"
 #include "mapped.h"
@@ -357,6 +358,99 @@ TEST(a_new_file_does_not_wait)
 	session_close(&session);
 	stop_child(child);
 }
+
+/* ------------------------------------------------------------------------------------------------ numbers */
+
+#define DIRECTORY "/tmp/ktally-files"
+#define PROGRAMS 4
+
+static int execute_copy(void *path)
+{
+	execute_spinner(path, "0");
+	return 1;
+}
+
+/* The number of a program that is nobody else's file, by samples of its own process. */
+static uint32_t see_copy(struct __test_metadata *_metadata, const char *path)
+{
+	const struct ktally_file *file;
+	struct stat status;
+	pid_t child;
+
+	EXPECT_EQ(0, copy_file("/proc/self/exe", path, 0755));
+	EXPECT_EQ(0, stat(path, &status));
+	/* What is left of the one before. */
+	EXPECT_LE(0, session_drain(&session));
+	in_spin = spin_file = 0;
+	child = start_child(execute_copy, (void *)(uintptr_t)path);
+	EXPECT_EQ(0, session_run_until(&session, &in_spin, 1));
+	stop_child(child);
+	file = spin_file ? session_file(&session, spin_file) : NULL;
+	EXPECT_NE(NULL, file);
+	if (file) {
+		EXPECT_EQ(status.st_ino, file->inode);
+	}
+	return spin_file;
+}
+
+static bool is_among(const uint32_t *numbers, unsigned int count, uint32_t number)
+{
+	while (count--)
+		if (numbers[count] == number)
+			return true;
+	return false;
+}
+
+static int open_and_close(void)
+{
+	struct ktally_setup setup = files_setup(NULL, 0);
+	int fd = device_open(), error = fd < 0 ? fd : device_setup(fd, &setup);
+
+	close(fd);
+	return error;
+}
+
+/*
+ * No number is a second file's while any session is open that may have been told it, whoever comes and goes meanwhile. Nor does one tell
+ * how many there were before: of eight, none above 1 in 256 by chance, once in 2^64.
+ */
+TEST(a_number_is_one_file)
+{
+	struct ktally_setup setup;
+	uint32_t numbers[2][PROGRAMS] = {}, largest = 0;
+	unsigned int life, i;
+	pid_t me = getpid();
+	char path[64];
+
+	find_spin();
+	mount_memory(DIRECTORY);
+	for (life = 0; life < 2; life++) {
+		setup = files_setup(&me, 1);
+		setup.filter = KTALLY_FILTER_CHILDREN;
+		ASSERT_EQ(0, session_open(&session, &setup, true));
+		session.on_record = check_spin;
+		ASSERT_EQ(0, device_enable(session.fd));
+		for (i = 0; i < PROGRAMS; i++) {
+			snprintf(path, sizeof(path), DIRECTORY "/program%u-%u", life, i);
+			numbers[life][i] = see_copy(_metadata, path);
+			EXPECT_NE(0, numbers[life][i]);
+			EXPECT_FALSE(is_among(numbers[life], i, numbers[life][i]));
+			if (numbers[life][i] > largest)
+				largest = numbers[life][i];
+			ASSERT_EQ(0, open_and_close());
+		}
+		EXPECT_EQ(0, session_finish(&session));
+		EXPECT_STREQ("", session.error);
+		session_close(&session);
+	}
+	EXPECT_LT(1U << 16, largest);
+	/* They begin anew, by another key: one is given once more in a million such runs. */
+	for (i = 0; i < PROGRAMS; i++)
+		EXPECT_FALSE(is_among(numbers[0], PROGRAMS, numbers[1][i]));
+	EXPECT_LE(0, unmount(DIRECTORY, 10));
+}
+
+/* ------------------------------------------------------------------------------------------------ not asked for */
 
 /* Not asked for, they are not there: who knows no files gets what he always got. */
 TEST(only_when_asked)
