@@ -89,6 +89,16 @@ static void note_address(struct session *from, const struct ktally_record *recor
 	seen_by_address++;
 }
 
+/* Samples there, told either way. */
+static uint64_t there;
+
+static void note_either(struct session *from, const struct ktally_record *record)
+{
+	note_leaf(from, record);
+	note_address(from, record);
+	there = in_vdso[0] + seen_by_address;
+}
+
 #define ASK_VARIABLE "KTALLY_ASK"
 
 /* This program, executed with that in its environment, does nothing but ask for the time. */
@@ -229,6 +239,63 @@ TEST(the_first_does_not_choose)
 	session_close(&session);
 	stop_child(processes[0]);
 	stop_child(first);
+}
+
+/* Its mapping of the other image; false: there is none. */
+static bool find_other_vdso(struct range *other)
+{
+	unsigned long begin, end;
+	bool found = false;
+	FILE *file = fopen("/proc/self/maps", "r");
+	char line[256];
+
+	while (file && !found && fgets(line, sizeof(line), file))
+		found = strstr(line, "[vdso]") && sscanf(line, "%lx-%lx", &begin, &end) == 2;
+	if (file)
+		fclose(file);
+	*other = (struct range) { begin, end };
+	return found;
+}
+
+/* Calls a return instruction in it, again and again: any such byte is one, for a 64-bit program as well. Says how it went, and where. */
+static int run_in_other_vdso(void *argument)
+{
+	const int *said = argument;
+	struct range other = {};
+	const unsigned char *at = NULL;
+
+	if (!take_other_vdso() && find_other_vdso(&other))
+		at = memchr((const void *)other.begin, 0xc3, other.end - other.begin);
+	if (!at)
+		other = (struct range) {};
+	if (write(said[1], &other, sizeof(other)) != sizeof(other) || !at)
+		return 1;
+	for (;;)
+		__asm__ volatile("call *%0" : : "r"(at) : "memory");
+}
+
+/* What a process has there that has another image is not that file. */
+TEST(another_image_is_no_file)
+{
+	struct ktally_setup setup;
+	struct range other;
+	int said[2];
+
+	ASSERT_EQ(0, pipe(said));
+	processes[0] = start_child(run_in_other_vdso, said);
+	ASSERT_EQ(sizeof(other), read(said[0], &other, sizeof(other)));
+	if (!other.end)
+		SKIP(stop_child(processes[0]); return, "no vdso of 32-bit programs here");
+	mapped = (struct mapped) { .start = other.begin, .end = other.end };
+	setup = files_setup(processes, 1);
+	ASSERT_EQ(0, session_open(&session, &setup, true));
+	session.on_record = note_either;
+	ASSERT_EQ(0, device_enable(session.fd));
+	EXPECT_EQ(0, session_run_until(&session, &there, 50));
+	EXPECT_EQ(0, in_vdso[0]);
+	EXPECT_STREQ("", session.error);
+	session_close(&session);
+	stop_child(processes[0]);
 }
 
 /* Who does not ask for files gets addresses. */

@@ -259,6 +259,61 @@ TEST(on_cpu_and_waits_are_wall_time)
 	session_close(&session);
 }
 
+/* How often the time budget thinned what is kept in a second, while one process sleeps ten times and all its waits are kept. */
+static uint64_t thinned(struct __test_metadata *_metadata, pid_t sleeper, bool everybody)
+{
+	struct ktally_setup setup = {
+		.sources = KTALLY_SOURCE_OFFCPU,
+		.keep_ns = everybody ? 50000000 : 0,
+		.budget_ppm = 5000,
+		.pids = (uintptr_t)&sleeper,
+		.pid_count = !everybody,
+	};
+	uint64_t throttles;
+
+	ASSERT_EQ(0, session_open(&session, &setup, true));
+	ASSERT_EQ(0, device_enable(session.fd));
+	ASSERT_EQ(0, session_run(&session, 1));
+	ASSERT_EQ(0, session_finish(&session));
+	ASSERT_STREQ("", session.error);
+	throttles = session_total(&session).throttles;
+	TH_LOG("%s: %ju records, thinned, or no longer, %ju times", everybody ? "everybody" : "one", (uintmax_t)session_total(&session).waits,
+	       (uintmax_t)throttles);
+	session_close(&session);
+	return throttles;
+}
+
+static int sleep_now_and_then(void *argument)
+{
+	(void)argument;
+	for (;;)
+		sleep_seconds(0.1);
+	return 0;
+}
+
+/* Switches of which nothing is kept take time as well, be they of those who are followed or of others: the budget has it. */
+TEST(switches_are_charged)
+{
+	pid_t sleeper, pair;
+	uint64_t without;
+	int everybody;
+
+	/* A CPU's switches are charged where the next wait is kept. */
+	pin_to_cpu(0, 0);
+	sleeper = start_child(sleep_now_and_then, NULL);
+	/* A host that stops a CPU for long looks like a module that takes long, but for a clock that counts instructions. */
+	for (everybody = 0; everybody < 2; everybody++) {
+		without = thinned(_metadata, sleeper, everybody);
+		if (number_from("KTALLY_COUNTED", 0))
+			EXPECT_EQ(0, without);
+	}
+	pair = start_ping_pong();
+	for (everybody = 0; everybody < 2; everybody++)
+		EXPECT_LT(0, thinned(_metadata, sleeper, everybody));
+	stop_child(pair);
+	stop_child(sleeper);
+}
+
 static uint64_t waits_short(void)
 {
 	return session_sum(&session, offsetof(struct ktally_ring_producer, waits_short.count));
