@@ -8,6 +8,7 @@
 
 #include "device.h"
 #include "harness.h"
+#include "mapped.h"
 #include "workload.h"
 
 static struct session session;
@@ -163,7 +164,7 @@ static void count_ends(struct session *from, const struct ktally_record *record)
 	others += stack->user_end > KTALLY_END_TRUNCATED;
 }
 
-/* The maze is up to 300 frames deep. At most `depth` frames are told, and that there are more. */
+/* The maze is up to 300 frames deep. At most `depth` frames are told, and that there are more; which is no refusal. */
 TEST(depth)
 {
 	static const uint32_t depths[] = { 1, 2, 100, KTALLY_DEPTH_MAX };
@@ -181,9 +182,11 @@ TEST(depth)
 			.pids = (uintptr_t)&child,
 			.pid_count = 1,
 		};
+		long refused;
 
 		truncated = complete = others = 0;
 		ASSERT_EQ(0, session_open(&session, &setup, true));
+		refused = session_figure(&session, "refused_mappings");
 		session.on_record = count_ends;
 		ASSERT_EQ(0, device_enable(session.fd));
 		for (unsigned int tries = 0; (depths[i] < 300 ? truncated : complete) <= enough && tries < 50; tries++)
@@ -197,6 +200,7 @@ TEST(depth)
 		} else {
 			EXPECT_EQ(0, truncated);
 		}
+		EXPECT_EQ(refused, session_figure(&session, "refused_mappings"));
 		session_close(&session);
 	}
 	stop_child(child);
