@@ -265,7 +265,7 @@ static uint64_t thinned(struct __test_metadata *_metadata, pid_t sleeper, bool e
 	struct ktally_setup setup = {
 		.sources = KTALLY_SOURCE_OFFCPU,
 		.keep_ns = everybody ? 50000000 : 0,
-		.budget_ppm = 5000,
+		.budget_ppm = 2000,
 		.pids = (uintptr_t)&sleeper,
 		.pid_count = !everybody,
 	};
@@ -296,7 +296,7 @@ TEST(switches_are_charged)
 {
 	pid_t sleeper, pair;
 	uint64_t without;
-	int everybody;
+	int everybody, tries;
 
 	/* A CPU's switches are charged where the next wait is kept. */
 	pin_to_cpu(0, 0);
@@ -308,8 +308,12 @@ TEST(switches_are_charged)
 			EXPECT_EQ(0, without);
 	}
 	pair = start_ping_pong();
-	for (everybody = 0; everybody < 2; everybody++)
-		EXPECT_LT(0, thinned(_metadata, sleeper, everybody));
+	for (everybody = 0; everybody < 2; everybody++) {
+		/* Nor are there many switches on a host that hardly runs. */
+		for (tries = 0; tries < 5 && !thinned(_metadata, sleeper, everybody); tries++)
+			continue;
+		EXPECT_GT(5, tries);
+	}
 	stop_child(pair);
 	stop_child(sleeper);
 }
