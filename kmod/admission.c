@@ -10,7 +10,6 @@
 #include <linux/mutex.h>
 #include <linux/slab.h>
 #include <linux/timekeeping.h>
-#include <linux/uidgid.h>
 
 #include "area.h"
 #include "gate.h"
@@ -26,7 +25,7 @@
 /**
  * struct ktally_opener - an unprivileged user with sessions, or who had one or used another's a short while ago
  * @entry: in the list of all
- * @id: see tenant.h
+ * @tenant: see tenant.h
  * @sessions: he has
  * @bytes: these take
  * @setups: when he set sessions up
@@ -36,7 +35,7 @@
  */
 struct ktally_opener {
 	struct list_head entry;
-	kuid_t id;
+	u32 tenant;
 	u32 sessions;
 	u64 bytes;
 	struct ktally_pace setups;
@@ -65,13 +64,13 @@ static bool is_forgettable(const struct ktally_opener *user, u64 now)
 	return !user->sessions && now - user->seen > NSEC_PER_SEC && now > user->rested;
 }
 
-static struct ktally_opener *find_opener(kuid_t id, u64 now)
+static struct ktally_opener *find_opener(u32 tenant, u64 now)
 {
 	struct ktally_opener *user, *next, *found = NULL;
 
 	lockdep_assert_held(&lock);
 	list_for_each_entry_safe(user, next, &users, entry) {
-		if (uid_eq(user->id, id))
+		if (user->tenant == tenant)
 			found = user;
 		else if (is_forgettable(user, now))
 			drop_opener(user);
@@ -89,16 +88,16 @@ static struct ktally_opener *make_spare(void)
 }
 
 /* One who is not remembered becomes *@spare. NULL: there is none. */
-static struct ktally_opener *remember_opener(kuid_t id, u64 now, struct ktally_opener **spare)
+static struct ktally_opener *remember_opener(u32 tenant, u64 now, struct ktally_opener **spare)
 {
-	struct ktally_opener *user = find_opener(id, now);
+	struct ktally_opener *user = find_opener(tenant, now);
 
 	if (!user) {
 		user = *spare;
 		if (!user)
 			return NULL;
 		*spare = NULL;
-		user->id = id;
+		user->tenant = tenant;
 		list_add(&user->entry, &users);
 	}
 	user->seen = now;
@@ -108,7 +107,7 @@ static struct ktally_opener *remember_opener(kuid_t id, u64 now, struct ktally_o
 static struct ktally_opener *admit_user(const struct ktally_gate *gate, struct ktally_opener **spare)
 {
 	u64 now = ktime_get_mono_fast_ns();
-	struct ktally_opener *user = remember_opener(ktally_tenant_of(gate->cred), now, spare);
+	struct ktally_opener *user = remember_opener(ktally_tenant_of(gate->cred, gate->pids), now, spare);
 
 	if (!user)
 		return ERR_PTR(-ENOMEM);
@@ -126,7 +125,7 @@ static struct ktally_opener *admit_user(const struct ktally_gate *gate, struct k
 static int pace_caller(struct ktally_opener **spare)
 {
 	u64 now = ktime_get_mono_fast_ns();
-	struct ktally_opener *user = remember_opener(ktally_tenant_of(current_cred()), now, spare);
+	struct ktally_opener *user = remember_opener(ktally_tenant_of_task(current), now, spare);
 
 	if (!user)
 		return -ENOMEM;
@@ -222,7 +221,7 @@ static struct ktally_opener *lock_opener(const struct ktally_admission *admissio
 	mutex_lock(&lock);
 	*now = ktime_get_mono_fast_ns();
 	if (!user)
-		user = remember_opener(ktally_tenant_of(current_cred()), *now, &spare);
+		user = remember_opener(ktally_tenant_of_task(current), *now, &spare);
 	kfree(spare);
 	return user;
 }

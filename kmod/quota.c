@@ -59,13 +59,13 @@ struct bucket {
 
 /**
  * struct ktally_user - what a user has
- * @uid: in the initial user namespace
+ * @tenant: see tenant.h
  * @counts: by share
  * @new: its new files
  * @numbers: its file numbers
  */
 struct ktally_user {
-	u32 uid;
+	u32 tenant;
 	u32 counts[KTALLY_SHARES];
 	struct bucket new;
 	struct bucket numbers;
@@ -116,20 +116,20 @@ static bool is_idle(struct ktally_user *user)
 	return !user->new.level && !user->numbers.level;
 }
 
-static struct ktally_user *account_of(u32 uid)
+static struct ktally_user *account_of(u32 tenant)
 {
-	struct ktally_user *idle = NULL, *user = users + hash_32(uid, USERS_BITS), *end = user + PROBES;
+	struct ktally_user *idle = NULL, *user = users + hash_32(tenant, USERS_BITS), *end = user + PROBES;
 
 	lockdep_assert_held(&lock);
 	for (; user < end; user++) {
 		if (is_idle(user))
 			idle = idle ?: user;
-		else if (user->uid == uid)
+		else if (user->tenant == tenant)
 			return user;
 	}
 	if (!idle)
 		return ktally_quota_module();
-	idle->uid = uid;
+	idle->tenant = tenant;
 	return idle;
 }
 
@@ -160,14 +160,11 @@ static bool charge(struct ktally_user *user, enum ktally_share share)
 struct ktally_user *ktally_quota_charge_task(struct task_struct *task, enum ktally_share share)
 {
 	struct ktally_user *user;
+	u32 tenant = ktally_tenant_of_task(task);
 	unsigned long flags;
-	u32 uid;
 
-	rcu_read_lock();
-	uid = __kuid_val(ktally_tenant_of(__task_cred(task)));
-	rcu_read_unlock();
 	raw_spin_lock_irqsave(&lock, flags);
-	user = account_of(uid);
+	user = account_of(tenant);
 	if (!charge(user, share))
 		user = NULL;
 	raw_spin_unlock_irqrestore(&lock, flags);

@@ -6,7 +6,9 @@
  */
 #include <fcntl.h>
 #include <sched.h>
+#include <signal.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
@@ -182,14 +184,38 @@ static bool are_first_files_known(void)
 	return true;
 }
 
-static int run_storm(void *argument)
+static int run_storm_of(uid_t user)
 {
 	struct storm storm;
 
-	(void)argument;
-	if (setresgid(STORMER, STORMER, STORMER) || setresuid(STORMER, STORMER, STORMER))
+	if (setresgid(user, user, user) || setresuid(user, user, user))
 		return 4;
 	return make_storm(&storm);
+}
+
+static int run_storm(void *argument)
+{
+	(void)argument;
+	return run_storm_of(STORMER);
+}
+
+#define USERS 8
+
+/* Root of a container without a user namespace of its own, who is whoever he likes to be. */
+static int run_storms_in_container(void *argument)
+{
+	(void)argument;
+	if (unshare(CLONE_NEWPID))
+		return 5;
+	if (!fork()) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		for (uid_t user = STORMER - 1 - USERS; user < STORMER - 1; user++)
+			if (!fork())
+				_exit(run_storm_of(user));
+		pause();
+	}
+	for (;;)
+		pause();
 }
 
 static int execute_as_other(void *argument)
@@ -385,7 +411,7 @@ static int run_crowd(void *argument)
  * needs: its own program, which nobody runs else, is named and can be opened.
  */
 static void share(struct __test_metadata *_metadata, const char *limits, int (*taker)(void *argument), const char *used,
-		  const char *refused, long limit)
+		  const char *refused, long limit, long most)
 {
 	static char path[KTALLY_PATH_BYTES_MAX];
 	char program[] = DIRECTORY "/program";
@@ -413,7 +439,7 @@ static void share(struct __test_metadata *_metadata, const char *limits, int (*t
 	EXPECT_LE(0, fd);
 	close(fd);
 	TH_LOG("%ld %s of %ld, %ld refused", session_figure(&session, used), used, limit, session_figure(&session, refused) - before);
-	EXPECT_GT(limit, session_figure(&session, used));
+	EXPECT_GT(most, session_figure(&session, used));
 	stop_child(other);
 	stop_child(first);
 	ASSERT_EQ(0, write_file(LIMITS, "65536,8192,4096"));
@@ -423,17 +449,23 @@ static void share(struct __test_metadata *_metadata, const char *limits, int (*t
 
 TEST(half_of_the_files)
 {
-	share(_metadata, "400,8192,4096", run_storm, "files_known", "refused_files", 400);
+	share(_metadata, "400,8192,4096", run_storm, "files_known", "refused_files", 400, 400);
+}
+
+/* As one user, not as eight: those would leave a ninth. */
+TEST(half_of_the_files_for_a_container)
+{
+	share(_metadata, "400,8192,4096", run_storms_in_container, "files_known", "refused_files", 400, 280);
 }
 
 TEST(half_of_the_spaces)
 {
-	share(_metadata, "65536,100,4096", run_crowd, "spaces", "refused_spaces", 100);
+	share(_metadata, "65536,100,4096", run_crowd, "spaces", "refused_spaces", 100, 100);
 }
 
 TEST(half_of_the_holds)
 {
-	share(_metadata, "65536,8192,100", run_storm, "files_held", "refused_holds", 100);
+	share(_metadata, "65536,8192,100", run_storm, "files_held", "refused_holds", 100, 100);
 }
 
 /* As nobody's session is left that was told a number, they begin again; and not before. */

@@ -177,7 +177,8 @@
  * fdinfo says by cause (refused_*), to readers with CAP_PERFMON; and for how long interrupts were off at
  * most, as longest_ns. A user is a real user id in the initial user namespace or, for a process in
  * another, who made that one, the outermost of them; where root did, the first id that is mapped there; and a
- * namespace of root's in which that is root does not count.
+ * namespace of root's in which that is root does not count. Where no user made a user namespace, what is in a pid
+ * namespace, as a container is, is one user: the outermost of them.
  *
  * Of a union file system (overlay), device and inode are of the layer that has the content: the
  * same file of the same image in a hundred containers is one file.
