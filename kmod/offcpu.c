@@ -11,6 +11,7 @@
 #include <asm/unistd.h>
 
 #include "draw.h"
+#include "identity.h"
 #include "kept.h"
 #include "openwaits.h"
 #include "session.h"
@@ -205,7 +206,7 @@ static void begin_wait(struct ktally_session *session, struct ktally_wait *wait,
 		       u32 left, u64 now)
 {
 	wait->run_delay = ktally_run_delay(task);
-	wait->left = left | (task->in_iowait ? KTALLY_LEFT_IOWAIT : 0);
+	wait->left = left | ktally_left_in_iowait(task);
 	if (session->offcpu.wakers) {
 		wait->waker_task_id = 0;
 		wait->waker_stack_id = 0;
@@ -235,7 +236,7 @@ static __always_inline void arrive(struct ktally_cpu *cpu, struct task_struct *t
 	struct ktally_wait *wait;
 
 	part->running = NULL;
-	if (is_idle_task(task))
+	if (ktally_is_any(task, PF_IDLE))
 		return;
 	wait = ktally_waits_find(&cpu->session->offcpu.waits, task);
 	if (unlikely(!wait)) {
@@ -344,7 +345,7 @@ static void on_switch(KTALLY_SWITCH_PROBE_ARGUMENTS)
 		switch_unseen(session, prev, next, left);
 		return;
 	}
-	if (!is_idle_task(prev)) {
+	if (!ktally_is_any(prev, PF_IDLE)) {
 		if (unlikely(cpu->offcpu.running != prev || left & TASK_DEAD || !session->offcpu.everybody ||
 			     READ_ONCE(ktally_disabled))) {
 			switch_with_care(cpu, prev, next, left, clock);

@@ -13,6 +13,7 @@
 
 #include <linux/irq_work.h>
 #include <linux/ktally.h>
+#include <linux/sched.h>
 #include <linux/sched/clock.h>
 #include <linux/types.h>
 #include <linux/workqueue.h>
@@ -108,6 +109,12 @@ int ktally_offcpu_init(void);
 int ktally_offcpu_set_up(struct ktally_session *session);
 void ktally_offcpu_release(struct ktally_session *session);
 void ktally_offcpu_cpu_init(struct ktally_cpu *cpu);
+
+/* KTALLY_LEFT_IOWAIT or 0. A bit of a word in which the task changes others, and may have been interrupted at that. */
+static inline u32 ktally_left_in_iowait(const struct task_struct *task)
+{
+	return data_race(task->in_iowait ? KTALLY_LEFT_IOWAIT : 0);
+}
 
 /* When stop returns, no probe is running and no kept wait is under way. */
 int ktally_offcpu_start(struct ktally_session *session);

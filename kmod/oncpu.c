@@ -11,6 +11,7 @@
 #include <linux/timekeeping.h>
 #include <asm/tsc.h>
 
+#include "identity.h"
 #include "random.h"
 #include "session.h"
 
@@ -106,7 +107,7 @@ static u64 first_period(struct ktally_cpu *cpu)
 /* The idle task is idle, unless it was interrupted by work. Our own timer interrupt is no work. */
 static bool is_idle(void)
 {
-	return is_idle_task(current) && !in_serving_softirq() && !(in_nmi() && in_hardirq());
+	return ktally_is_any(current, PF_IDLE) && !in_serving_softirq() && !(in_nmi() && in_hardirq());
 }
 
 static bool may_sample_current(const struct ktally_cpu *cpu)

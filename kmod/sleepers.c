@@ -26,7 +26,7 @@ static bool add_if_waiting(struct ktally_session *session, struct task_struct *t
 	if (!wait)
 		return false;
 	wait->run_delay = ktally_run_delay(task);
-	wait->left = READ_ONCE(ktally_task_state(task)) | (task->in_iowait ? KTALLY_LEFT_IOWAIT : 0);
+	wait->left = READ_ONCE(ktally_task_state(task)) | ktally_left_in_iowait(task);
 	wait->start = KTALLY_WAIT_BEFORE;
 	return true;
 }
