@@ -248,7 +248,10 @@ u32 ktally_cpus_count_dark(const struct ktally_session *session)
 	return count;
 }
 
-/* The hotplug lock is held. @part: of the CPU, if it had none a moment ago and there is one now. False: it is not used. */
+/*
+ * The hotplug lock is held. @part: of the CPU, if it had none a moment ago and there is one now. False: it is not
+ * used.
+ */
 static bool retry_cpu(struct ktally_session *session, unsigned int number, struct ktally_cpu *part)
 {
 	bool used = part && !session->cpus[number] && cpu_online(number);
