@@ -110,9 +110,10 @@ int ktally_offcpu_set_up(struct ktally_session *session);
 void ktally_offcpu_release(struct ktally_session *session);
 void ktally_offcpu_cpu_init(struct ktally_cpu *cpu);
 
-/* KTALLY_LEFT_IOWAIT or 0. A bit of a word in which the task changes others, and may have been interrupted at that. */
+/* KTALLY_LEFT_IOWAIT or 0. */
 static inline u32 ktally_left_in_iowait(const struct task_struct *task)
 {
+	/* A bit of a word in which the task changes others, and may have been interrupted at that. */
 	return data_race(task->in_iowait ? KTALLY_LEFT_IOWAIT : 0);
 }
 
