@@ -94,7 +94,7 @@ static struct profile *example(void)
 	profile->user_ends[KTALLY_END_NO_TABLE] = 2;
 	profile->tables = (struct profile_tables){ 14, 15, 16, 17, 40, 0 };
 	profile->orphans = 12;
-	profile->refused = (struct refused){ { 32, 33, 34, 35, 36, 37, 38, 39 } };
+	profile->refused = (struct refused){ { 32, 33, 34, 35, 36, 37, 38, 39, 41 } };
 	profile->delivery = (struct profile_delivery){ 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31 };
 	return profile;
 }
@@ -165,7 +165,8 @@ static void one_window(void)
 		"- ktally.module.refused 1 1 1 {ktally.cause=numbers,} 1000 2000 36",
 		"- ktally.module.refused 1 1 1 {ktally.cause=lookups,} 1000 2000 37",
 		"- ktally.module.refused 1 1 1 {ktally.cause=mappings,} 1000 2000 38",
-		"- ktally.module.refused 1 1 1 {ktally.cause=other,} 1000 2000 39",
+		"- ktally.module.refused 1 1 1 {ktally.cause=stock,} 1000 2000 39",
+		"- ktally.module.refused 1 1 1 {ktally.cause=other,} 1000 2000 41",
 		"- ktally.samples.orphaned 1 1 1 {} 1000 2000 12",
 		"- ktally.export.requests 1 1 1 {} 1000 2000 20",
 		"- ktally.export.retries 1 1 1 {} 1000 2000 21",

@@ -60,7 +60,7 @@
  *	ktally.files.failed, .evicted	files whose symbols could not be read, and that were dropped to make room
  *	ktally.files.hung		files that took more than ten seconds to be opened or read: their file system does not answer
  *	ktally.module.refused		what the module refused, as it was more than one user, or one stack, may take of what all share: ktally.cause
- *					(files, spaces, holds, new_files, numbers, lookups, mappings, other; see profile/refused.h). Of the whole host, whichever
+ *					(files, spaces, holds, new_files, numbers, lookups, mappings, stock, other; see profile/refused.h). Of the whole host, whichever
  *					session it was for
  *	ktally.export.requests, .retries	requests to all destinations, and those that have to be made again
  *	ktally.export.batches.added	batches to be sent, with those that an earlier run left in the spool
