@@ -347,6 +347,31 @@ TEST_F_TIMEOUT(fault, while_it_is_enabled, 600)
 	session_close(&session);
 }
 
+static int do_set_lower_rate(void)
+{
+	return device_set_rate(session.fd, KTALLY_RATE_MIN);
+}
+
+static int use_as_nobody(void *argument)
+{
+	struct __test_metadata *_metadata = argument;
+
+	become_nobody(0);
+	inject(_metadata, &(struct operation) { .act = do_set_lower_rate });
+	return !_metadata->passed;
+}
+
+/* Whoever was handed a session is remembered by the pace of his calls. */
+TEST_F_TIMEOUT(fault, handed_over, 600)
+{
+	struct ktally_setup setup = { .sources = KTALLY_SOURCE_ONCPU, .ring_bytes = KTALLY_RING_BYTES_MIN };
+
+	ASSERT_EQ(0, session_open(&session, &setup, false));
+	ASSERT_EQ(0, device_enable(session.fd));
+	EXPECT_EQ(0, wait_for_child(start_child(use_as_nobody, _metadata)));
+	session_close(&session);
+}
+
 /* ------------------------------------------------------------------------------------------------ files */
 
 static char path[KTALLY_PATH_BYTES_MAX];
