@@ -413,11 +413,25 @@ static void past_share(void)
 	stop();
 }
 
+/* How many of the files before it are left when one more, on that device, was read. */
+static unsigned int left_when_read(uint32_t minor_number, uint32_t files)
+{
+	unsigned int left = 0;
+
+	usleep(100000);
+	submit(301, minor_number);
+	for (unsigned int i = 0; i < 10000 && loader_is_busy_with(loader, 301); i++)
+		usleep(1000);
+	for (uint32_t number = 1; number <= files; number++)
+		left += loader_is_busy_with(loader, number);
+	return left;
+}
+
 /* Symbols that were dropped are read again on their owner's time: another one's file does not wait for all of them. */
 static void again_in_turn(void)
 {
 	struct symbols_file file = { .path = hung_path, .fd = -1, .owner = geteuid() + 12345 };
-	unsigned int left = 0;
+	unsigned int left;
 	struct stat status;
 
 	start();
@@ -428,12 +442,7 @@ static void again_in_turn(void)
 		file.identity = (struct ktally_file){ .file = number, .inode = number, .device_minor = HUNG_DEVICE };
 		loader_submit_again(loader, &file);
 	}
-	usleep(100000);
-	submit(301, HUNG_DEVICE);
-	for (unsigned int i = 0; i < 10000 && loader_is_busy_with(loader, 301); i++)
-		usleep(1000);
-	for (uint32_t number = 1; number <= 300; number++)
-		left += loader_is_busy_with(loader, number);
+	left = left_when_read(HUNG_DEVICE, 300);
 	check(left > 100, "files are read once more: another owner's is read before %u that are left of 300", left);
 	__atomic_store_n(&slow_inode, 0, __ATOMIC_RELEASE);
 	loader_wait(loader, 20000);
@@ -443,7 +452,7 @@ static void again_in_turn(void)
 /* Many files that take long, on as many file systems as are read at once: one on another is read next. */
 static void file_systems_in_turn(void)
 {
-	unsigned int left = 0;
+	unsigned int left;
 	struct stat status;
 
 	start();
@@ -452,12 +461,7 @@ static void file_systems_in_turn(void)
 	__atomic_store_n(&device.file, hung_path, __ATOMIC_RELEASE);
 	for (uint32_t number = 1; number <= 180; number++)
 		submit(number, HUNG_DEVICE + number % 2);
-	usleep(100000);
-	submit(301, HUNG_DEVICE + 2);
-	for (unsigned int i = 0; i < 10000 && loader_is_busy_with(loader, 301); i++)
-		usleep(1000);
-	for (uint32_t number = 1; number <= 180; number++)
-		left += loader_is_busy_with(loader, number);
+	left = left_when_read(HUNG_DEVICE + 2, 180);
 	check(left > 60, "files on two file systems are read: one on another is read before %u that are left of 180", left);
 	__atomic_store_n(&slow_inode, 0, __ATOMIC_RELEASE);
 	loader_wait(loader, 20000);
